@@ -1,0 +1,175 @@
+"""A board is one YAML file of facts; every figure carries its unit, source and verification."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from edgekit._data import data_dir
+from edgekit.errors import ConfigError
+
+Cpu = Literal["cortex-m4f"]
+Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fact(_Strict):
+    """One figure with its unit and where it comes from."""
+
+    value: float
+    unit: str
+    source: str
+    verified: bool = False
+    plus_minus_percent: float = Field(default=0.0, ge=0.0, description="95 % half width")
+    condition: str = ""
+
+
+class Memory(_Strict):
+    """Address and size of one memory."""
+
+    base: int
+    size_bytes: int = Field(gt=0)
+
+
+class Usb(_Strict):
+    """USB identity of the board's probe and serial port."""
+
+    vid: int
+    pid: int
+    interface: int | None = None
+
+
+class OperatingPoint(_Strict):
+    """Clock, supply and regulator with the currents drawn in each state."""
+
+    clock_hz: int = Field(gt=0)
+    supply_mv: int = Field(gt=0)
+    regulator: str
+    flash_wait_states: int = Field(ge=0)
+    sleep_state: str
+    run_ua: Fact  # executing from flash
+    sleep_ua: Fact  # between inferences
+    idle_ua: Fact  # core waiting for the link, clocks running
+    wakeup_us: Fact
+
+
+class Rail(_Strict):
+    """A supply that can be measured, and how."""
+
+    name: str
+    nominal_mv: int
+    measurable: Literal["jumper", "monitor", "none"]
+    how: str
+    source: str
+
+
+class Contract(_Strict):
+    """What a power figure means on this board unless told otherwise."""
+
+    limit_mw: float = Field(default=15.0, gt=0)
+    scope: str = "supply"
+    mode: Literal["average", "active"] = "average"
+    rate_hz: float | None = Field(default=None, gt=0)
+    operating_point: str
+
+
+class Flash(_Strict):
+    """How the image is written; `targets` maps a flasher to its target name or config file."""
+
+    base: int
+    default: Literal["openocd", "pyocd"]
+    targets: dict[str, str]
+
+
+class Link(_Strict):
+    """The serial port that carries the device link."""
+
+    baud: int = Field(gt=0)
+    usb: Usb
+    mtu_bytes: int = Field(default=1024, ge=64, le=4096)
+
+
+class Board(_Strict):
+    """Everything edgekit knows about a board."""
+
+    name: Identifier
+    title: str
+    target: Literal["mcu"]
+    cpu: Cpu
+    firmware_port: Identifier  # directory below firmware/port
+    flash_memory: Memory
+    ram: Memory
+    link: Link
+    flash: Flash
+    meter_note: str  # where the ammeter goes in
+    mark_pin: str  # GPIO that is high during an inference
+    rails: tuple[Rail, ...]
+    operating_points: dict[str, OperatingPoint]
+    contract: Contract
+    floor_mw: Fact  # what the scope draws with the core asleep
+    emulated: bool
+    run_on_hardware: bool = False  # nobody has, until somebody says so with a report
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Board:
+        if self.contract.operating_point not in self.operating_points:
+            raise ValueError(
+                f"contract.operating_point {self.contract.operating_point!r} is not one of "
+                f"{', '.join(self.operating_points)}"
+            )
+        return self
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the boards that ship with edgekit, sorted."""
+    return tuple(sorted(p.stem for p in data_dir("boards").glob("*.yaml")))
+
+
+def find(name_or_path: str) -> Board:
+    """Return the board called `name_or_path`, or the one described by that YAML file.
+
+    Raises ConfigError for an unknown name, unreadable YAML, or an unknown or missing key.
+    """
+    given = Path(name_or_path)
+    if given.suffix in {".yaml", ".yml"}:
+        return _load(given)
+    if name_or_path not in names():
+        raise ConfigError(
+            f"no board is called {name_or_path!r}",
+            hint=f"pick one of: {', '.join(names())}; or pass a path to your own .yaml",
+        )
+    return _load(data_dir("boards") / f"{name_or_path}.yaml")
+
+
+def _load(path: Path) -> Board:
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"board file {path} cannot be read: {exc.strerror}") from exc
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"board file {path} is not YAML: {exc}") from exc
+    try:
+        board = Board.model_validate(data)
+    except ValidationError as exc:
+        raise ConfigError(f"board file {path}: {problems(exc)}") from exc
+    if board.name != path.stem:
+        raise ConfigError(
+            f"board file {path} describes {board.name!r}",
+            hint=f"name the file {board.name}.yaml or the board {path.stem}",
+        )
+    return board
+
+
+def problems(error: ValidationError) -> str:
+    """Return a validation error as one line: key, what was wrong, what was given."""
+    rows = []
+    for item in error.errors():
+        key = ".".join(str(part) for part in item["loc"]) or "file"
+        rows.append(f"{key}: {item['msg'].lower()}")
+    return "; ".join(rows)

@@ -1,0 +1,1 @@
+"""The integer graph: types, checker, reference interpreter and text form."""

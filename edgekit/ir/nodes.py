@@ -1,0 +1,200 @@
+"""The closed union of nodes. Tensors are named; constants are looked up in the graph.
+
+`label` is the node's place in the source model (operator and index or name), for messages.
+Adding a node: this file, one `interp` case, one loader entry, one kernel; mypy names the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from edgekit.ir.types import Padding, Requant
+
+
+@dataclass(frozen=True, slots=True)
+class Conv2D:
+    """Convolution; weight (C_out, kh, kw, C_in) int8, bias (C_out,) int32."""
+
+    label: str
+    x: str
+    y: str
+    weight: str
+    bias: str
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: Padding
+    input_zero_point: int
+    requant: Requant
+
+
+@dataclass(frozen=True, slots=True)
+class DepthwiseConv2D:
+    """Depthwise convolution; weight (kh, kw, C_out), C_out = multiplier * C_in, bias (C_out,)."""
+
+    label: str
+    x: str
+    y: str
+    weight: str
+    bias: str
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: Padding
+    input_zero_point: int
+    requant: Requant
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """Fully connected; weight (N_out, N_in) int8, bias (N_out,) int32; x of any shape, flat."""
+
+    label: str
+    x: str
+    y: str
+    weight: str
+    bias: str
+    input_zero_point: int
+    requant: Requant
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Sum of two tensors of equal shape.
+
+    Fixed-point roundings (SPEC 4.6): each `(q - zero_point) << left_shift` is scaled by its
+    own multiplier, summed, and scaled by `requant`. FLOAT32_RNE: SPEC 4.6 gives the float32 form,
+    `a_scale` and `b_scale` are then (mantissa, exponent) of the float32 scale ratios.
+    """
+
+    label: str
+    a: str
+    b: str
+    y: str
+    a_zero_point: int
+    b_zero_point: int
+    left_shift: int
+    a_scale: tuple[int, int]  # (multiplier, shift) as in Requant
+    b_scale: tuple[int, int]
+    requant: Requant
+
+
+@dataclass(frozen=True, slots=True)
+class AveragePool:
+    """Mean over valid cells. `requant` None: TFLite's integer rounding at equal scales.
+
+    With `requant` (FLOAT32_RNE) the sum of `q - input_zero_point` is scaled by float32(scale / n),
+    so a requant is only allowed where every window has the same number of valid cells.
+    """
+
+    label: str
+    x: str
+    y: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding
+    input_zero_point: int
+    low: int
+    high: int
+    requant: Requant | None
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool:
+    """Maximum over valid cells, clamped."""
+
+    label: str
+    x: str
+    y: str
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pad:
+    """Add cells holding `value`; `before` and `after` are per axis of the unbatched shape."""
+
+    label: str
+    x: str
+    y: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reshape:
+    """The same elements in the same order under another shape."""
+
+    label: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clamp:
+    """`min(max(x, low), high)`: a ReLU or ReLU6 that was not fused into its producer."""
+
+    label: str
+    x: str
+    y: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requantize:
+    """Move between scales: `requant(x - input_zero_point)`."""
+
+    label: str
+    x: str
+    y: str
+    input_zero_point: int
+    requant: Requant
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """Softmax over the last axis, in fixed point (SPEC 4.9); output scale 1/256, zero -128.
+
+    `table` names a constant (256,) int32: exp in Q0.31 of `d = q - max`, entry `-d`, and -1
+    where d is below the reference's `diff_min` (no share of the sum, output -128).
+    """
+
+    label: str
+    x: str
+    y: str
+    table: str
+
+
+Node: TypeAlias = (
+    Conv2D
+    | DepthwiseConv2D
+    | Dense
+    | Add
+    | AveragePool
+    | MaxPool
+    | Pad
+    | Reshape
+    | Clamp
+    | Requantize
+    | Softmax
+)
+
+
+def inputs_of(node: Node) -> tuple[str, ...]:
+    """Return the activation tensors that `node` reads, in order."""
+    if isinstance(node, Add):
+        return (node.a, node.b)
+    return (node.x,)
+
+
+def constants_of(node: Node) -> tuple[str, ...]:
+    """Return the constants that `node` reads, in order."""
+    if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
+        return (node.weight, node.bias)
+    if isinstance(node, Softmax):
+        return (node.table,)
+    return ()
