@@ -1,0 +1,1 @@
+"""Builds: the plan as data, tools found by name, execution with a cache."""

@@ -1,0 +1,68 @@
+"""A build as data: every file and command, before anything touches the disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+Toolchain = Literal["gcc", "zig"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One tool call. `argv[0]` is a tool's plain name, resolved at run time (build/tools.py)."""
+
+    argv: tuple[str, ...]
+    log: str  # file stem of its log
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BuildPlan:
+    """Files, commands and products of one build; the same model and board give the same bytes."""
+
+    name: str
+    board: str
+    toolchain: Toolchain
+    files: Mapping[PurePosixPath, bytes]
+    commands: tuple[Command, ...]  # independent of each other but the last, which links
+    products: Mapping[str, PurePosixPath]  # "elf", "hex", "bin"
+    facts: Mapping[str, int] = field(default_factory=dict)  # arena_bytes, macs, ...
+
+    def digest(self) -> str:
+        """Return 32 hex digits over files and commands: the plan's name, cache and build id."""
+        state = hashlib.blake2b(digest_size=16)
+        for path in sorted(self.files):
+            data = self.files[path]
+            state.update(f"{path}\0{len(data)}\0".encode())
+            state.update(data)
+        for command in self.commands:
+            state.update("\0".join(command.argv).encode() + b"\n")
+        return state.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes of a firmware image; the meaning of each stands in docs/reference/report.md."""
+
+    flash_bytes: int
+    code_bytes: int
+    tables_bytes: int
+    weights_bytes: int
+    ram_bytes: int
+    arena_bytes: int
+    stack_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artifact:
+    """A finished build on disk."""
+
+    plan: str  # digest
+    board: str
+    directory: Path
+    products: Mapping[str, Path]
+    sizes: Sizes
+    tools: Mapping[str, str]  # tool name -> version line

@@ -1,0 +1,143 @@
+"""Execute a build plan: write what changed, run its tools, keep the result by digest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from edgekit.build import image, tools
+from edgekit.build.plan import Artifact, BuildPlan, Command, Sizes
+from edgekit.errors import ToolError
+from edgekit.progress import Progress, Silent
+
+_RECORD = "artifact.json"
+_TIMEOUT_S = 900.0  # the first call of zig ever builds its own libraries
+_LAST_LINES = 20
+
+
+def execute(plan: BuildPlan, work: Path, *, progress: Progress | None = None) -> Artifact:
+    """Build `plan` below `work/build/DIGEST` and return the artifact; a finished one is reused.
+
+    Raises ToolError when a tool is missing or fails; its log stays beside the sources.
+    """
+    progress = progress or Silent()
+    directory = work / "build" / plan.digest()
+    directory.mkdir(parents=True, exist_ok=True)
+    compiler = tools.compiler(plan.toolchain)
+    # Versions cost a process each: the path of the compiler is enough to know that it is there.
+    finished = _load(directory, plan)
+    if finished is not None:
+        return finished
+    tools.require(compiler)
+    write_files(plan, directory)
+    _run_all(plan, directory, progress)
+    return _finish(plan, directory, {compiler: tools.version(compiler) or "unknown"})
+
+
+def write_files(plan: BuildPlan, directory: Path) -> None:
+    """Write the plan's files below `directory`, leaving those that already hold the same bytes."""
+    for name, data in plan.files.items():
+        path = directory / name
+        if not path.is_file() or path.read_bytes() != data:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def _run_all(plan: BuildPlan, directory: Path, progress: Progress) -> None:
+    """All commands but the last are independent of each other; the last one links."""
+    logs = directory / "logs"
+    logs.mkdir(exist_ok=True)
+    first = "zig: its first run ever takes minutes, later ones seconds"
+    note = f" ({first})" if plan.toolchain == "zig" else ""
+    progress.stage(f"compile{note}", len(plan.commands))
+    done = 0
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        jobs = [pool.submit(_run, c, directory, logs) for c in plan.commands[:-1]]
+        try:
+            for job in jobs:
+                job.result()
+                done += 1
+                progress.advance(done)
+        except BaseException:
+            for job in jobs:
+                job.cancel()
+            raise
+    _run(plan.commands[-1], directory, logs)
+    progress.advance(done + 1)
+
+
+def _run(command: Command, directory: Path, logs: Path) -> None:
+    argv = (*tools.require(command.argv[0]), *command.argv[1:])
+    for part in command.argv:
+        if part.startswith("obj/"):
+            (directory / part).parent.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{command.log}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            argv,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            status = process.wait(timeout=_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            status = None
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    if status != 0:
+        what = "ran out of time" if status is None else f"ended with status {status}"
+        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
+        raise ToolError(
+            f"{command.argv[0]} {what}: {' '.join(argv)}\n" + "\n".join(tail),
+            hint=f"the whole log: {log}",
+        )
+
+
+def _finish(plan: BuildPlan, directory: Path, versions: Mapping[str, str]) -> Artifact:
+    elf = directory / plan.products["elf"]
+    if not elf.is_file():
+        raise ToolError(
+            f"the build of {plan.name} ended without {elf}", hint=f"see {directory / 'logs'}"
+        )
+    (elf.with_suffix(".bin")).write_bytes(image.to_bin(elf))
+    (elf.with_suffix(".hex")).write_text(image.to_hex(elf), encoding="ascii")
+    artifact = Artifact(
+        plan=plan.digest(),
+        board=plan.board,
+        directory=directory,
+        products={k: elf.with_suffix(f".{k}") for k in ("elf", "hex", "bin")},
+        sizes=image.sizes(elf, plan.facts),
+        tools=dict(versions),
+    )
+    record = {"sizes": asdict(artifact.sizes), "tools": dict(versions)}
+    partial = directory / f"{_RECORD}.part"
+    partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(directory / _RECORD)
+    return artifact
+
+
+def _load(directory: Path, plan: BuildPlan) -> Artifact | None:
+    record = directory / _RECORD
+    elf = directory / plan.products["elf"]
+    products = {k: elf.with_suffix(f".{k}") for k in ("elf", "hex", "bin")}
+    if not record.is_file() or not all(p.is_file() for p in products.values()):
+        return None
+    try:
+        data = json.loads(record.read_text(encoding="utf-8"))
+        sizes, versions = Sizes(**data["sizes"]), dict(data["tools"])
+    except (ValueError, KeyError, TypeError):
+        return None  # written by another release: build again
+    return Artifact(plan.digest(), plan.board, directory, products, sizes, versions)

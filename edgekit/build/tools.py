@@ -1,0 +1,104 @@
+"""External tools: where they are, which version, and what a missing one would enable."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from edgekit.build.plan import Toolchain
+from edgekit.errors import ToolError
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program edgekit calls; `wheel` names the Python package that can provide it instead."""
+
+    name: str
+    enables: str
+    install: str
+    version: tuple[str, ...] = ("--version",)
+    wheel: str | None = None  # run as `python -m WHEEL`
+
+
+TOOLS: tuple[Tool, ...] = (
+    Tool("arm-none-eabi-gcc", "smaller firmware", "apt-get install gcc-arm-none-eabi"),
+    Tool(
+        "zig",
+        "firmware builds from pip alone",
+        "pip install 'edgekit[virtual]'",
+        version=("version",),
+        wheel="ziglang",
+    ),
+    Tool("qemu-system-arm", "the second emulator (oracle)", "apt-get install qemu-system-arm"),
+    Tool("openocd", "flashing through ST-LINK", "apt-get install openocd"),
+    Tool("pyocd", "flashing through CMSIS-DAP and ST-LINK", "pip install 'edgekit[flash]'"),
+)
+
+_COMPILERS: dict[Toolchain, str] = {"gcc": "arm-none-eabi-gcc", "zig": "zig"}
+
+
+def tool(name: str) -> Tool:
+    """Return the entry of TOOLS called `name` (KeyError is a bug)."""
+    return {t.name: t for t in TOOLS}[name]
+
+
+def find(name: str) -> tuple[str, ...] | None:
+    """Return the argv prefix that starts tool `name`, or None when it is not installed."""
+    entry = tool(name)
+    if entry.wheel is not None and importlib.util.find_spec(entry.wheel) is not None:
+        return (sys.executable, "-m", entry.wheel)
+    path = shutil.which(name)
+    return None if path is None else (path,)
+
+
+def require(name: str) -> tuple[str, ...]:
+    """Return the argv prefix of tool `name`; ToolError says how to install it."""
+    found = find(name)
+    if found is None:
+        entry = tool(name)
+        raise ToolError(
+            f"{name} is not installed; it is needed for {entry.enables}", hint=entry.install
+        )
+    return found
+
+
+def version(name: str) -> str | None:
+    """Return the first line the tool prints of its version, or None when it cannot be run."""
+    prefix = find(name)
+    if prefix is None:
+        return None
+    try:
+        done = subprocess.run(
+            (*prefix, *tool(name).version),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    text = (done.stdout or done.stderr).strip()
+    return text.splitlines()[0] if text and done.returncode == 0 else None
+
+
+def toolchain(wanted: Toolchain | None) -> Toolchain:
+    """Return `wanted`, or the best compiler that is installed; ToolError when there is none."""
+    if wanted is not None:
+        require(_COMPILERS[wanted])
+        return wanted
+    for chain, name in _COMPILERS.items():
+        if find(name) is not None:
+            return chain
+    raise ToolError(
+        "no C compiler for Cortex-M: neither arm-none-eabi-gcc nor the ziglang wheel is installed",
+        hint="apt-get install gcc-arm-none-eabi, or pip install 'edgekit[virtual]'",
+    )
+
+
+def compiler(chain: Toolchain) -> str:
+    """Return the tool name of the compiler of `chain`."""
+    return _COMPILERS[chain]
