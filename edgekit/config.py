@@ -1,0 +1,154 @@
+"""edgekit.yaml: the project file. Options given on the command line override it.
+
+The file is found upwards from the working directory; its relative paths are relative to itself.
+`edgekit.pipeline.settings` joins it with options and the board's default contract.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgekit.errors import ConfigError
+
+FILE_NAME = "edgekit.yaml"
+_MAX_BYTES = 1 << 20
+
+# Sections that DESIGN reserves and no verb of this version reads.
+_LATER: Mapping[str, str] = {"compress": "edgekit compress", "search": "edgekit search"}
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ContractWish(_Strict):
+    """What the user asks of the energy contract; None leaves it to the board file."""
+
+    limit_mw: Positive | None = None
+    scope: str | None = None
+    mode: Literal["average", "active"] | None = None
+    rate_hz: Positive | None = None
+    operating_point: str | None = None
+
+
+class Project(_Strict):
+    """edgekit.yaml, with its paths made absolute."""
+
+    model: Path | None = None
+    data: Path | None = None
+    board: str | None = None  # a name, or the path of a board file
+    virtual: bool = False
+    port: str | None = None
+    meter: str | None = None
+    contract: ContractWish = ContractWish()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was said on the command line; None: nothing was said. Paths as given."""
+
+    model: Path | None = None
+    data: Path | None = None
+    board: str | None = None
+    virtual: bool | None = None
+    port: str | None = None
+    meter: str | None = None
+    limit_mw: float | None = None
+    scope: str | None = None
+    mode: Literal["average", "active"] | None = None
+    rate_hz: float | None = None
+    operating_point: str | None = None
+    work: Path | None = None
+    seed: int = 0
+
+
+def find(start: Path) -> Path | None:
+    """Return the nearest edgekit.yaml in `start` or above it, or None."""
+    here = start.resolve()
+    for directory in (here, *here.parents):
+        if (directory / FILE_NAME).is_file():
+            return directory / FILE_NAME
+    return None
+
+
+def load(path: Path) -> Project:
+    """Read a project file.
+
+    Raises ConfigError for a file that cannot be read, is not YAML, or has an unknown key (the
+    nearest valid one is named) or a value of the wrong kind.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {_MAX_BYTES} bytes: not a project file")
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(
+            f"{path} cannot be read: {exc.strerror}", hint="`edgekit init` writes one"
+        ) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path} is not UTF-8 text: {exc.reason}") from exc
+    except yaml.YAMLError as exc:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(exc).split())}") from exc
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} holds a {type(data).__name__}, wanted keys with values")
+    _refuse_later(data, path)
+    try:
+        return _anchored(Project.model_validate(data), path.resolve().parent)
+    except ValidationError as exc:
+        raise _translate(exc, path) from exc
+
+
+def _refuse_later(data: Mapping[Any, Any], path: Path) -> None:
+    for key, verb in _LATER.items():
+        if key in data:
+            raise ConfigError(
+                f"{path}: section {key!r} belongs to `{verb}`, which this version does not have",
+                hint="remove the section",
+            )
+
+
+def _translate(error: ValidationError, path: Path) -> ConfigError:
+    rows, hints = [], []
+    for item in error.errors():
+        *above, key = (str(part) for part in item["loc"])
+        fields = ContractWish.model_fields if above else Project.model_fields
+        where = ".".join((*above, key))
+        if item["type"] == "extra_forbidden":
+            rows.append(f"unknown key {where!r}")
+            hints.append(_nearest(key, tuple(fields)))
+        else:
+            rows.append(f"{where}: {item['msg'].lower()}, found {item['input']!r}")
+    return ConfigError(f"{path}: {'; '.join(rows)}", hint="; ".join(hints))
+
+
+def _nearest(key: str, valid: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else f"valid keys here: {', '.join(valid)}"
+
+
+def _anchored(project: Project, base: Path) -> Project:
+    """Return `project` with relative paths taken from `base`, the file's directory."""
+    board, meter = project.board, project.meter
+    if board is not None and Path(board).suffix in {".yaml", ".yml"}:
+        board = str(base / board)
+    if meter is not None and meter.startswith("replay:"):
+        meter = f"replay:{base / meter.removeprefix('replay:')}"
+    return project.model_copy(
+        update={
+            "model": None if project.model is None else base / project.model,
+            "data": None if project.data is None else base / project.data,
+            "board": board,
+            "meter": meter,
+        }
+    )

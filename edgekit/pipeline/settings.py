@@ -1,0 +1,123 @@
+"""Everything a deployment needs to know: project file, options and board, joined and checked.
+
+Lives above `board` and `config`, which do not know each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit import board as boards
+from edgekit import config
+from edgekit.board import Board, Contract
+from edgekit.config import ContractWish, Options, Project
+from edgekit.errors import ConfigError
+
+SCOPES = ("supply", "delta")  # beside the names of a board's rails
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A deployment, fully resolved: options over project file over the board's defaults."""
+
+    model: Path
+    board: Board
+    contract: Contract
+    work: Path
+    data: Path | None = None
+    virtual: bool = False
+    port: str | None = None
+    meter: str | None = None
+    seed: int = 0
+    config_file: Path | None = None
+
+
+def resolve(options: Options, *, start: Path, config_file: Path | None = None) -> Settings:
+    """Join `options` with the project file and the board's default contract.
+
+    `config_file` None: the nearest edgekit.yaml from `start` upwards, if there is one.
+    Raises ConfigError naming what is missing or contradictory.
+    """
+    found = config_file if config_file is not None else config.find(start)
+    project = Project() if found is None else config.load(found)
+    board = board_of(options, project)
+    base = start if found is None else found.resolve().parent
+    virtual = project.virtual if options.virtual is None else options.virtual
+    port = options.port or project.port
+    if virtual and options.port is not None:
+        raise ConfigError(
+            f"--port {options.port} names hardware, but the board is virtual",
+            hint="add --no-virtual, or leave --port out",
+        )
+    return Settings(
+        model=_model_of(options, project),
+        board=board,
+        contract=contract_of(options, project.contract, board),
+        work=options.work or base / "build" / "edgekit",
+        data=_existing(options.data or project.data, "data file"),
+        virtual=virtual,
+        port=None if virtual else port,
+        meter=options.meter or project.meter,
+        seed=options.seed,
+        config_file=found,
+    )
+
+
+def board_of(options: Options, project: Project) -> Board:
+    """Return the board that was asked for."""
+    name = options.board or project.board
+    if name is None:
+        raise ConfigError(
+            "no board was named",
+            hint=f"pass --board NAME, one of: {', '.join(boards.names())}; or set `board` in "
+            f"{config.FILE_NAME}",
+        )
+    return boards.find(name)
+
+
+def contract_of(options: Options, wish: ContractWish, board: Board) -> Contract:
+    """Return the energy contract: options over `wish` over the board's default."""
+    default = board.contract
+    mode = options.mode or wish.mode or default.mode
+    rate = options.rate_hz or wish.rate_hz or default.rate_hz
+    point = options.operating_point or wish.operating_point or default.operating_point
+    scope = options.scope or wish.scope or default.scope
+    if point not in board.operating_points:
+        raise ConfigError(
+            f"{board.name} has no operating point {point!r}",
+            hint=f"pick one of: {', '.join(board.operating_points)}",
+        )
+    scopes = (*SCOPES, *(rail.name for rail in board.rails if rail.name not in SCOPES))
+    if scope not in scopes:
+        raise ConfigError(
+            f"{board.name} has no scope {scope!r}", hint=f"pick one of: {', '.join(scopes)}"
+        )
+    if mode == "average" and rate is None:
+        raise ConfigError("mode 'average' needs a rate", hint="pass --rate-hz R, or --mode active")
+    limit = options.limit_mw or wish.limit_mw or default.limit_mw
+    return Contract(
+        limit_mw=limit,
+        scope=scope,
+        mode=mode,
+        rate_hz=rate if mode == "average" else None,
+        operating_point=point,
+    )
+
+
+def _model_of(options: Options, project: Project) -> Path:
+    path = options.model or project.model
+    if path is None:
+        raise ConfigError(
+            "no model was named",
+            hint=f"pass MODEL (.tflite or .onnx), or set `model` in {config.FILE_NAME}",
+        )
+    existing = _existing(path, "model file")
+    assert existing is not None  # path is not None
+    return existing
+
+
+def _existing(path: Path | None, what: str) -> Path | None:
+    if path is not None and not path.is_file():
+        raise ConfigError(f"{what} {path} does not exist or is not a file")
+    return path
