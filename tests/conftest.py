@@ -1,0 +1,59 @@
+"""Shared fixtures: the optional data folder and the rule for missing tools.
+
+A test marked with a tool (gcc, zig, qemu, chromium) is skipped where the tool is missing, with its
+install line, and fails there when CI=true: a skipped proof is no proof. Tests marked `data` need
+the data folder beside the checkout and are deselected, with a printed count, where it is absent.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+
+_TOOLS = {
+    "gcc": (lambda: shutil.which("arm-none-eabi-gcc"), "apt-get install gcc-arm-none-eabi"),
+    "zig": (lambda: importlib.util.find_spec("ziglang"), "pip install 'edgekit[virtual]'"),
+    "qemu": (lambda: shutil.which("qemu-system-arm"), "apt-get install qemu-system-arm"),
+    "chromium": (lambda: shutil.which("chromium"), "apt-get install chromium"),
+}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if SHARED.is_dir():
+        return
+    kept = [item for item in items if item.get_closest_marker("data") is None]
+    dropped = [item for item in items if item.get_closest_marker("data") is not None]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = kept
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"{len(dropped)} tests need the data folder, which is not here")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, (present, install) in _TOOLS.items():
+        if item.get_closest_marker(marker) is not None and not present():
+            message = f"{marker} is not installed: {install}"
+            if os.environ.get("CI") == "true":
+                pytest.fail(message, pytrace=False)
+            pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of third-party models and data sets."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
