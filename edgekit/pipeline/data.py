@@ -1,0 +1,141 @@
+"""Samples: an .npz file with the source model's own inputs, or seeded random ones."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.errors import ConfigError
+from edgekit.ir import edges
+from edgekit.ir.graph import Graph
+from edgekit.ir.types import DType, Edge
+
+_MAX_BYTES = 1 << 30
+_RANDOM_SAMPLES = 64
+_KEYS = ("x", "y", "x_scale", "x_zero_point")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Inputs in the source's own form and as graph integers, with labels where they are known.
+
+    `source` is (n, *source shape without batch); `integers` is (n, *graph shape) int64.
+    """
+
+    source: NDArray[np.generic]
+    integers: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
+    origin: str  # the file's name, or how they were made
+
+    def __len__(self) -> int:
+        return int(self.integers.shape[0])
+
+    def as_bytes(self) -> NDArray[np.int8]:
+        """Return the graph integers as the board takes them, (n, bytes)."""
+        return self.integers.reshape(len(self), -1).astype(np.int8)
+
+
+def read(path: Path | None, graph: Graph, *, seed: int) -> Samples:
+    """Return the samples of `path`; without a file, random ones over the whole input range.
+
+    Raises ConfigError for a file that is not an .npz, lacks `x`, or whose data do not fit the
+    model's input in shape, dtype or value (NaN, infinity, integers for a float input).
+    """
+    edge = graph.inputs[0]
+    if path is None:
+        return random(graph, _RANDOM_SAMPLES, seed)
+    arrays = _arrays(path)
+    x = _descaled(arrays, edge, path)
+    integers = edges.quantize(edge, x)
+    if integers.shape[0] == 0:
+        raise ConfigError(f"{path} holds no samples")
+    labels = arrays.get("y")
+    if labels is not None:
+        labels = _labels(labels, integers.shape[0], path)
+    return Samples(x, integers, labels, path.name)
+
+
+def random(graph: Graph, count: int, seed: int) -> Samples:
+    """Return `count` seeded samples, uniform over the integers of the model's input."""
+    edge = graph.inputs[0]
+    shape = graph.tensors[edge.tensor].shape
+    generator = np.random.default_rng(seed)
+    low, high = DType.INT8.low, DType.INT8.high
+    integers = generator.integers(low, high + 1, (count, *shape), dtype=np.int64)
+    source = edges.to_source(edge, integers)
+    return Samples(source, integers, None, f"{count} random inputs, seed {seed}")
+
+
+def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Samples, str]:
+    """Return distinct inputs for the energy window and a note on where they come from.
+
+    At most `room` of them; fewer than 64 distinct ones are made up to 64 with random inputs.
+    """
+    rows = samples.as_bytes()
+    _, first = np.unique(rows, axis=0, return_index=True)
+    keep = np.sort(first)[:room]
+    chosen = Samples(samples.source[keep], samples.integers[keep], None, samples.origin)
+    missing = min(_RANDOM_SAMPLES, room) - len(chosen)
+    if missing <= 0:
+        return chosen, f"{len(chosen)} distinct inputs of {samples.origin}"
+    extra = random(graph, missing, seed)
+    integers = np.concatenate([chosen.integers, extra.integers])
+    source = np.concatenate([chosen.source, extra.source])
+    note = f"{len(chosen)} distinct inputs of {samples.origin} and {missing} random ones"
+    return Samples(source, integers, None, note), note
+
+
+def digest(samples: Samples) -> str:
+    """Return the sha256 over the bytes that the board was given."""
+    return hashlib.sha256(samples.as_bytes().tobytes()).hexdigest()
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(item.file_size for item in archive.infolist())
+        if total > _MAX_BYTES:
+            raise ConfigError(f"{path} unpacks to {total} bytes, at most {_MAX_BYTES} are read")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in _KEYS if key in file.files}
+            names = ", ".join(file.files) or "nothing"
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as exc:
+        raise ConfigError(
+            f"{path} cannot be read as .npz: {exc}",
+            hint="write it with numpy.savez(path, x=..., y=...)",
+        ) from exc
+    if "x" not in arrays:
+        raise ConfigError(f"{path} holds {names}; an array `x` is needed")
+    return arrays
+
+
+def _descaled(
+    arrays: dict[str, NDArray[np.generic]], edge: Edge, path: Path
+) -> NDArray[np.generic]:
+    """Integers for a float input become real numbers only by the file's own scale."""
+    x = arrays["x"]
+    if edge.source_dtype != "float32" or not np.issubdtype(x.dtype, np.integer):
+        return x
+    if "x_scale" not in arrays or "x_zero_point" not in arrays:
+        raise ConfigError(
+            f"{path}: `x` holds {x.dtype} but the model's input {edge.source_name!r} is float32",
+            hint="add x_scale and x_zero_point to the file, or store real values",
+        )
+    scale, zero = arrays["x_scale"], arrays["x_zero_point"]
+    if scale.size != 1 or zero.size != 1 or not np.isfinite(scale).all() or float(scale) <= 0:
+        raise ConfigError(f"{path}: x_scale and x_zero_point must be one positive and one integer")
+    real = (x.astype(np.int64) - int(zero)).astype(np.float32) * np.float32(scale)
+    return real.astype(np.float32)
+
+
+def _labels(y: NDArray[np.generic], count: int, path: Path) -> NDArray[np.int64]:
+    if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
+        raise ConfigError(
+            f"{path}: `y` is {y.dtype} {y.shape}, wanted {count} integer class numbers"
+        )
+    return y.astype(np.int64)
