@@ -83,23 +83,24 @@ def _encode(value: object) -> object:
 
 def _decode(kind: Kind, value: object, where: str) -> object:
     """Return `value` as `kind`: a dataclass, tuple, mapping, union, literal or plain type."""
-    origin = typing.get_origin(kind)
+    origin: Kind = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         members = [k for k in typing.get_args(kind) if k is not type(None)]
         return None if value is None else _decode(members[0], value, where)
-    if origin is typing.Literal:
+    if origin is tuple:
+        return _decode_tuple(typing.get_args(kind), value, where)
+    if origin is Mapping:
+        return _decode_mapping(typing.get_args(kind)[1], value, where)
+    if dataclasses.is_dataclass(kind):
+        return _decode_class(kind, value, where)
+    return _decode_plain(kind, value, where)
+
+
+def _decode_plain(kind: Kind, value: object, where: str) -> object:
+    if typing.get_origin(kind) is typing.Literal:
         if value not in typing.get_args(kind):
             raise _refusal(where, f"one of {typing.get_args(kind)}", value)
         return value
-    if origin is tuple:
-        return _decode_tuple(typing.get_args(kind), value, where)
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, dict):
-            raise _refusal(where, "an object", value)
-        inner = typing.get_args(kind)[1]
-        return {k: _decode(inner, v, f"{where}.{k}") for k, v in value.items()}
-    if dataclasses.is_dataclass(kind):
-        return _decode_class(kind, value, where)
     if kind is float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise _refusal(where, "a number", value)
@@ -107,6 +108,12 @@ def _decode(kind: Kind, value: object, where: str) -> object:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise _refusal(where, kind.__name__, value)
     return value
+
+
+def _decode_mapping(kind: Kind, value: object, where: str) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise _refusal(where, "an object", value)
+    return {k: _decode(kind, v, f"{where}.{k}") for k, v in value.items()}
 
 
 def _decode_tuple(kinds: tuple[Kind, ...], value: object, where: str) -> tuple[object, ...]:
