@@ -1,0 +1,133 @@
+"""The reference interpreter: docs/SPEC.md as code. Every executor must equal it, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.errors import ConfigError
+from edgekit.ir.graph import Graph
+from edgekit.ir.interp.add import add
+from edgekit.ir.interp.average_pool import average_pool
+from edgekit.ir.interp.conv2d import conv2d
+from edgekit.ir.interp.dense import dense
+from edgekit.ir.interp.depthwise_conv2d import depthwise_conv2d
+from edgekit.ir.interp.max_pool import max_pool
+from edgekit.ir.interp.pad import pad
+from edgekit.ir.interp.requantize import requantize_node
+from edgekit.ir.interp.softmax import softmax
+from edgekit.ir.nodes import (
+    Add,
+    AveragePool,
+    Clamp,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    MaxPool,
+    Node,
+    Pad,
+    Requantize,
+    Reshape,
+    Softmax,
+    inputs_of,
+)
+
+Ints = NDArray[np.int64]
+
+_CHUNK = 32  # samples evaluated together; bounds the memory of a convolution's patches
+
+
+def run(graph: Graph, x: Mapping[str, Ints], keep: bool = False) -> dict[str, Ints]:
+    """Evaluate `graph` exactly.
+
+    Args:
+        graph: a graph that `check.verify` accepts.
+        x: graph integers of every graph input, [batch, *shape] or [batch, any shape of as
+            many elements], within the tensor's range.
+        keep: return every activation instead of the outputs alone.
+
+    Returns:
+        int64 arrays [batch, *shape] by tensor name.
+
+    Raises:
+        ConfigError: an input is missing, or has a wrong size, dtype or value.
+    """
+    values = {edge.tensor: _input(graph, edge.tensor, x) for edge in graph.inputs}
+    batches = {array.shape[0] for array in values.values()}
+    if len(batches) != 1:
+        raise ConfigError(f"the inputs have different numbers of samples: {sorted(batches)}")
+    (batch,) = batches
+    chunks = [
+        _run_chunk(graph, {name: array[i : i + _CHUNK] for name, array in values.items()}, keep)
+        for i in range(0, max(batch, 1), _CHUNK)
+    ]
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+
+
+def evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:
+    """Return the output [batch, *shape] of one node; `values` holds its inputs."""
+    return _evaluate(graph, node, values).reshape(-1, *graph.tensors[node.y].shape)
+
+
+def _run_chunk(graph: Graph, values: dict[str, Ints], keep: bool) -> dict[str, Ints]:
+    outputs = {edge.tensor for edge in graph.outputs}
+    last_reader = {name: k for k, node in enumerate(graph.nodes) for name in inputs_of(node)}
+    for k, node in enumerate(graph.nodes):
+        values[node.y] = evaluate(graph, node, values)
+        for name in set(inputs_of(node)):
+            if not keep and name not in outputs and last_reader[name] == k:
+                del values[name]
+    return values if keep else {name: values[name] for name in outputs}
+
+
+def _evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:  # noqa: C901
+    constants = graph.constants
+    match node:
+        case Conv2D():
+            return conv2d(node, values[node.x], constants[node.weight], constants[node.bias])
+        case DepthwiseConv2D():
+            weight, bias = constants[node.weight], constants[node.bias]
+            return depthwise_conv2d(node, values[node.x], weight, bias)
+        case Dense():
+            return dense(node, values[node.x], constants[node.weight], constants[node.bias])
+        case Add():
+            return add(node, values[node.a], values[node.b])
+        case AveragePool():
+            return average_pool(node, values[node.x])
+        case MaxPool():
+            return max_pool(node, values[node.x])
+        case Pad():
+            return pad(node, values[node.x])
+        case Reshape():
+            return values[node.x]
+        case Clamp():
+            return np.clip(values[node.x], node.low, node.high)
+        case Requantize():
+            return requantize_node(node, values[node.x])
+        case Softmax():
+            return softmax(values[node.x], constants[node.table])
+        case _:
+            assert_never(node)
+
+
+def _input(graph: Graph, name: str, x: Mapping[str, Ints]) -> Ints:
+    tensor = graph.tensors[name]
+    if name not in x:
+        raise ConfigError(f"input {name} is missing; found {', '.join(sorted(x)) or 'nothing'}")
+    array = np.asarray(x[name])
+    if array.dtype.kind not in "iu":
+        raise ConfigError(
+            f"input {name} is {array.dtype}; graph integers are wanted",
+            hint="quantize real values with edgekit.ir.edges.quantize",
+        )
+    if array.ndim == 0 or array.size != array.shape[0] * tensor.size:
+        raise ConfigError(f"input {name} is {array.shape}; [batch, *{tensor.shape}] is wanted")
+    if array.size and not tensor.dtype.low <= array.min() <= array.max() <= tensor.dtype.high:
+        raise ConfigError(
+            f"input {name} reaches {array.min()} to {array.max()}; "
+            f"{tensor.dtype.low} to {tensor.dtype.high} is wanted"
+        )
+    return array.astype(np.int64).reshape(array.shape[0], *tensor.shape)

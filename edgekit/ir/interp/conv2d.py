@@ -1,0 +1,31 @@
+"""Conv2D (SPEC 4.1)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.ir.arithmetic import requantize
+from edgekit.ir.interp.matmul import matmul
+from edgekit.ir.interp.window import windows
+from edgekit.ir.nodes import Conv2D
+
+Ints = NDArray[np.int64]
+
+
+def conv2d(node: Conv2D, x: Ints, weight: Ints, bias: Ints) -> Ints:
+    """Return [batch, out_h, out_w, C_out]; x [batch, H, W, C_in], weight (C_out, kh, kw, C_in)."""
+    return requantize(conv2d_accumulators(node, x, weight, bias), node.requant)
+
+
+def conv2d_accumulators(node: Conv2D, x: Ints, weight: Ints, bias: Ints) -> Ints:
+    """Return the int32 sums before requantization, [batch, out_h, out_w, C_out]."""
+    kernel = (weight.shape[1], weight.shape[2])
+    # A padded cell holds the zero point, so it is 0 once that is subtracted.
+    patches = windows(
+        x - node.input_zero_point, kernel, node.stride, node.dilation, node.padding, 0
+    )
+    batch, height, width = patches.shape[:3]
+    rows = patches.reshape(batch * height * width, -1)  # C_in, kh, kw
+    flat = weight.transpose(0, 3, 1, 2).reshape(weight.shape[0], -1)
+    return matmul(rows, flat).reshape(batch, height, width, -1) + bias
