@@ -63,9 +63,8 @@ class Add:
 
     Fixed-point roundings (SPEC 4.6): each `(q - zero_point) << left_shift` is scaled by its
     own multiplier, summed, and scaled by `requant`. FLOAT32_RNE: SPEC 4.6 gives the float32 form,
-    `a_scale` and `b_scale` are then (mantissa, exponent) of the float32 scale ratios, and
-    `source_offset` (128 where the source is uint8) is added to every operand before the float32
-    sums: `fma(a + o, ra, fma(b + o, rb, fixed))`, whose rounding depends on it.
+    `a_scale` and `b_scale` are then (mantissa, exponent) of the float32 scale ratios, `requant`
+    holds the float32 addend, and the zero points are all 0 (int8 source) or all -128 (uint8).
     """
 
     label: str
@@ -78,7 +77,6 @@ class Add:
     a_scale: tuple[int, int]  # (multiplier, shift) as in Requant
     b_scale: tuple[int, int]
     requant: Requant
-    source_offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
