@@ -97,7 +97,8 @@ def _decode(kind: Kind, value: object, where: str) -> object:
 
 
 def _decode_plain(kind: Kind, value: object, where: str) -> object:
-    if typing.get_origin(kind) is typing.Literal:
+    origin: Kind = typing.get_origin(kind)
+    if origin is typing.Literal:
         if value not in typing.get_args(kind):
             raise _refusal(where, f"one of {typing.get_args(kind)}", value)
         return value
