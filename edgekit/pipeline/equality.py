@@ -1,7 +1,8 @@
-"""The equality chain: every link must give the same integers, and the first that does not is named."""
+"""The equality chain: all links give the same integers; the first that does not is named."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -55,7 +56,7 @@ def compare(graph: Graph, links: Sequence[Link]) -> tuple[Equality, Difference |
 
 
 def _first(links: Sequence[Link]) -> Difference | None:
-    for before, after in zip(links, links[1:], strict=False):
+    for before, after in itertools.pairwise(links):
         rows, columns = np.nonzero(before.outputs != after.outputs)
         if rows.size:
             sample, element = int(rows[0]), int(columns[0])
