@@ -15,23 +15,25 @@ Ints = NDArray[np.int64]
 def add(node: Add, a: Ints, b: Ints) -> Ints:
     """Return the sum of two tensors [batch, *shape] of one shape."""
     a, b = a - node.a_zero_point, b - node.b_zero_point
-    if node.requant.rounding is Rounding.FLOAT32_RNE:
-        return _add_float32(node, a, b)
-    total = _scaled(node, a, node.a_scale) + _scaled(node, b, node.b_scale)
-    return requantize(total, node.requant)
+    if node.requant.rounding is not Rounding.FLOAT32_RNE:
+        return requantize(add_fixed_sum(node, a, b), node.requant)
+    out = np.asarray(np.rint(add_float32_sum(node, a, b))).astype(np.int64)
+    return np.clip(out + node.requant.zero_point, node.requant.low, node.requant.high)
+
+
+def add_fixed_sum(node: Add, a: Ints, b: Ints) -> Ints:
+    """Return the sum that `requant` scales; `a` and `b` have their zero points subtracted."""
+    return _scaled(node, a, node.a_scale) + _scaled(node, b, node.b_scale)
+
+
+def add_float32_sum(node: Add, a: Ints, b: Ints) -> NDArray[np.float32]:
+    """Return the float32 sum that is rounded; `a` and `b` have their zero points subtracted."""
+    # The requant's (multiplier, shift) is onnxruntime's fixed part: an addend, not a scale.
+    fixed = float32_value(node.requant.multiplier[0], node.requant.shift[0])
+    partial = fused_multiply_add(b, float32_value(*node.b_scale), np.full(b.shape, fixed))
+    return fused_multiply_add(a, float32_value(*node.a_scale), partial)
 
 
 def _scaled(node: Add, centred: Ints, scale: tuple[int, int]) -> Ints:
-    multiplier, shift = np.int64(scale[0]), np.int64(scale[1])
-    rounding = node.requant.rounding
-    return rescale(centred << node.left_shift, np.asarray(multiplier), np.asarray(shift), rounding)
-
-
-def _add_float32(node: Add, a: Ints, b: Ints) -> Ints:
-    # The requant's (multiplier, shift) is onnxruntime's fixed part: an addend, not a scale.
-    requant = node.requant
-    fixed = float32_value(requant.multiplier[0], requant.shift[0])
-    value = fused_multiply_add(b, float32_value(*node.b_scale), np.full(b.shape, fixed))
-    value = fused_multiply_add(a, float32_value(*node.a_scale), value)
-    out = np.asarray(np.rint(value)).astype(np.int64) + requant.zero_point
-    return np.clip(out, requant.low, requant.high)
+    multiplier, shift = (np.asarray(value, np.int64) for value in scale)
+    return rescale(centred << node.left_shift, multiplier, shift, node.requant.rounding)

@@ -1,0 +1,141 @@
+"""The checker: proves what docs/SPEC.md section 6 lists, after loading and after every pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from math import prod
+
+import numpy as np
+
+from edgekit.errors import UnsupportedError
+from edgekit.ir.arithmetic import float32_exact, float32_scale
+from edgekit.ir.check_nodes import check_node
+from edgekit.ir.geometry import macs
+from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import Node, constants_of, inputs_of
+from edgekit.ir.ranges import Range, accumulator_range, output_range
+from edgekit.ir.types import DType, Edge, Tensor
+
+__all__ = ["accumulator_range", "macs", "verify"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
+_KEYWORDS = """
+    auto break case char const continue default do double else enum extern float for goto if inline
+    int long register restrict return short signed sizeof static struct switch typedef union
+    unsigned void volatile while _Bool _Complex _Imaginary
+""".split()
+_HINT = "the front end or pass that made this graph is at fault; please report the model"
+
+
+def verify(graph: Graph) -> None:
+    """Prove that `graph` means what SPEC says and that no accumulator overflows.
+
+    Raises:
+        UnsupportedError: naming the tensor, edge or node, what was found and what is wanted.
+    """
+    _check_name(graph.name, "graph")
+    for key, tensor in graph.tensors.items():
+        _check_tensor(key, tensor)
+    for name in graph.constants:
+        _check_constant(graph, name)
+    _check_edges(graph)
+    ranges: dict[str, Range] = {}
+    for edge in graph.inputs:
+        dtype = graph.tensors[edge.tensor].dtype
+        ranges[edge.tensor] = (dtype.low, dtype.high)
+    for node in graph.nodes:
+        _check_order(graph, node, ranges)
+        check_node(graph, node, ranges)
+        ranges[node.y] = output_range(graph, node, ranges)
+    for edge in graph.outputs:
+        if edge.tensor not in ranges:
+            _fail(f"output {edge.source_name}: no node produces its tensor {edge.tensor}")
+
+
+def _fail(message: str) -> None:
+    raise UnsupportedError(message, hint=_HINT)
+
+
+def _check_order(graph: Graph, node: Node, ranges: Mapping[str, Range]) -> None:
+    for name in inputs_of(node):
+        if name not in ranges:
+            _fail(f"{node.label}: it reads {name}, which no input or earlier node produces")
+    for name in constants_of(node):
+        if name not in graph.constants:
+            _fail(f"{node.label}: it reads the constant {name}, which the graph lacks")
+    if node.y not in graph.tensors:
+        _fail(f"{node.label}: it writes {node.y}, which the graph does not declare")
+    if node.y in ranges or node.y in graph.constants:
+        _fail(f"{node.label}: it writes {node.y}, which already has a value")
+
+
+def _check_name(name: str, what: str) -> None:
+    if not _IDENTIFIER.fullmatch(name) or name in _KEYWORDS:
+        _fail(f"{what} {name!r}: the name must be a C identifier of at most 63 characters")
+
+
+def _check_tensor(key: str, tensor: Tensor) -> None:
+    if key != tensor.name:
+        _fail(f"tensor {key}: it is declared under the name {tensor.name}")
+    _check_name(tensor.name, "tensor")
+    if not tensor.shape or any(extent < 1 for extent in tensor.shape):
+        _fail(f"tensor {tensor.name}: shape {tensor.shape}; extents of at least 1 are wanted")
+
+
+def _check_constant(graph: Graph, name: str) -> None:
+    if name not in graph.tensors:
+        _fail(f"constant {name}: the graph does not declare it")
+    tensor, array = graph.tensors[name], graph.constants[name]
+    if array.dtype != np.int64 or array.flags.writeable:
+        state = "writable" if array.flags.writeable else "read-only"
+        _fail(f"constant {name}: {state} {array.dtype}; read-only int64 is wanted")
+    if array.shape != tensor.shape:
+        _fail(f"constant {name}: shape {array.shape}; {tensor.shape} is declared")
+    low, high = int(array.min()), int(array.max())
+    if low < tensor.dtype.low or high > tensor.dtype.high:
+        _fail(
+            f"constant {name}: values {low} to {high}; {tensor.dtype.name} holds "
+            f"{tensor.dtype.low} to {tensor.dtype.high}"
+        )
+
+
+def _check_edges(graph: Graph) -> None:
+    for what, edges in (("input", graph.inputs), ("output", graph.outputs)):
+        if not edges:
+            _fail(f"graph {graph.name}: it has no {what}")
+        names = [edge.tensor for edge in edges]
+        if len(set(names)) != len(names):
+            _fail(f"graph {graph.name}: two {what}s share a tensor: {', '.join(names)}")
+        for edge in edges:
+            _check_edge(graph, edge, f"{what} {edge.source_name}")
+
+
+def _check_edge(graph: Graph, edge: Edge, where: str) -> None:
+    if edge.tensor not in graph.tensors or edge.tensor in graph.constants:
+        _fail(f"{where}: its tensor {edge.tensor} is not an activation of the graph")
+    tensor = graph.tensors[edge.tensor]
+    if tensor.dtype is not DType.INT8:
+        _fail(f"{where}: type {tensor.dtype.name}; INT8 is wanted")
+    if not (edge.scale > 0 and np.isfinite(edge.scale) and _is_float32(edge.scale)):
+        _fail(f"{where}: scale {edge.scale}; a positive float32 number is wanted")
+    if not tensor.dtype.low <= edge.zero_point <= tensor.dtype.high:
+        _fail(f"{where}: zero point {edge.zero_point}; -128 to 127 is wanted")
+    wanted = {"int8": (0,), "uint8": (128,), "float32": (0, 128)}[edge.source_dtype]
+    if edge.source_offset not in wanted:
+        _fail(
+            f"{where}: source offset {edge.source_offset}; "
+            f"{' or '.join(map(str, wanted))} is wanted for {edge.source_dtype}"
+        )
+    rank = len(edge.source_shape)
+    if prod(edge.source_shape[1:]) != tensor.size or rank < 1:
+        _fail(
+            f"{where}: source shape {edge.source_shape} does not hold one {tensor.shape} a sample"
+        )
+    order = edge.transpose
+    if order is not None and (sorted(order) != list(range(rank)) or order[0] != 0):
+        _fail(f"{where}: transpose {order}; a permutation of {rank} axes, batch first, is wanted")
+
+
+def _is_float32(value: float) -> bool:
+    return float(np.float32(value)) == value and float32_exact(*float32_scale(np.float32(value)))

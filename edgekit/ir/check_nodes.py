@@ -1,0 +1,306 @@
+"""The checker's part for single nodes: shapes, types, constants, scales, accumulators."""
+
+from __future__ import annotations
+
+from typing import NoReturn, assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.errors import UnsupportedError
+from edgekit.ir.arithmetic import float32_exact, float32_value
+from edgekit.ir.geometry import kernel_of, window_shape
+from edgekit.ir.graph import Graph
+from edgekit.ir.interp.window import valid_cells
+from edgekit.ir.nodes import (
+    Add,
+    AveragePool,
+    Clamp,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    MaxPool,
+    Node,
+    Pad,
+    Requantize,
+    Reshape,
+    Softmax,
+    constants_of,
+    inputs_of,
+)
+from edgekit.ir.ranges import Ranges, accumulator_bounds, partial_sum_bound, requant_of
+from edgekit.ir.types import DType, Requant, Rounding
+
+Ints = NDArray[np.int64]
+Shape = tuple[int, ...]
+Windowed = Conv2D | DepthwiseConv2D | AveragePool | MaxPool
+
+_REPORT = "the front end or pass that made this graph is at fault; please report the model"
+_SMALLER = "quantize the model again with smaller weights or fewer inputs in this layer"
+_LONGEST_SOFTMAX = 511  # the reference's sum leaves its 32-bit format beyond
+
+
+def check_node(graph: Graph, node: Node, ranges: Ranges) -> None:
+    """Check one node whose tensors exist; `ranges` holds the reachable values of its inputs.
+
+    Raises:
+        UnsupportedError: naming the node, what was found and what is wanted.
+    """
+    for name in (*inputs_of(node), node.y):
+        _want(node, f"type of {name}", graph.tensors[name].dtype.name, DType.INT8.name)
+    _check_shapes(graph, node)
+    if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
+        _check_partial_sums(graph, node)
+    _check_zero_points(node)
+    _check_clamp(node)
+    requant = requant_of(node)
+    if requant is None:
+        return
+    _check_requant(node, requant, graph.tensors[node.y].shape[-1])
+    if isinstance(node, Add):
+        _check_add(node, requant, ranges)
+        if requant.rounding is Rounding.FLOAT32_RNE:
+            return  # the requant holds an addend there, not a scale
+    _check_accumulators(node, requant, *accumulator_bounds(graph, node, ranges))
+
+
+def _fail(node: Node, message: str, hint: str = _REPORT) -> NoReturn:
+    raise UnsupportedError(f"{node.label}: {message}", hint=hint)
+
+
+def _want(node: Node, what: str, found: object, wanted: object) -> None:
+    if found != wanted:
+        _fail(node, f"{what} is {found}; {wanted} is wanted")
+
+
+def _check_shapes(graph: Graph, node: Node) -> None:
+    shape = graph.tensors[node.y].shape
+    match node:
+        case Conv2D() | DepthwiseConv2D() | AveragePool() | MaxPool():
+            _check_window(graph, node)
+        case Dense():
+            inputs = graph.tensors[node.x].size
+            _check_weights(graph, node, (shape[-1], inputs), shape[-1])
+            _want(node, "output shape", shape, (shape[-1],))
+        case Add():
+            for name in (node.a, node.b):
+                _want(node, f"shape of {name}", graph.tensors[name].shape, shape)
+        case Pad():
+            _check_pad(graph, node)
+        case Reshape():
+            _want(
+                node, "number of elements", graph.tensors[node.x].size, graph.tensors[node.y].size
+            )
+        case Softmax():
+            _want(node, "shape of its input", graph.tensors[node.x].shape, shape)
+            _check_softmax(graph, node)
+        case Clamp() | Requantize():
+            _want(node, "shape of its input", graph.tensors[node.x].shape, shape)
+        case _:
+            assert_never(node)
+
+
+def _check_window(graph: Graph, node: Windowed) -> None:
+    source, shape = graph.tensors[node.x].shape, graph.tensors[node.y].shape
+    if len(source) != 3 or len(shape) != 3:
+        _fail(node, f"shapes {source} and {shape}; (H, W, C) is wanted")
+    channels = shape[2]
+    if isinstance(node, Conv2D):
+        kernel = _window_of(graph, node, 4)
+        _check_weights(graph, node, (channels, *kernel, source[2]), channels)
+    elif isinstance(node, DepthwiseConv2D):
+        kernel = _window_of(graph, node, 3)
+        _check_weights(graph, node, (*kernel, channels), channels)
+        if channels % source[2]:
+            _fail(node, f"{channels} output channels are no multiple of {source[2]} input channels")
+    else:
+        kernel = node.kernel
+        _want(node, "channels", channels, source[2])
+    dilation = node.dilation if isinstance(node, Conv2D | DepthwiseConv2D) else (1, 1)
+    padding = node.padding
+    edges = (padding.top, padding.left, padding.bottom, padding.right)
+    if min(*kernel, *node.stride, *dilation) < 1 or min(edges) < 0:
+        _fail(
+            node,
+            f"kernel {kernel}, stride {node.stride}, dilation {dilation}, padding {edges}; "
+            "at least 1, 1, 1 and 0 are wanted",
+        )
+    wanted = window_shape((source[0], source[1]), kernel, node.stride, dilation, padding)
+    if min(wanted) < 1:
+        _fail(node, f"no {kernel} window with dilation {dilation} fits into {source}")
+    _want(node, "output shape", shape, (*wanted, channels))
+    if isinstance(node, AveragePool | MaxPool):
+        _check_cells(node, source)
+
+
+def _window_of(graph: Graph, node: Conv2D | DepthwiseConv2D, rank: int) -> tuple[int, int]:
+    shape = graph.tensors[node.weight].shape
+    if len(shape) != rank:
+        _fail(node, f"weight shape {shape}; {rank} axes are wanted")
+    height, width = kernel_of(graph, node)
+    return height, width
+
+
+def _check_cells(node: AveragePool | MaxPool, source: Shape) -> None:
+    cells = valid_cells(source[0], source[1], node.kernel, node.stride, node.padding)
+    if cells.min() < 1:
+        _fail(node, f"a window of kernel {node.kernel} lies in the padding alone")
+    if isinstance(node, AveragePool) and node.requant is not None:
+        if cells.min() != cells.max():
+            _fail(
+                node,
+                f"windows hold {cells.min()} to {cells.max()} cells; with a float32 scale "
+                "the same number everywhere is wanted",
+            )
+        _want(node, "rounding", node.requant.rounding.name, Rounding.FLOAT32_RNE.name)
+        _want(node, "number of scales", len(node.requant.multiplier), 1)
+        _want(node, "clamp", (node.low, node.high), (node.requant.low, node.requant.high))
+
+
+def _check_weights(
+    graph: Graph, node: Conv2D | DepthwiseConv2D | Dense, shape: Shape, channels: int
+) -> None:
+    weight, bias = graph.tensors[node.weight], graph.tensors[node.bias]
+    _want(node, "weight shape", weight.shape, shape)
+    _want(node, "bias shape", bias.shape, (channels,))
+    if weight.dtype.bits > 8:
+        _fail(node, f"weight type is {weight.dtype.name}; INT8 or narrower is wanted")
+    _want(node, "bias type", bias.dtype.name, DType.INT32.name)
+
+
+def _check_pad(graph: Graph, node: Pad) -> None:
+    source, shape = graph.tensors[node.x].shape, graph.tensors[node.y].shape
+    if not len(node.before) == len(node.after) == len(source):
+        _fail(node, f"padding {node.before}, {node.after}; one entry for each axis of {source}")
+    if min(*node.before, *node.after) < 0:
+        _fail(node, f"padding {node.before}, {node.after}; at least 0 is wanted")
+    wanted = tuple(sum(axis) for axis in zip(source, node.before, node.after, strict=True))
+    _want(node, "output shape", shape, wanted)
+
+
+def _check_softmax(graph: Graph, node: Softmax) -> None:
+    length = graph.tensors[node.x].shape[-1]
+    if length > _LONGEST_SOFTMAX:
+        _fail(
+            node,
+            f"softmax over {length} values; at most {_LONGEST_SOFTMAX} have a defined result",
+            hint="end the model before its softmax: the argmax is the same",
+        )
+    (name,) = constants_of(node)
+    _want(node, "table shape", graph.tensors[name].shape, (256,))
+    table = graph.constants[name]
+    absent = table == -1
+    if int(table[0]) != 2**31 - 1 or (table < -1).any() or (np.diff(absent.astype(int)) < 0).any():
+        _fail(node, "the table is no softmax table: 2**31 - 1 first, -1 only at its end")
+
+
+def _check_zero_points(node: Node) -> None:
+    match node:
+        case Add():
+            points = {"a": node.a_zero_point, "b": node.b_zero_point}
+        case Conv2D() | DepthwiseConv2D() | Dense() | AveragePool() | Requantize():
+            points = {"input": node.input_zero_point}
+        case Pad():
+            points = {"padding": node.value}
+        case MaxPool() | Reshape() | Clamp() | Softmax():
+            points = {}
+        case _:
+            assert_never(node)
+    for what, value in points.items():
+        if not DType.INT8.low <= value <= DType.INT8.high:
+            name = "value" if what == "padding" else "zero point"
+            _fail(node, f"{what} {name} is {value}; -128 to 127 is wanted")
+
+
+def _check_clamp(node: Node) -> None:
+    if isinstance(node, AveragePool | MaxPool | Clamp):
+        _check_limits(node, node.low, node.high)
+
+
+def _check_limits(node: Node, low: int, high: int) -> None:
+    if not DType.INT8.low <= low <= high <= DType.INT8.high:
+        _fail(node, f"clamp is {low} to {high}; an interval within -128 to 127 is wanted")
+
+
+def _check_requant(node: Node, requant: Requant, channels: int) -> None:
+    scales, shifts = len(requant.multiplier), len(requant.shift)
+    allowed = (1,) if isinstance(node, Add) else (1, channels)
+    if scales != shifts or scales not in allowed:
+        _fail(node, f"{scales} multipliers and {shifts} shifts; 1 or {channels} of each is wanted")
+    _check_limits(node, requant.low, requant.high)
+    if not DType.INT8.low <= requant.zero_point <= DType.INT8.high:
+        _fail(node, f"output zero point is {requant.zero_point}; -128 to 127 is wanted")
+    if isinstance(node, Add) and requant.rounding is Rounding.FLOAT32_RNE:
+        return
+    for multiplier, shift in zip(requant.multiplier, requant.shift, strict=True):
+        _check_scale(node, multiplier, shift, requant.rounding)
+
+
+def _check_scale(node: Node, multiplier: int, shift: int, rounding: Rounding) -> None:
+    if (multiplier, shift) == (0, 0):
+        return
+    if rounding is Rounding.FLOAT32_RNE:
+        exact = multiplier > 0 and float32_exact(multiplier, shift)
+        if not exact or not 2.0**-60 <= float(float32_value(multiplier, shift)) < 2.0**20:
+            _fail(
+                node,
+                f"scale {multiplier} * 2**{shift}; a float32 number from 2**-60 to 2**20 is wanted",
+            )
+    elif not (2**30 <= multiplier < 2**31 and -31 <= shift <= 30):
+        _fail(
+            node,
+            f"multiplier {multiplier} and shift {shift}; 2**30 to 2**31 and -31 to 30 are wanted",
+        )
+
+
+def _check_partial_sums(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> None:
+    bound = partial_sum_bound(graph, node)
+    if bound.max() >= 2**31:
+        channel = int(bound.argmax())
+        _fail(
+            node,
+            f"partial sums of channel {channel} reach {int(bound[channel])}; "
+            f"less than {2**31} is wanted",
+            hint=_SMALLER,
+        )
+
+
+def _check_add(node: Add, requant: Requant, ranges: Ranges) -> None:
+    if requant.rounding is Rounding.FLOAT32_RNE:
+        scales = (node.a_scale, node.b_scale)
+        addend = (requant.multiplier[0], requant.shift[0])
+        for multiplier, shift in scales:
+            if multiplier <= 0:
+                _fail(node, f"input scale {multiplier} * 2**{shift}; a positive number is wanted")
+            _check_scale(node, multiplier, shift, requant.rounding)
+        limit = 2.0**31
+        if not float32_exact(*addend) or abs(float(float32_value(*addend))) >= limit:
+            _fail(node, f"addend {addend[0]} * 2**{addend[1]}; a float32 number is wanted")
+        _want(node, "left shift", node.left_shift, 0)
+        return
+    if not 0 <= node.left_shift <= 30:
+        _fail(node, f"left shift is {node.left_shift}; 0 to 30 is wanted")
+    operands = (
+        (node.a, node.a_zero_point, node.a_scale),
+        (node.b, node.b_zero_point, node.b_scale),
+    )
+    for name, zero_point, (multiplier, shift) in operands:
+        _check_scale(node, multiplier, shift, requant.rounding)
+        if shift > 0:
+            _fail(node, f"scale of {name} has shift {shift}; at most 0 is wanted")
+        reach = max(abs(value - zero_point) for value in ranges[name]) << node.left_shift
+        if reach >= 2**31:
+            _fail(node, f"{name} reaches {reach} after its left shift; less than {2**31} is wanted")
+
+
+def _check_accumulators(node: Node, requant: Requant, low: Ints, high: Ints) -> None:
+    reach = np.maximum(np.abs(low), np.abs(high))
+    if requant.rounding in (Rounding.DOUBLE, Rounding.TIES_UP):
+        reach = reach << np.maximum(np.asarray(requant.shift, np.int64), 0)
+    if reach.max() >= 2**31:
+        _fail(
+            node,
+            f"accumulators reach {int(reach.max())} before they are scaled; "
+            f"less than {2**31} is wanted",
+            hint=_SMALLER,
+        )

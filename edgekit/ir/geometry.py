@@ -1,0 +1,51 @@
+"""Shapes and multiply counts that follow from a node's parameters (SPEC section 4)."""
+
+from __future__ import annotations
+
+from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import AveragePool, Conv2D, Dense, DepthwiseConv2D, MaxPool, Node
+from edgekit.ir.types import Padding
+
+Shape = tuple[int, ...]
+
+
+def window_shape(
+    spatial: tuple[int, int],
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: Padding,
+) -> tuple[int, int]:
+    """Return (out_h, out_w); an entry below 1 means that no window fits."""
+    around = (padding.top + padding.bottom, padding.left + padding.right)
+    height, width = (
+        (spatial[axis] + around[axis] - (kernel[axis] - 1) * dilation[axis] - 1) // stride[axis] + 1
+        for axis in (0, 1)
+    )
+    return height, width
+
+
+def kernel_of(graph: Graph, node: Conv2D | DepthwiseConv2D | AveragePool | MaxPool) -> Shape:
+    """Return (kernel_h, kernel_w) of a windowed node."""
+    match node:
+        case Conv2D():
+            return graph.tensors[node.weight].shape[1:3]
+        case DepthwiseConv2D():
+            return graph.tensors[node.weight].shape[0:2]
+        case AveragePool() | MaxPool():
+            return node.kernel
+
+
+def macs(graph: Graph, node: Node) -> int:
+    """Return multiply-accumulates of one inference, padded cells counted; 0 without weights."""
+    match node:
+        case Conv2D():
+            weight = graph.tensors[node.weight]
+            return graph.tensors[node.y].size * (weight.size // weight.shape[0])
+        case DepthwiseConv2D():
+            kernel_h, kernel_w = graph.tensors[node.weight].shape[:2]
+            return graph.tensors[node.y].size * kernel_h * kernel_w
+        case Dense():
+            return graph.tensors[node.weight].size
+        case _:
+            return 0

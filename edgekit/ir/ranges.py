@@ -1,0 +1,157 @@
+"""Reachable integers of tensors and accumulators, proved from the actual weights (SPEC 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.ir.graph import Graph
+from edgekit.ir.interp.add import add_fixed_sum, add_float32_sum
+from edgekit.ir.nodes import (
+    Add,
+    AveragePool,
+    Clamp,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    MaxPool,
+    Node,
+    Pad,
+    Requantize,
+    Reshape,
+    Softmax,
+)
+from edgekit.ir.types import Padding, Requant, Rounding
+
+Ints = NDArray[np.int64]
+Range = tuple[int, int]
+Ranges = Mapping[str, Range]
+
+_NO_PADDING = Padding()
+
+
+def value_ranges(graph: Graph) -> dict[str, Range]:
+    """Return the lowest and highest reachable value of every activation."""
+    ranges: dict[str, Range] = {}
+    for edge in graph.inputs:
+        dtype = graph.tensors[edge.tensor].dtype
+        ranges[edge.tensor] = (dtype.low, dtype.high)
+    for node in graph.nodes:
+        ranges[node.y] = output_range(graph, node, ranges)
+    return ranges
+
+
+def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
+    """Return the reachable values of `node.y`, given those of its inputs."""
+    match node:
+        case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Requantize():
+            return node.requant.low, node.requant.high
+        case AveragePool() if node.requant is not None:
+            return node.requant.low, node.requant.high
+        case AveragePool() | MaxPool() | Clamp():
+            low, high = ranges[node.x]
+            return _clip(low, node.low, node.high), _clip(high, node.low, node.high)
+        case Pad():
+            low, high = ranges[node.x]
+            return min(low, node.value), max(high, node.value)
+        case Reshape():
+            return ranges[node.x]
+        case Softmax():
+            dtype = graph.tensors[node.y].dtype
+            return dtype.low, dtype.high
+        case _:
+            assert_never(node)
+
+
+def accumulator_range(graph: Graph, node: Node) -> Range:
+    """Return the lowest and highest accumulator that `node` can reach.
+
+    It is what `node` requantizes (or, without a requant, the value or sum that it clamps),
+    from the actual weights and biases and the reachable values of the inputs.
+    """
+    low, high = accumulator_bounds(graph, node, value_ranges(graph))
+    return int(low.min()), int(high.max())
+
+
+def accumulator_bounds(graph: Graph, node: Node, ranges: Ranges) -> tuple[Ints, Ints]:
+    """Return (lowest, highest) accumulator for each output channel, or one pair for all."""
+    match node:
+        case Conv2D() | DepthwiseConv2D() | Dense():
+            return _weighted(graph, node, ranges[node.x])
+        case Add():
+            return _added(node, ranges[node.a], ranges[node.b])
+        case AveragePool():
+            centre = 0 if node.requant is None else node.input_zero_point
+            cells = node.kernel[0] * node.kernel[1]
+            low, high = (value - centre for value in ranges[node.x])
+            # A window at the border may hold as little as one cell.
+            return _pair(min(low, low * cells), max(high, high * cells))
+        case Requantize():
+            low, high = ranges[node.x]
+            return _pair(low - node.input_zero_point, high - node.input_zero_point)
+        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax():
+            return _pair(*ranges[node.x])
+        case _:
+            assert_never(node)
+
+
+def partial_sum_bound(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> Ints:
+    """Return, per channel, a bound of every partial sum in any order of summation (SPEC 6).
+
+    It holds with the input's zero point subtracted from each value or folded into the bias.
+    """
+    weight, bias = channel_weights(graph, node), graph.constants[node.bias]
+    folded = bias - node.input_zero_point * weight.sum(axis=1)
+    return np.asarray(np.maximum(np.abs(bias), np.abs(folded)) + 255 * np.abs(weight).sum(axis=1))
+
+
+def channel_weights(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> Ints:
+    """Return the weights as (C_out, weights of one output)."""
+    weight = graph.constants[node.weight]
+    if isinstance(node, DepthwiseConv2D):
+        return weight.reshape(-1, weight.shape[2]).T
+    return weight.reshape(weight.shape[0], -1)
+
+
+def _weighted(
+    graph: Graph, node: Conv2D | DepthwiseConv2D | Dense, values: Range
+) -> tuple[Ints, Ints]:
+    low, high = values[0] - node.input_zero_point, values[1] - node.input_zero_point
+    if not isinstance(node, Dense) and node.padding != _NO_PADDING:
+        low, high = min(low, 0), max(high, 0)
+    weight, bias = channel_weights(graph, node), graph.constants[node.bias]
+    positive = np.maximum(weight, 0).sum(axis=1)
+    negative = np.minimum(weight, 0).sum(axis=1)
+    return bias + positive * low + negative * high, bias + positive * high + negative * low
+
+
+def _added(node: Add, a: Range, b: Range) -> tuple[Ints, Ints]:
+    # Rounding never reverses an order, so the extremes of the inputs give those of the sum.
+    ends_a, ends_b = np.array(a) - node.a_zero_point, np.array(b) - node.b_zero_point
+    if node.requant.rounding is Rounding.FLOAT32_RNE:
+        low, high = np.rint(add_float32_sum(node, ends_a, ends_b)).astype(np.int64)
+        return _pair(int(low), int(high))
+    low, high = add_fixed_sum(node, ends_a, ends_b)
+    return _pair(int(low), int(high))
+
+
+def requant_of(node: Node) -> Requant | None:
+    """Return the node's requant, if it has one."""
+    match node:
+        case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Requantize() | AveragePool():
+            return node.requant
+        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax():
+            return None
+        case _:
+            assert_never(node)
+
+
+def _clip(value: int, low: int, high: int) -> int:
+    return min(max(value, low), high)
+
+
+def _pair(low: int, high: int) -> tuple[Ints, Ints]:
+    return np.array([low], np.int64), np.array([high], np.int64)
