@@ -1,0 +1,204 @@
+/* Integer neural network kernels: one function per node of a model, exact to docs/SPEC.md.
+ *
+ * Images are (height, width, channels), row-major, int8. Scratch memory is int32 aligned and
+ * its size is a formula given beside each kernel. Nothing here allocates, recurses or has state.
+ */
+#ifndef EDGEKIT_H
+#define EDGEKIT_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* C99 leaves >> of a negative number to the implementation; these kernels need it to floor. */
+typedef char ek_arithmetic_shift[((-1 >> 1) == -1) ? 1 : -1];
+
+/* How an accumulator is scaled back to 8 bits. With SPEC section 3's multiplier m and shift e,
+ * ek_requant holds m and e, except:
+ * the RIGHT forms hold m and n = -e in 1..31, and take accumulators in (-2^30, 2^30) only;
+ * the FLOAT32 forms hold the scale's IEEE 754 bits as multiplier, and no shift;
+ * FLOAT32_SMALL is for layers where |accumulator * scale| stays below 2^21. */
+#define EK_ROUND_DOUBLE 0
+#define EK_ROUND_DOUBLE_RIGHT 1
+#define EK_ROUND_TIES_UP 2
+#define EK_ROUND_TIES_UP_RIGHT 3
+#define EK_ROUND_SINGLE 4
+#define EK_ROUND_SINGLE_RIGHT 5
+#define EK_ROUND_FLOAT32 6
+#define EK_ROUND_FLOAT32_SMALL 7
+
+/* out = clamp(round(accumulator * scale) + zero_point, low, high) */
+typedef struct {
+    const int32_t *multiplier; /* one per channel, or one for all */
+    const int8_t *shift;       /* likewise; unused by the FLOAT32 forms */
+    int32_t step;              /* 1: one scale per channel; 0: one for all */
+    int32_t zero_point;
+    int32_t low;  /* -128..127 */
+    int32_t high; /* -128..127 */
+    int32_t rounding;
+} ek_requant;
+
+/* Where a window meets its input; rows first. Cells outside the input hold no value. */
+typedef struct {
+    int32_t in_h;
+    int32_t in_w;
+    int32_t in_c;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t kernel_h;
+    int32_t kernel_w;
+    int32_t stride_h;
+    int32_t stride_w;
+    int32_t dilation_h;
+    int32_t dilation_w;
+    int32_t pad_top;
+    int32_t pad_left;
+} ek_window;
+
+/* Weights: per group of four output channels, depth-major: [depth][4], with depth running over
+ * (kernel_h, kernel_w, in_c); then the last out_c % 4 channels, one after the other: [depth].
+ * Bias: bias - pad_value * sum of the channel's weights; padded cells hold pad_value.
+ * Scratch: 4 * kernel_h * kernel_w * in_c bytes, plus 2 * in_c rounded up to 4. */
+typedef struct {
+    ek_window window;
+    int32_t out_c;
+    int32_t pad_value; /* the input's zero point */
+    int32_t lanes;     /* 2: pixels in pairs, needs |sum of q * w| < 2^22 per channel; 1: singly */
+    const int8_t *weights;
+    const int32_t *bias;
+    ek_requant requant;
+} ek_conv2d_s8_params;
+
+void ek_conv2d_s8(const ek_conv2d_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+/* Weights: per output channel, column by column: [out_c][kernel_w][kernel_h].
+ * Bias, padding and lanes as for the convolution.
+ * Scratch: 4 * kernel_h * ((out_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) bytes. */
+typedef struct {
+    ek_window window;
+    int32_t multiplier; /* output channels per input channel */
+    int32_t pad_value;
+    int32_t lanes; /* as in ek_conv2d_s8_params */
+    const int8_t *weights;
+    const int32_t *bias;
+    ek_requant requant;
+} ek_depthwise_s8_params;
+
+void ek_depthwise_s8(const ek_depthwise_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+/* Weights in groups of four rows, as for the convolution; input zero point folded into bias. */
+typedef struct {
+    int32_t in_n;
+    int32_t out_n;
+    const int8_t *weights;
+    const int32_t *bias;
+    ek_requant requant;
+} ek_dense_s8_params;
+
+void ek_dense_s8(const ek_dense_s8_params *p, const int8_t *x, int8_t *y);
+
+/* Fixed-point roundings only. Scales have shifts <= 0; y may be a or b. */
+typedef struct {
+    int32_t size;
+    int32_t left_shift;
+    int32_t a_zero_point;
+    int32_t b_zero_point;
+    int32_t a_multiplier;
+    int32_t b_multiplier;
+    int32_t a_shift; /* e <= 0, whatever the rounding */
+    int32_t b_shift;
+    ek_requant requant;
+} ek_add_s8_params;
+
+void ek_add_s8(const ek_add_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* float32_rne form: clamp(rint(fma(a - za, a_scale, fma(b - zb, b_scale, addend))) + zero_point);
+ * the three constants are IEEE 754 bits. y may be a or b. */
+typedef struct {
+    int32_t size;
+    int32_t a_zero_point;
+    int32_t b_zero_point;
+    int32_t zero_point;
+    int32_t low;
+    int32_t high;
+    int32_t a_scale;
+    int32_t b_scale;
+    int32_t addend;
+} ek_add_f32_s8_params;
+
+void ek_add_f32_s8(const ek_add_f32_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* Mean over the cells inside the input. scaled 0: rounded half away from zero, clamped to low
+ * and high; scaled 1: the sum of (q - zero_point) goes through requant. */
+typedef struct {
+    ek_window window;
+    int32_t low;
+    int32_t high;
+    int32_t scaled;
+    int32_t input_zero_point; /* for scaled 1 */
+    ek_requant requant;       /* for scaled 1 */
+} ek_avgpool_s8_params;
+
+void ek_avgpool_s8(const ek_avgpool_s8_params *p, const int8_t *x, int8_t *y);
+
+/* Maximum over the cells inside the input, clamped. */
+typedef struct {
+    ek_window window;
+    int32_t low;
+    int32_t high;
+} ek_maxpool_s8_params;
+
+void ek_maxpool_s8(const ek_maxpool_s8_params *p, const int8_t *x, int8_t *y);
+
+/* Cells added around an image of (in_h, in_w, in_c). */
+typedef struct {
+    int32_t in_h;
+    int32_t in_w;
+    int32_t in_c;
+    int32_t before_h;
+    int32_t before_w;
+    int32_t before_c;
+    int32_t after_h;
+    int32_t after_w;
+    int32_t after_c;
+    int32_t value;
+} ek_pad_s8_params;
+
+void ek_pad_s8(const ek_pad_s8_params *p, const int8_t *x, int8_t *y);
+
+/* y may be x. */
+typedef struct {
+    int32_t size;
+    int32_t low;
+    int32_t high;
+} ek_clamp_s8_params;
+
+void ek_clamp_s8(const ek_clamp_s8_params *p, const int8_t *x, int8_t *y);
+
+/* y may be x. */
+typedef struct {
+    int32_t pixels;
+    int32_t channels;
+    int32_t input_zero_point;
+    ek_requant requant;
+} ek_requantize_s8_params;
+
+void ek_requantize_s8(const ek_requantize_s8_params *p, const int8_t *x, int8_t *y);
+
+/* Over each row of `depth` values; output scale 1/256, zero point -128.
+ * table[i] is exp(-i * input scale * beta) in Q0.31, or -1 where it has no share. */
+typedef struct {
+    int32_t rows;
+    int32_t depth; /* at most 511 */
+    const int32_t *table;
+} ek_softmax_s8_params;
+
+void ek_softmax_s8(const ek_softmax_s8_params *p, const int8_t *x, int8_t *y);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
