@@ -20,11 +20,11 @@ from edgekit.ir.types import DType, Edge, Tensor
 __all__ = ["accumulator_range", "macs", "verify"]
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
-_KEYWORDS = """
-    auto break case char const continue default do double else enum extern float for goto if inline
-    int long register restrict return short signed sizeof static struct switch typedef union
-    unsigned void volatile while _Bool _Complex _Imaginary
-""".split()
+_KEYWORDS = re.compile(
+    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|"
+    "inline|int|long|register|restrict|return|short|signed|sizeof|static|struct|switch|typedef|"
+    "union|unsigned|void|volatile|while|_Bool|_Complex|_Imaginary"
+)
 _HINT = "the front end or pass that made this graph is at fault; please report the model"
 
 
@@ -71,7 +71,7 @@ def _check_order(graph: Graph, node: Node, ranges: Mapping[str, Range]) -> None:
 
 
 def _check_name(name: str, what: str) -> None:
-    if not _IDENTIFIER.fullmatch(name) or name in _KEYWORDS:
+    if not _IDENTIFIER.fullmatch(name) or _KEYWORDS.fullmatch(name):
         _fail(f"{what} {name!r}: the name must be a C identifier of at most 63 characters")
 
 

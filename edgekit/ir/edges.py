@@ -1,0 +1,137 @@
+"""Between the source model's own data and graph integers (SPEC section 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.errors import ConfigError
+from edgekit.ir.types import DType, Edge
+
+Ints = NDArray[np.int64]
+Array = NDArray[Any]  # of a user's file: any dtype until it is checked
+
+_LOW, _HIGH = DType.INT8.low, DType.INT8.high
+
+
+def quantize(
+    edge: Edge, x: Array, *, x_scale: float | None = None, x_zero_point: int | None = None
+) -> Ints:
+    """Return the graph integers [batch, *shape] of the source's own input data.
+
+    Args:
+        edge: the graph input.
+        x: [samples, *source shape without batch] in the source's layout and dtype; float
+            inputs take any float dtype, integer inputs a wider signed one too if all values fit.
+        x_scale: with `x_zero_point`, the meaning of integer `x` for a float input.
+        x_zero_point: see `x_scale`.
+
+    Raises:
+        ConfigError: shape, dtype or values are not what the source model takes.
+    """
+    _check_shape(edge, x)
+    if edge.source_dtype == "float32":
+        integers = _from_real(edge, _real(edge, x, x_scale, x_zero_point))
+    else:
+        integers = _from_integers(edge, x)
+    if edge.transpose is not None:
+        integers = integers.transpose(edge.transpose)
+    return np.ascontiguousarray(integers)
+
+
+def dequantize(edge: Edge, q: Ints) -> NDArray[np.float32]:
+    """Return the source's float output, in its layout, of graph integers [batch, *shape].
+
+    Where the source ends in a float softmax (`host_ops`), that is applied in float32.
+    """
+    difference = (_to_source_layout(edge, q) - edge.zero_point).astype(np.float32)
+    real = np.asarray(difference * np.float32(edge.scale))
+    if "softmax" not in edge.host_ops:
+        return real
+    power = np.exp(real - real.max(axis=-1, keepdims=True))
+    return np.asarray(power / power.sum(axis=-1, keepdims=True))
+
+
+def to_source_integers(edge: Edge, q: Ints) -> NDArray[np.int8] | NDArray[np.uint8]:
+    """Return graph integers [batch, *shape] as the source's own integers, in its layout."""
+    source = _to_source_layout(edge, q) + edge.source_offset
+    return source.astype(np.uint8) if edge.source_offset else source.astype(np.int8)
+
+
+def _to_source_layout(edge: Edge, q: Ints) -> Ints:
+    if edge.transpose is None:
+        return q.reshape(q.shape[0], *edge.source_shape[1:])
+    inner = [edge.source_shape[axis] for axis in edge.transpose[1:]]
+    back = np.argsort(edge.transpose)
+    return q.reshape(q.shape[0], *inner).transpose(back)
+
+
+def _check_shape(edge: Edge, x: Array) -> None:
+    wanted = edge.source_shape[1:]
+    if x.ndim != len(wanted) + 1 or x.shape[1:] != wanted:
+        sizes = ", ".join(["samples", *map(str, wanted)])
+        raise ConfigError(
+            f"x has shape {list(x.shape)}; input {edge.source_name} takes [{sizes}]",
+            hint="store x as the source model itself takes it, samples on the first axis",
+        )
+
+
+def _real(
+    edge: Edge, x: Array, x_scale: float | None, x_zero_point: int | None
+) -> NDArray[np.float32]:
+    if x.dtype.kind == "f":
+        # A float64 value beyond float32 becomes infinite and saturates, which is meant.
+        with np.errstate(over="ignore"):
+            real = x.astype(np.float32)
+        if np.isnan(real).any():
+            raise ConfigError(
+                f"x holds {int(np.isnan(real).sum())} NaN; input {edge.source_name} takes numbers",
+                hint="remove the samples that are not numbers",
+            )
+        return real
+    if x.dtype.kind not in "iu":
+        raise ConfigError(f"x is {x.dtype}; input {edge.source_name} takes float32")
+    if x_scale is None or x_zero_point is None:
+        raise ConfigError(
+            f"x is {x.dtype}; input {edge.source_name} takes float32",
+            hint="store real values, or add x_scale and x_zero_point to the file",
+        )
+    difference = (x.astype(np.int64) - x_zero_point).astype(np.float32)
+    return np.asarray(difference * np.float32(x_scale))
+
+
+def _from_real(edge: Edge, real: NDArray[np.float32]) -> Ints:
+    with np.errstate(over="ignore"):
+        scaled = np.asarray(real / np.float32(edge.scale))
+    if edge.rounding == "half_even":
+        rounded = np.rint(scaled)
+    else:
+        # Adding 0.5 could round up to the next integer; the fraction of a float is exact.
+        whole = np.trunc(scaled)
+        with np.errstate(invalid="ignore"):
+            away = np.abs(scaled - whole) >= 0.5  # NaN for infinities: not away
+        rounded = whole + np.where(away, np.copysign(np.float32(1), scaled), np.float32(0))
+    # Saturating the float first keeps infinities and huge values out of the conversion.
+    limited = np.clip(rounded, _LOW - edge.zero_point, _HIGH - edge.zero_point)
+    return np.asarray(limited.astype(np.int64) + edge.zero_point)
+
+
+def _from_integers(edge: Edge, x: Array) -> Ints:
+    wanted = np.dtype(edge.source_dtype)
+    wider = x.dtype.kind == "i" and x.dtype.itemsize > 1
+    if x.dtype != wanted and not wider:
+        raise ConfigError(
+            f"x is {x.dtype}; input {edge.source_name} takes {wanted}",
+            hint=f"store x as {wanted}, quantized with scale {edge.scale:.9g} and zero point "
+            f"{edge.zero_point + edge.source_offset}",
+        )
+    limits = np.iinfo(wanted)
+    if x.size and (x.min() < limits.min or x.max() > limits.max):
+        raise ConfigError(
+            f"x reaches {x.min()} to {x.max()}; input {edge.source_name} takes {wanted}, "
+            f"{limits.min} to {limits.max}",
+            hint=f"store x as {wanted}",
+        )
+    return np.asarray(x.astype(np.int64) - edge.source_offset)
