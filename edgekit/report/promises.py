@@ -38,7 +38,8 @@ def contract_words(power: Power) -> str:
     """Return what the figure means: scope, mode and rate in words."""
     scope = {"supply": "supply", "delta": "delta over idle"}.get(power.scope, f"rail {power.scope}")
     if power.mode == "average":
-        rate = "" if power.rate_hz is None else f" at {power.rate_hz:g} inferences/s"
+        unit = "inference/s" if power.rate_hz == 1 else "inferences/s"
+        rate = "" if power.rate_hz is None else f" at {power.rate_hz:g} {unit}"
         return f"{scope}, average{rate}"
     return f"{scope}, active"
 

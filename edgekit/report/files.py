@@ -1,0 +1,29 @@
+"""The report's files in the work directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from edgekit.report import html, json_form, junit
+from edgekit.report.types import Report
+
+_FORMS: Mapping[str, Callable[[Report], str]] = {
+    "report.json": json_form.dumps,
+    "report.html": html.render,
+    "junit.xml": junit.to_xml,
+}
+
+
+def write(report: Report, directory: Path) -> tuple[Path, ...]:
+    """Write report.json, report.html and junit.xml; each appears whole or not at all."""
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, form in _FORMS.items():
+        path = directory / name
+        partial = directory / f".{name}.{os.getpid()}"
+        partial.write_text(form(report), encoding="utf-8")
+        partial.replace(path)
+        paths.append(path)
+    return tuple(paths)
