@@ -1,0 +1,7 @@
+"""TFLite front end: int8 models, as the reference kernels compute them."""
+
+from __future__ import annotations
+
+from edgekit.frontend.tflite.load import load_bytes, tensor_indices
+
+__all__ = ["load_bytes", "tensor_indices"]
