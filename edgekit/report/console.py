@@ -108,8 +108,7 @@ def _latency(latency: Latency) -> str:
 
 
 def _energy(power: Power) -> str:
-    energy = "not known" if power.energy_uj is None else f"{power.energy_uj:,.1f} µJ per inference"
-    parts = [energy]
+    parts = [energy_words(power)]
     if power.peak_mw is not None:
         parts.append(f"peak {power.peak_mw:.2f} mW")
     if power.idle_mw is not None:
@@ -117,6 +116,15 @@ def _energy(power: Power) -> str:
     if power.window_s is not None and power.inferences_per_window is not None:
         parts.append(f"{power.inferences_per_window} inferences in {power.window_s:.2f} s")
     return f"{', '.join(parts)} ({power.source})"
+
+
+def energy_words(power: Power) -> str:
+    """Return the energy of one inference with its 95 % half width, where they are known."""
+    if power.energy_uj is None:
+        return "not known"
+    half = power.energy_plus_minus_uj
+    around = "" if half is None else f" ± {half:,.1f}"
+    return f"{power.energy_uj:,.1f}{around} µJ per inference"
 
 
 def microseconds(value: float | None) -> str:

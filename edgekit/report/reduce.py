@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.measure.types import Trace
+from edgekit.measure.types import Plot, Trace
 from edgekit.report.types import Histogram, PowerTrace
 
 _MAX_WINDOWS = 400
@@ -22,49 +22,45 @@ def histogram(latencies_us: NDArray[np.float64], bins: int = 40) -> Histogram:
     return Histogram(tuple(float(e) for e in edges.round(3)), tuple(int(c) for c in counts))
 
 
-def power_trace(
-    trace: Trace, title: str, *, start_s: float, stop_s: float, bins: int = 1_500
-) -> PowerTrace:
-    """Return samples of [start_s, stop_s) as at most `bins` bins of power in mW.
+def power_traces(trace: Trace) -> tuple[PowerTrace, ...]:
+    """Return the pictures of a recording: the whole of it, and its first whole period."""
+    windows = _windows(trace)
+    out = [_drawn("the whole recording", trace.plot, trace.supply_mv, windows)]
+    if trace.zoom is not None:
+        out.append(_drawn("one period", trace.zoom, trace.supply_mv, windows))
+    return tuple(out)
 
-    Time is the sample's place divided by the rate, so lost samples leave their gap: a bin without
-    samples repeats the one before.
-    """
-    first, last = round(start_s * trace.rate_hz), round(stop_s * trace.rate_hz)
-    low, high = np.searchsorted(trace.index, (first, last))
-    index = trace.index[low:high] - first
-    power = trace.current_ua[low:high] * trace.supply_mv * 1e-6
-    width = max(1, -(-(last - first) // bins))  # samples per bin, rounded up
-    place, begin = np.unique(index // width, return_index=True)
-    count = -(-(last - first) // width)
-    if place.size == 0:
-        return PowerTrace(title, start_s, width / trace.rate_hz, (), (), ())
-    sizes = np.diff(np.append(begin, power.size))
-    source = np.clip(np.searchsorted(place, np.arange(count), side="right") - 1, 0, None)
-    mean = np.add.reduceat(power, begin) / sizes
+
+def _drawn(
+    title: str, plot: Plot, supply_mv: float, windows: tuple[tuple[float, float], ...]
+) -> PowerTrace:
+    """Return currents as power; a bin whose samples were all lost repeats the one before."""
+    stop_s = plot.start_s + plot.bin_s * len(plot.mean_ua)
+    seen = np.flatnonzero(~np.isnan(plot.mean_ua))
+    if seen.size == 0:
+        return PowerTrace(title, plot.start_s, plot.bin_s, (), (), ())
+    before = np.searchsorted(seen, np.arange(len(plot.mean_ua)), side="right") - 1
+    source = seen[np.clip(before, 0, None)]
+    milliwatt = supply_mv * 1e-6  # µA times mV is nW
     return PowerTrace(
         title=title,
-        start_s=start_s,
-        bin_s=width / trace.rate_hz,
-        low_mw=_rounded(np.minimum.reduceat(power, begin)[source]),
-        mean_mw=_rounded(mean[source]),
-        high_mw=_rounded(np.maximum.reduceat(power, begin)[source]),
-        windows_s=_windows(trace.mark[low:high], trace.index[low:high], trace.rate_hz),
+        start_s=plot.start_s,
+        bin_s=plot.bin_s,
+        low_mw=_rounded(plot.low_ua[source] * milliwatt),
+        mean_mw=_rounded(plot.mean_ua[source] * milliwatt),
+        high_mw=_rounded(plot.high_ua[source] * milliwatt),
+        windows_s=tuple(w for w in windows if w[1] > plot.start_s and w[0] < stop_s),
     )
 
 
-def _windows(
-    mark: NDArray[np.bool_], index: NDArray[np.int64], rate_hz: float
-) -> tuple[tuple[float, float], ...]:
-    """Return (start, end) in seconds of each run of samples with the mark high."""
-    edges = np.diff(np.concatenate(([False], mark, [False])).astype(np.int8))
-    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-    if starts.size > _MAX_WINDOWS:
+def _windows(trace: Trace) -> tuple[tuple[float, float], ...]:
+    """Return (start, end) in seconds of each stretch with the mark high; none if too many."""
+    marked = np.flatnonzero(trace.segments.mark)
+    if marked.size > _MAX_WINDOWS:
         return ()
-    return tuple(
-        (float(index[a] / rate_hz), float((index[b - 1] + 1) / rate_hz))
-        for a, b in zip(starts, ends, strict=True)
-    )
+    start, stop = trace.segments.start[marked], trace.segments.stop[marked]
+    pairs = zip(start / trace.rate_hz, stop / trace.rate_hz, strict=True)
+    return tuple((float(a), float(b)) for a, b in pairs)
 
 
 def _rounded(values: NDArray[np.float64]) -> tuple[float, ...]:

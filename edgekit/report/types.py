@@ -127,6 +127,9 @@ class Power:
     lost: int | None
     uncertainty: Uncertainty | None = None
     stimuli: Stimuli | None = None
+    energy_plus_minus_uj: float | None = None
+    seen_rate_hz: float | None = None  # inferences per second in the window
+    inferences_per_mark: int = 1
 
     @classmethod
     def of(cls, figures: PowerFigures, stimuli: Stimuli | None = None) -> Power:
@@ -148,6 +151,9 @@ class Power:
             lost=figures.lost,
             uncertainty=figures.uncertainty,
             stimuli=stimuli,
+            energy_plus_minus_uj=figures.energy_plus_minus_uj,
+            seen_rate_hz=figures.seen_rate_hz,
+            inferences_per_mark=figures.inferences_per_mark,
         )
 
 

@@ -139,6 +139,8 @@ POWER = Power(
     lost=0,
     uncertainty=Uncertainty(0.072, 0.0002, 0.003, 0.011, 0.018, 0.535),
     stimuli=Stimuli(64, "b2" * 16),
+    energy_plus_minus_uj=534.0,
+    seen_rate_hz=1.0,
 )
 
 PASSED = Report(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from edgekit.report.console import heading, microseconds
+from edgekit.report.console import energy_words, heading, microseconds
 from edgekit.report.html import memory_map, pictures, tables
 from edgekit.report.html.markup import Child, h, page
 from edgekit.report.promises import (
@@ -38,8 +38,8 @@ def render(report: Report) -> str:
         _banner(report),
         tables.verdicts(report),
         *(h("p", note, class_="sub") for note in report.detail.notes),
-        _power(report),
         _equality(report.equality),
+        _power(report),
         _latency(report),
         _memory(report),
         _layers(report),
@@ -77,21 +77,23 @@ def _banner(report: Report) -> ET.Element:
             class_="banner fail",
         )
     word = (report.verdict or "no verdict").upper()
-    power = report.power
-    value = tag = None
-    if power is not None:
-        limit = None if report.budget is None else report.budget.limit_mw
-        of_limit = "" if limit is None else f", limit {limit:g} mW"
-        value = h("span", f"{interval_words(power)}{of_limit}", class_="value")
-        tag = h("span", power.source, class_=f"tag {power.source}")
     return h(
         "div",
         h("span", word, class_="word"),
-        value,
-        tag,
-        h("p", f"Scope: {contract_words(power)}.") if power is not None else None,
-        h("p", report.why) if report.why else None,
+        h("span", report.why, class_="value") if report.why else None,
+        None if report.power is None else _power_line(report, report.power),
         class_=f"banner {report.verdict or 'unknown'}",
+    )
+
+
+def _power_line(report: Report, power: Power) -> ET.Element:
+    limit = None if report.budget is None else report.budget.limit_mw
+    of_limit = "" if limit is None else f", limit {limit:g} mW"
+    return h(
+        "p",
+        h("strong", interval_words(power)),
+        f"{of_limit}. Scope: {contract_words(power)}.",
+        h("span", power.source, class_=f"tag {power.source}"),
     )
 
 
@@ -133,7 +135,7 @@ def _power_rows(power: Power) -> dict[str, str]:
     rows = {
         "contract": contract_words(power),
         "mean": interval_words(power),
-        "energy per inference": _unit(power.energy_uj, "µJ", 1),
+        "energy": energy_words(power),
         "peak": _unit(power.peak_mw, "mW", 2),
         "idle": _unit(power.idle_mw, "mW", 3),
         "window": f"{_unit(power.window_s, 's', 2)}, "
