@@ -1,1 +1,81 @@
-"""TBD."""
+"""Model files in, integer graphs out. Dispatch is by the container, never by the file's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.errors import ConfigError
+from edgekit.frontend.limits import MAX_FILE_BYTES
+from edgekit.ir import check
+from edgekit.ir.graph import Graph
+
+_TFLITE = b"TFL3"
+_FOREIGN = (
+    (b"\x89HDF", "an HDF5 (Keras) file"),
+    (b"PK\x03\x04", "a zip archive (Keras v3, PyTorch or SavedModel)"),
+    (b"\x7fELF", "a program"),
+    (b"\x80", "a Python pickle"),
+)
+
+
+def load(path: Path) -> Graph:
+    """Read a TFLite or ONNX file into a verified graph.
+
+    Raises:
+        ConfigError: the file is missing, empty, damaged, too large or of another kind.
+        UnsupportedError: the model cannot be represented exactly; names operator and node.
+    """
+    data = read(path)
+    if is_tflite(data):
+        from edgekit.frontend import tflite
+
+        graph = tflite.load_bytes(data, path.stem)
+    elif _may_be_onnx(data):
+        from edgekit.frontend import onnx
+
+        graph = onnx.load(path)
+    else:
+        kind = next((name for magic, name in _FOREIGN if data.startswith(magic)), "unknown")
+        raise ConfigError(
+            f"{path} is not a model that can be read: its first bytes say {kind}",
+            hint="a .tflite or .onnx file is wanted",
+        )
+    check.verify(graph)
+    return graph
+
+
+def is_tflite(data: bytes) -> bool:
+    """Return whether `data` starts like a TFLite flatbuffer."""
+    return data[4:8] == _TFLITE
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a model file within the size limit.
+
+    Raises:
+        ConfigError: the file is missing, unreadable, empty or too large.
+    """
+    try:
+        size = path.stat().st_size
+        if not path.is_file():
+            raise ConfigError(f"{path} is not a file", hint="name a .tflite or .onnx file")
+        if size > MAX_FILE_BYTES:
+            raise ConfigError(
+                f"{path} has {size} bytes, at most {MAX_FILE_BYTES} are read",
+                hint="no microcontroller holds this model; use a smaller one",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", hint="check the path of the model"
+        ) from error
+    if not data:
+        raise ConfigError(f"{path} is empty", hint="export or download the model again")
+    return data
+
+
+def _may_be_onnx(data: bytes) -> bool:
+    # A ModelProto has no magic: it starts with one of its own fields (1 to 26), normally the
+    # varint ir_version.
+    wire, number = data[0] & 7, data[0] >> 3
+    return wire in (0, 2) and 1 <= number <= 15 and not data.startswith(b"PK")

@@ -1,0 +1,98 @@
+"""Runs source models in a process of its own: `python -m edgekit.frontend.reference_worker BYTES`.
+
+A damaged model may crash or exhaust the runtime; here that ends this process only. Each line on
+stdin is a folder with `request.json` and `x.npz`; the answer is `result.npz` in that folder and
+one line on stdout: `ok`, or the error as a JSON string. BYTES limits the address space, 0 = not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def run_tflite(model: Path, x: NDArray[Any], tensors: list[int]) -> Arrays:
+    """Return tensors by index, [samples, ...], as the reference kernels compute them.
+
+    Args:
+        model: the file.
+        x: [samples, *input shape without batch] in the model's own dtype.
+        tensors: indices of the tensors to read after each inference.
+    """
+    tflite = _runtime()
+    interpreter = tflite.Interpreter(
+        model_path=str(model),
+        experimental_op_resolver_type=tflite.OpResolverType.BUILTIN_REF,
+        experimental_preserve_all_tensors=True,
+    )
+    interpreter.allocate_tensors()
+    place = interpreter.get_input_details()[0]["index"]
+    found: dict[int, list[NDArray[Any]]] = {index: [] for index in tensors}
+    for sample in x:
+        interpreter.set_tensor(place, sample[np.newaxis])
+        interpreter.invoke()
+        for index, values in found.items():
+            values.append(interpreter.get_tensor(index)[0])
+    return {str(index): np.stack(values) for index, values in found.items()}
+
+
+def run_onnx(model: Path, x: NDArray[Any], _: list[int]) -> Arrays:
+    """Return the last integer tensor, [samples, ...], as onnxruntime computes it."""
+    reference = importlib.import_module("edgekit.frontend.onnx.reference")
+    return {"output": reference.run(model, x)}
+
+
+_RUNNERS: dict[str, Callable[[Path, NDArray[Any], list[int]], Arrays]] = {
+    "tflite": run_tflite,
+    "onnx": run_onnx,
+}
+
+
+def _runtime() -> Any:  # noqa: ANN401
+    try:
+        return importlib.import_module("tflite_runtime.interpreter")
+    except ModuleNotFoundError:
+        return importlib.import_module("ai_edge_litert.interpreter")
+
+
+def answer(folder: Path) -> None:
+    """Run the request in `folder` and write its result there."""
+    request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+    with np.load(folder / "x.npz", allow_pickle=False) as stored:
+        x = stored["x"]
+    result = _RUNNERS[request["format"]](Path(request["model"]), x, request["tensors"])
+    np.savez(folder / "result.npz", **result)
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    # Whatever a runtime prints must not be read as an answer.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    limit = int(sys.argv[1])
+    if limit:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for line in sys.stdin:
+        try:
+            answer(Path(line.rstrip("\n")))
+            text = "ok"
+        except Exception as error:  # every failure of a runtime is reported, with its kind
+            text = json.dumps(f"{type(error).__name__}: {error}")
+        answers.write(text + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
