@@ -1,1 +1,1 @@
-"""TBD."""
+"""Power: meters, traces, figures with their uncertainty, and the verdict."""
