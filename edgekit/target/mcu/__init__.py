@@ -1,1 +1,5 @@
-"""TBD."""
+"""Generated C99 for microcontrollers: tables, one call per node, the kernels that they need."""
+
+from edgekit.target.mcu.plan import emit, scratch_bytes
+
+__all__ = ["emit", "scratch_bytes"]

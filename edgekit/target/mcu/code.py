@@ -1,0 +1,90 @@
+"""What an emit function returns for one node, and the names that its C uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from edgekit.ir.graph import Graph
+from edgekit.target.mcu import ctext
+
+Kind = Literal["w", "b", "m", "s", "t"]  # weights, bias, multipliers, shifts, look-up table
+
+_C_TYPES: dict[Kind, str] = {
+    "w": "int8_t",
+    "b": "int32_t",
+    "m": "int32_t",
+    "s": "int8_t",
+    "t": "int32_t",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """One constant array of `model_data.c`; `model_w_*` goes into the weights section."""
+
+    kind: Kind
+    node: int
+    values: tuple[int, ...]
+    comment: str
+
+    @property
+    def name(self) -> str:
+        """Return its C name."""
+        return f"model_{self.kind}_{self.node}"
+
+    @property
+    def c_type(self) -> str:
+        """Return its element type."""
+        return _C_TYPES[self.kind]
+
+    @property
+    def size_bytes(self) -> int:
+        """Return its size in flash."""
+        return len(self.values) * (1 if self.c_type == "int8_t" else 4)
+
+    def declaration(self) -> str:
+        """Return its declaration, without `extern` or initializer."""
+        return f"const {self.c_type} {self.name}[{len(self.values)}]"
+
+    def definition(self) -> str:
+        """Return its definition with a comment above."""
+        return f"/* {self.comment} */\n{self.declaration()} = {ctext.array(self.values)};\n"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCode:
+    """The C of one node.
+
+    `params` is the initializer of `model_p_<index>`; `roundings` the EK_ROUND_* names that the
+    kernel file must be compiled with.
+    """
+
+    index: int
+    kernel: str  # function, file stem and prefix of the parameter type
+    params: str
+    arrays: tuple[Array, ...]
+    inputs: tuple[str, ...]  # tensors
+    output: str
+    roundings: tuple[str, ...] = ()
+    scratch_bytes: int = 0
+
+    def data(self, kind: Kind) -> Array:
+        """Return the node's array of that kind."""
+        return next(array for array in self.arrays if array.kind == kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an emit function may look at: the graph and the node's place in it."""
+
+    graph: Graph
+    index: int
+
+    def shape(self, tensor: str) -> tuple[int, ...]:
+        """Return a tensor's shape."""
+        return self.graph.tensors[tensor].shape
+
+    def size(self, tensor: str) -> int:
+        """Return a tensor's number of elements, which are bytes for activations."""
+        return self.graph.tensors[tensor].size

@@ -1,0 +1,57 @@
+"""C source text: arrays, nested initializers, comments. Deterministic, 100 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Value: TypeAlias = "int | str | Mapping[str, Value]"
+
+_COLUMNS = 100
+_INT32_MIN = -(2**31)
+
+
+def integer(value: int) -> str:
+    """Return an int32 literal; the lowest one has no literal of its own in C."""
+    return "(-2147483647 - 1)" if value == _INT32_MIN else str(value)
+
+
+def array(values: Sequence[int]) -> str:
+    """Return a brace-enclosed initializer, wrapped at 100 columns."""
+    return "{\n" + _wrapped([integer(v) for v in values]) + "}"
+
+
+def _wrapped(items: Sequence[str]) -> str:
+    lines, line = [], "   "
+    for item in items:
+        if len(line) + len(item) + 2 > _COLUMNS:
+            lines.append(line)
+            line = "   "
+        line += f" {item},"
+    lines.append(line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def initializer(fields: Mapping[str, Value], depth: int = 0) -> str:
+    """Return a designated initializer, one field a line, nested ones indented."""
+    indent = "    " * (depth + 1)
+    rows = []
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            text = initializer(value, depth + 1)
+        else:
+            text = integer(value) if isinstance(value, int) else value
+        rows.append(f"{indent}.{name} = {text},\n")
+    return "{\n" + "".join(rows) + "    " * depth + "}"
+
+
+def comment(text: str) -> str:
+    """Return `text` made safe inside a C comment: labels come from the user's model file."""
+    plain = "".join(c if " " <= c <= "~" else "?" for c in text)
+    return plain.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/")
+
+
+def string(text: str) -> str:
+    """Return a C string literal."""
+    plain = comment(text).replace('"', "'")
+    return f'"{plain}"'

@@ -1,0 +1,57 @@
+"""One emit function per node type: parameters, packed constants, scratch size."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from edgekit.ir.nodes import (
+    Add,
+    AveragePool,
+    Clamp,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    MaxPool,
+    Node,
+    Pad,
+    Requantize,
+    Reshape,
+    Softmax,
+)
+from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.ops.add import emit_add
+from edgekit.target.mcu.ops.conv2d import emit_conv2d
+from edgekit.target.mcu.ops.dense import emit_dense
+from edgekit.target.mcu.ops.depthwise import emit_depthwise
+from edgekit.target.mcu.ops.move import emit_clamp, emit_pad, emit_requantize
+from edgekit.target.mcu.ops.pool import emit_average_pool, emit_max_pool
+from edgekit.target.mcu.ops.softmax import emit_softmax
+
+
+def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - the closed union
+    """Return the C of `node`, or None for a Reshape, which needs none."""
+    match node:
+        case Conv2D():
+            return emit_conv2d(context, node)
+        case DepthwiseConv2D():
+            return emit_depthwise(context, node)
+        case Dense():
+            return emit_dense(context, node)
+        case Add():
+            return emit_add(context, node)
+        case AveragePool():
+            return emit_average_pool(context, node)
+        case MaxPool():
+            return emit_max_pool(context, node)
+        case Pad():
+            return emit_pad(context, node)
+        case Clamp():
+            return emit_clamp(context, node)
+        case Requantize():
+            return emit_requantize(context, node)
+        case Softmax():
+            return emit_softmax(context, node)
+        case Reshape():
+            return None
+        case _:
+            assert_never(node)

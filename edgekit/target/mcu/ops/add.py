@@ -1,0 +1,54 @@
+"""Sum of two tensors: fixed point or float32."""
+
+from __future__ import annotations
+
+from edgekit.ir.check import accumulator_range
+from edgekit.ir.nodes import Add
+from edgekit.ir.types import Rounding
+from edgekit.target.mcu import ctext, scale
+from edgekit.target.mcu.code import Context, NodeCode
+
+
+def emit_add(context: Context, node: Add) -> NodeCode:
+    """Return the C of `node`; it needs no scratch and may write over an input."""
+    params: dict[str, ctext.Value] = {
+        "size": context.size(node.y),
+        "a_zero_point": node.a_zero_point,
+        "b_zero_point": node.b_zero_point,
+    }
+    if node.requant.rounding is Rounding.FLOAT32_RNE:
+        params |= {
+            "zero_point": node.requant.zero_point,
+            "low": node.requant.low,
+            "high": node.requant.high,
+            "a_scale": scale.float32_bits(*node.a_scale),
+            "b_scale": scale.float32_bits(*node.b_scale),
+            "addend": scale.float32_bits(node.requant.multiplier[0], node.requant.shift[0]),
+        }
+        return NodeCode(
+            index=context.index,
+            kernel="ek_add_f32_s8",
+            params=ctext.initializer(params),
+            arrays=(),
+            inputs=(node.a, node.b),
+            output=node.y,
+        )
+    low, high = accumulator_range(context.graph, node)
+    scaling = scale.choose(node.requant, context.index, low, high)
+    params |= {
+        "left_shift": node.left_shift,
+        "a_multiplier": node.a_scale[0],
+        "b_multiplier": node.b_scale[0],
+        "a_shift": node.a_scale[1],
+        "b_shift": node.b_scale[1],
+        "requant": scaling.fields,
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_add_s8",
+        params=ctext.initializer(params),
+        arrays=scaling.arrays,
+        inputs=(node.a, node.b),
+        output=node.y,
+        roundings=(scaling.rounding,),
+    )

@@ -1,0 +1,42 @@
+"""Convolution, 1x1 included."""
+
+from __future__ import annotations
+
+from edgekit.ir.nodes import Conv2D
+from edgekit.target.mcu import ctext, pack, scale
+from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.ops.window import window
+
+
+def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
+    """Return the C of `node`; scratch holds one packed window and two cells of padding."""
+    weight = context.graph.constants[node.weight]
+    out_c, kernel_h, kernel_w, in_c = weight.shape
+    facts = pack.sums(context.graph, node)
+    scaling = scale.choose(node.requant, context.index, facts.low, facts.high)
+    weights = Array(
+        "w",
+        context.index,
+        pack.groups(weight.reshape(out_c, -1)),
+        f"{out_c} filters of {kernel_h}x{kernel_w}x{in_c}, four at a time",
+    )
+    bias = Array("b", context.index, facts.bias, "bias, input zero point folded in")
+    params: dict[str, ctext.Value] = {
+        "window": window(context, node),
+        "out_c": out_c,
+        "pad_value": node.input_zero_point,
+        "lanes": facts.lanes,
+        "weights": weights.name,
+        "bias": bias.name,
+        "requant": scaling.fields,
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_conv2d_s8",
+        params=ctext.initializer(params),
+        arrays=(weights, bias, *scaling.arrays),
+        inputs=(node.x,),
+        output=node.y,
+        roundings=(scaling.rounding,),
+        scratch_bytes=4 * kernel_h * kernel_w * in_c + (2 * in_c + 3) // 4 * 4,
+    )

@@ -1,0 +1,35 @@
+"""Fully connected layer."""
+
+from __future__ import annotations
+
+from edgekit.ir.nodes import Dense
+from edgekit.target.mcu import ctext, pack, scale
+from edgekit.target.mcu.code import Array, Context, NodeCode
+
+
+def emit_dense(context: Context, node: Dense) -> NodeCode:
+    """Return the C of `node`; it needs no scratch."""
+    weight = context.graph.constants[node.weight]
+    out_n, in_n = weight.shape
+    facts = pack.sums(context.graph, node)
+    scaling = scale.choose(node.requant, context.index, facts.low, facts.high)
+    weights = Array(
+        "w", context.index, pack.groups(weight), f"{out_n} rows of {in_n}, four at a time"
+    )
+    bias = Array("b", context.index, facts.bias, "bias, input zero point folded in")
+    params: dict[str, ctext.Value] = {
+        "in_n": in_n,
+        "out_n": out_n,
+        "weights": weights.name,
+        "bias": bias.name,
+        "requant": scaling.fields,
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_dense_s8",
+        params=ctext.initializer(params),
+        arrays=(weights, bias, *scaling.arrays),
+        inputs=(node.x,),
+        output=node.y,
+        roundings=(scaling.rounding,),
+    )

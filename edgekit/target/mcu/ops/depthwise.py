@@ -1,0 +1,44 @@
+"""Depthwise convolution."""
+
+from __future__ import annotations
+
+from edgekit.ir.nodes import DepthwiseConv2D
+from edgekit.target.mcu import ctext, pack, scale
+from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.ops.window import window
+
+
+def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
+    """Return the C of `node`; scratch holds the columns under one pair of output rows."""
+    weight = context.graph.constants[node.weight]
+    kernel_h, kernel_w, out_c = weight.shape
+    facts = pack.sums(context.graph, node)
+    scaling = scale.choose(node.requant, context.index, facts.low, facts.high)
+    weights = Array(
+        "w",
+        context.index,
+        pack.columns(weight),
+        f"{out_c} filters of {kernel_h}x{kernel_w}, each column by column",
+    )
+    bias = Array("b", context.index, facts.bias, "bias, input zero point folded in")
+    params: dict[str, ctext.Value] = {
+        "window": window(context, node),
+        "multiplier": out_c // context.shape(node.x)[2],
+        "pad_value": node.input_zero_point,
+        "lanes": facts.lanes,
+        "weights": weights.name,
+        "bias": bias.name,
+        "requant": scaling.fields,
+    }
+    out_w = context.shape(node.y)[1]
+    width = (out_w - 1) * node.stride[1] + (kernel_w - 1) * node.dilation[1] + 1
+    return NodeCode(
+        index=context.index,
+        kernel="ek_depthwise_s8",
+        params=ctext.initializer(params),
+        arrays=(weights, bias, *scaling.arrays),
+        inputs=(node.x,),
+        output=node.y,
+        roundings=(scaling.rounding,),
+        scratch_bytes=4 * kernel_h * width,
+    )

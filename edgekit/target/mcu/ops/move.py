@@ -1,0 +1,68 @@
+"""Nodes that move or limit single values: Pad, Clamp, Requantize."""
+
+from __future__ import annotations
+
+from edgekit.ir.check import accumulator_range
+from edgekit.ir.nodes import Clamp, Pad, Requantize
+from edgekit.target.mcu import ctext, scale
+from edgekit.target.mcu.code import Context, NodeCode
+
+
+def emit_pad(context: Context, node: Pad) -> NodeCode:
+    """Return the C of `node`; a vector is an image of one row and column."""
+    missing = 3 - len(node.before)
+    shape = (1,) * missing + context.shape(node.x)
+    before = (0,) * missing + node.before
+    after = (0,) * missing + node.after
+    params: dict[str, ctext.Value] = {
+        f"{field}_{axis}": extents[i]
+        for field, extents in (("in", shape), ("before", before), ("after", after))
+        for i, axis in enumerate("hwc")
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_pad_s8",
+        params=ctext.initializer({**params, "value": node.value}),
+        arrays=(),
+        inputs=(node.x,),
+        output=node.y,
+    )
+
+
+def emit_clamp(context: Context, node: Clamp) -> NodeCode:
+    """Return the C of `node`, which may write over its input."""
+    params: dict[str, ctext.Value] = {
+        "size": context.size(node.y),
+        "low": node.low,
+        "high": node.high,
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_clamp_s8",
+        params=ctext.initializer(params),
+        arrays=(),
+        inputs=(node.x,),
+        output=node.y,
+    )
+
+
+def emit_requantize(context: Context, node: Requantize) -> NodeCode:
+    """Return the C of `node`, which may write over its input."""
+    low, high = accumulator_range(context.graph, node)
+    scaling = scale.choose(node.requant, context.index, low, high)
+    channels = context.shape(node.y)[-1]
+    params: dict[str, ctext.Value] = {
+        "pixels": context.size(node.y) // channels,
+        "channels": channels,
+        "input_zero_point": node.input_zero_point,
+        "requant": scaling.fields,
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_requantize_s8",
+        params=ctext.initializer(params),
+        arrays=scaling.arrays,
+        inputs=(node.x,),
+        output=node.y,
+        roundings=(scaling.rounding,),
+    )

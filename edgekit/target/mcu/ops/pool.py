@@ -1,0 +1,52 @@
+"""Average and maximum pools."""
+
+from __future__ import annotations
+
+from edgekit.ir.check import accumulator_range
+from edgekit.ir.nodes import AveragePool, MaxPool
+from edgekit.target.mcu import ctext, scale
+from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.ops.window import window
+
+
+def emit_average_pool(context: Context, node: AveragePool) -> NodeCode:
+    """Return the C of `node`; it needs no scratch."""
+    params: dict[str, ctext.Value] = {
+        "window": window(context, node),
+        "low": node.low,
+        "high": node.high,
+        "scaled": int(node.requant is not None),
+    }
+    arrays: tuple[Array, ...] = ()
+    roundings: tuple[str, ...] = ()
+    if node.requant is not None:
+        low, high = accumulator_range(context.graph, node)
+        scaling = scale.choose(node.requant, context.index, low, high)
+        params |= {"input_zero_point": node.input_zero_point, "requant": scaling.fields}
+        arrays, roundings = scaling.arrays, (scaling.rounding,)
+    return NodeCode(
+        index=context.index,
+        kernel="ek_avgpool_s8",
+        params=ctext.initializer(params),
+        arrays=arrays,
+        inputs=(node.x,),
+        output=node.y,
+        roundings=roundings,
+    )
+
+
+def emit_max_pool(context: Context, node: MaxPool) -> NodeCode:
+    """Return the C of `node`; it needs no scratch."""
+    params: dict[str, ctext.Value] = {
+        "window": window(context, node),
+        "low": node.low,
+        "high": node.high,
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_maxpool_s8",
+        params=ctext.initializer(params),
+        arrays=(),
+        inputs=(node.x,),
+        output=node.y,
+    )

@@ -1,0 +1,33 @@
+"""The `ek_window` of convolutions and pools."""
+
+from __future__ import annotations
+
+from edgekit.ir.geometry import kernel_of
+from edgekit.ir.nodes import AveragePool, Conv2D, DepthwiseConv2D, MaxPool
+from edgekit.target.mcu import ctext
+from edgekit.target.mcu.code import Context
+
+
+def window(
+    context: Context, node: Conv2D | DepthwiseConv2D | AveragePool | MaxPool
+) -> dict[str, ctext.Value]:
+    """Return the fields of the node's `ek_window`."""
+    in_h, in_w, in_c = context.shape(node.x)
+    out_h, out_w, _ = context.shape(node.y)
+    kernel_h, kernel_w = kernel_of(context.graph, node)
+    dilation = node.dilation if isinstance(node, Conv2D | DepthwiseConv2D) else (1, 1)
+    return {
+        "in_h": in_h,
+        "in_w": in_w,
+        "in_c": in_c,
+        "out_h": out_h,
+        "out_w": out_w,
+        "kernel_h": kernel_h,
+        "kernel_w": kernel_w,
+        "stride_h": node.stride[0],
+        "stride_w": node.stride[1],
+        "dilation_h": dilation[0],
+        "dilation_w": dilation[1],
+        "pad_top": node.padding.top,
+        "pad_left": node.padding.left,
+    }

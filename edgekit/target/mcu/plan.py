@@ -1,0 +1,154 @@
+"""From a graph and its memory plan to a build plan: sources, firmware files, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from edgekit._data import data_dir
+from edgekit.board import Board
+from edgekit.build.plan import BuildPlan, Command, Toolchain
+from edgekit.errors import ConfigError
+from edgekit.ir.check import macs
+from edgekit.ir.graph import Graph
+from edgekit.passes.memory import MemoryPlan
+from edgekit.target.mcu import compilers, source
+from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.fit import check_fit
+from edgekit.target.mcu.ops import emit_node
+from edgekit.target.mcu.scale import ROUND_VALUES
+
+_KERNELS = PurePosixPath("firmware/kernels")
+_OPTIMIZE = "-O2"
+
+
+def scratch_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
+    """Return the scratch bytes of each node that needs any, by the tensor it writes."""
+    del board  # one kernel set so far
+    return {node.output: node.scratch_bytes for node in _codes(graph) if node.scratch_bytes}
+
+
+def emit(
+    graph: Graph,
+    memory: MemoryPlan,
+    board: Board,
+    toolchain: Toolchain,
+    *,
+    trace: bool = False,
+    operating_point: str | None = None,
+) -> BuildPlan:
+    """Return the plan that builds `graph` into firmware for `board`.
+
+    Args:
+        graph: a checked graph with one input and one output.
+        memory: offsets for its tensors and for the scratch that `scratch_bytes` asked for.
+        board: names CPU, memories, firmware port and clock.
+        toolchain: the compiler to use.
+        trace: keep every tensor readable after its node (`MODEL_TRACE`).
+        operating_point: one of the board's; its default if None.
+
+    Raises:
+        DoesNotFitError: the model is larger than the board's flash or RAM.
+        UnsupportedError: more than one input or output.
+        ConfigError: the board names a firmware port that does not exist.
+    """
+    title = f"{graph.name} for {board.name}"
+    program = source.Program(graph, memory, _codes(graph), title)
+    header = source.header(program)
+    check_fit(program, board)
+    files = {
+        PurePosixPath("model/model.h"): header.encode(),
+        PurePosixPath("model/model.c"): source.model(program).encode(),
+        PurePosixPath("model/model_data.h"): source.data_header(program).encode(),
+        PurePosixPath("model/model_data.c"): source.data(program).encode(),
+        **_firmware_files(program, board),
+    }
+    commands = _commands(files, program, board, toolchain, trace, operating_point)
+    products = {"elf": PurePosixPath("firmware.elf")}
+    facts = {
+        "arena_bytes": program.arena_bytes,
+        "arena_lower_bound_bytes": memory.lower_bound_bytes,
+        "macs": sum(macs(graph, node) for node in graph.nodes),
+    }
+    unnamed = BuildPlan(graph.name, board.name, toolchain, files, commands, products, facts)
+    files[PurePosixPath("model/build_id.h")] = source.build_id(program, unnamed.digest()).encode()
+    return BuildPlan(graph.name, board.name, toolchain, files, commands, products, facts)
+
+
+def _codes(graph: Graph) -> tuple[NodeCode, ...]:
+    codes = (emit_node(Context(graph, i), node) for i, node in enumerate(graph.nodes))
+    return tuple(code for code in codes if code is not None)
+
+
+def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath, bytes]:
+    root = data_dir("firmware")
+    port = root / "port" / board.firmware_port
+    if not (port / "linker.ld").is_file():
+        raise ConfigError(
+            f"board {board.name}: firmware port {board.firmware_port!r} does not exist",
+            hint=f"ports: {', '.join(sorted(p.name for p in (root / 'port').glob('*')))}",
+        )
+    used = sorted({node.kernel for node in program.nodes})
+    paths = [
+        *sorted((root / "include").glob("*.h")),
+        *(root / "kernels" / f"{kernel}.c" for kernel in used),
+        *_sources(root / "link"),
+        *_sources(port),
+    ]
+    files = {PurePosixPath("firmware", p.relative_to(root).as_posix()): p.read_bytes() for p in paths}
+    files[PurePosixPath("linker.ld")] = (port / "linker.ld").read_bytes()
+    return files
+
+
+def _sources(directory: Path) -> list[Path]:
+    return sorted(p for p in directory.glob("*") if p.suffix in {".c", ".h"})
+
+
+def _commands(
+    files: Mapping[PurePosixPath, bytes],
+    program: source.Program,
+    board: Board,
+    toolchain: Toolchain,
+    trace: bool,
+    operating_point: str | None,
+) -> tuple[Command, ...]:
+    sources = sorted(path for path in files if path.suffix == ".c")
+    port = f"firmware/port/{board.firmware_port}"
+    roundings = _roundings(program)
+    traced = ("MODEL_TRACE=1",) if trace else ()
+    commands = []
+    for path in sources:
+        include, defines = ["firmware/include", "model"], traced
+        if path.parent == _KERNELS:
+            defines = (f"EK_ROUNDINGS={roundings[path.stem]}U",)
+        elif path.parts[0] == "firmware":
+            include += ["firmware/link", port]
+            defines = (*traced, *_clock_defines(board, operating_point))
+        commands.append(
+            compilers.compile_command(
+                toolchain, board.cpu, path, include=include, defines=defines, optimize=_OPTIMIZE
+            )
+        )
+    return (*commands, compilers.link_command(toolchain, board.cpu, sources, "firmware.elf"))
+
+
+def _roundings(program: source.Program) -> dict[str, int]:
+    """Return each kernel's EK_ROUNDINGS: the set of roundings its nodes use."""
+    masks: dict[str, int] = {}
+    for node in program.nodes:
+        bits = sum(1 << ROUND_VALUES[name] for name in node.roundings)
+        masks[node.kernel] = masks.get(node.kernel, 0) | bits
+    # A kernel that requantizes nothing still includes the header, which wants a rounding.
+    return {kernel: mask or 1 for kernel, mask in masks.items()}
+
+
+def _clock_defines(board: Board, operating_point: str | None) -> tuple[str, ...]:
+    name = operating_point or board.contract.operating_point
+    if name not in board.operating_points:
+        raise ConfigError(
+            f"board {board.name} has no operating point {name!r}",
+            hint=f"pick one of: {', '.join(sorted(board.operating_points))}",
+        )
+    point = board.operating_points[name]
+    flag = "".join(c if c.isalnum() else "_" for c in name.upper())
+    return (f"EK_CLOCK_HZ={point.clock_hz}U", f"EK_OPERATING_POINT_{flag}=1")
