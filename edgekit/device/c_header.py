@@ -1,0 +1,72 @@
+"""Writes firmware/link/ek_layout.h from layout.py, so that the bytes are declared in one place.
+
+`python -m edgekit.device.c_header > firmware/link/ek_layout.h` after a change of layout.py; a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import sys
+from dataclasses import fields
+from enum import IntEnum, IntFlag
+from typing import get_type_hints
+
+from edgekit.device import layout
+
+_ENUMS: tuple[tuple[str, type[IntEnum] | type[IntFlag]], ...] = (
+    ("TYPE", layout.Type),
+    ("CMD", layout.Command),
+    ("FLAG", layout.Flag),
+    ("CAP", layout.Cap),
+    ("KIND", layout.Kind),
+    ("RESET", layout.ResetReason),
+    ("ERR", layout.Error),
+    ("TRANSFER_KIND", layout.TransferKind),
+    ("TRANSFER", layout.TransferState),
+    ("RUN", layout.RunState),
+)
+_NUMBERS: tuple[tuple[str, int], ...] = (
+    ("MAGIC", layout.MAGIC),
+    ("PROTOCOL", layout.PROTOCOL),
+    ("MTU_MIN_BYTES", layout.MTU_MIN_BYTES),
+    ("MTU_MAX_BYTES", layout.MTU_MAX_BYTES),
+    ("INLINE_SLOT", layout.INLINE_SLOT),
+    ("ERROR_TEXT_BYTES", layout.ERROR_TEXT_BYTES),
+    ("CYCLE_LOG_ENTRIES", layout.CYCLE_LOG_ENTRIES),
+)
+
+
+def _upper(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
+
+
+def render() -> str:
+    """Return the text of ek_layout.h."""
+    lines = [
+        "/* Codes and byte offsets of the device link, see docs/LINK.md.",
+        " * Written by edgekit/device/c_header.py from edgekit/device/layout.py: edit that. */",
+        "#ifndef EK_LAYOUT_H",
+        "#define EK_LAYOUT_H",
+        "",
+        *(f"#define EK_{name} {value:#x}u" for name, value in _NUMBERS),
+    ]
+    for prefix, enum in _ENUMS:
+        lines += ["", *(f"#define EK_{prefix}_{m.name} {m.value:#x}u" for m in enum)]
+    for message in layout.MESSAGES:
+        prefix = f"EK_{_upper(message.__name__)}"
+        hints = get_type_hints(message, include_extras=True)
+        offset = 0
+        lines.append("")
+        for item in fields(message):
+            code = hints[item.name].__metadata__[0]
+            size = struct.calcsize("<" + code)
+            lines.append(f"#define {prefix}_{item.name.upper()} {offset}u /* {size} bytes */")
+            offset += size
+        lines.append(f"#define {prefix}_BYTES {offset}u")
+    return "\n".join([*lines, "", "#endif", ""])
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())
