@@ -105,20 +105,23 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
             f"scale {real} cannot be represented: a finite scale of at least 0 is wanted",
             hint="check the quantization parameters of the model",
         )
-    fraction, exponent = math.frexp(real)
-    # fraction * 2**31 is exact in a double and so is the half added to it.
-    multiplier = math.floor(fraction * 2.0**31 + 0.5)
-    if multiplier == 1 << 31:
-        multiplier //= 2
-        exponent += 1
-    if exponent < -31:
-        return 0, 0
+    multiplier, exponent = _fixed_point(real)
     if exponent > 30:
         raise UnsupportedError(
             f"scale {real} cannot be represented: below 2**30 is wanted",
             hint="check the quantization parameters of the model",
         )
     return multiplier, exponent
+
+
+def _fixed_point(real: float) -> tuple[int, int]:
+    fraction, exponent = math.frexp(real)
+    # fraction * 2**31 is exact in a double, and adding the half keeps every bit that floor sees.
+    multiplier = math.floor(fraction * 2.0**31 + 0.5)
+    if multiplier == 1 << 31:
+        multiplier //= 2
+        exponent += 1
+    return (0, 0) if exponent < -31 else (multiplier, exponent)
 
 
 def float32_scale(value: np.float32) -> tuple[int, int]:
@@ -162,7 +165,7 @@ def softmax_table(beta: float, input_scale: float) -> Ints:
             "their product must be above 2**-26",
             hint="check the quantization parameters of the softmax's input",
         )
-    multiplier, shift = quantize_multiplier(real)
+    multiplier, shift = _fixed_point(real)  # shift may be 31 here
     lowest = -math.floor(31.0 * 2.0**26 / 2.0**shift)
     d = -np.arange(256, dtype=np.int64)
     inside = d >= lowest

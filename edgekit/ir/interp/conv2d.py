@@ -26,6 +26,6 @@ def conv2d_accumulators(node: Conv2D, x: Ints, weight: Ints, bias: Ints) -> Ints
         x - node.input_zero_point, kernel, node.stride, node.dilation, node.padding, 0
     )
     batch, height, width = patches.shape[:3]
-    rows = patches.reshape(batch * height * width, -1)  # C_in, kh, kw
+    rows = patches.reshape(batch * height * width, weight[0].size)  # C_in, kh, kw
     flat = weight.transpose(0, 3, 1, 2).reshape(weight.shape[0], -1)
-    return matmul(rows, flat).reshape(batch, height, width, -1) + bias
+    return matmul(rows, flat).reshape(batch, height, width, bias.size) + bias

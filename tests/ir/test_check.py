@@ -1,0 +1,391 @@
+"""The checker: every broken graph is refused with a message that names the place."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from writers.random_graphs import GraphBuilder, random_graph
+
+from edgekit.errors import UnsupportedError
+from edgekit.ir.arithmetic import float32_scale
+from edgekit.ir.check import accumulator_range, macs, verify
+from edgekit.ir.graph import Graph
+from edgekit.ir.interp import run
+from edgekit.ir.interp.add import add_fixed_sum, add_float32_sum
+from edgekit.ir.interp.conv2d import conv2d_accumulators
+from edgekit.ir.interp.dense import dense_accumulators
+from edgekit.ir.interp.depthwise_conv2d import depthwise_accumulators
+from edgekit.ir.nodes import (
+    Add,
+    AveragePool,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Node,
+    Requantize,
+    inputs_of,
+)
+from edgekit.ir.types import DType, Padding, Requant, Rounding, Tensor
+
+ONE = Requant((1 << 30,), (1,), 0, -128, 127, Rounding.DOUBLE)
+
+
+def sample(rounding: Rounding = Rounding.DOUBLE) -> Graph:
+    """Nodes: 0 conv, 1 add, 2 mean, 3 max, 4 pad, 5 clamp, 6 requant, 7 flat, 8 dense, 9 softmax.
+
+    10 depthwise.
+    """
+    builder = GraphBuilder(9, rounding)
+    x = builder.input(6, 5, 2)
+    conv = builder.conv(x, 2, (3, 3), padding=Padding(1, 1, 1, 1))
+    added = builder.add(conv, x)
+    mean = builder.average_pool(added, (2, 2))
+    top = builder.max_pool(mean, (2, 2))
+    padded = builder.pad(top, (1, 0, 0), (0, 1, 0))
+    clamped = builder.clamp(padded)
+    same = builder.requantize(clamped)
+    flat = builder.reshape(same, 40)
+    builder.softmax(builder.dense(flat, 4))
+    builder.conv(x, 1, (2, 2), depthwise=True)
+    return builder.graph(builder.nodes[-2].y)
+
+
+GRAPH = sample()
+FLOAT = sample(Rounding.FLOAT32_RNE)
+NODES = GRAPH.nodes
+NAMES = [node.y for node in NODES]
+
+
+def tensor(key: str, graph: Graph = GRAPH, /, **changes: object) -> Graph:
+    tensors = dict(graph.tensors)
+    tensors[key] = replace(tensors[key], **changes)
+    return replace(graph, tensors=tensors)
+
+
+def node(index: int, graph: Graph = GRAPH, **changes: object) -> Graph:
+    nodes: list[Node] = list(graph.nodes)
+    nodes[index] = replace(nodes[index], **changes)
+    return replace(graph, nodes=tuple(nodes))
+
+
+def reshaped(graph: Graph, shape: tuple[int, ...]) -> Graph:
+    """Give the single node's output, which is the graph's, another shape."""
+    (out,) = graph.outputs
+    moved = replace(graph, outputs=(replace(out, source_shape=(1, *shape)),))
+    return tensor(graph.nodes[0].y, moved, shape=shape)
+
+
+def requant(index: int, graph: Graph = GRAPH, **changes: object) -> Graph:
+    return node(index, graph, requant=replace(graph.nodes[index].requant, **changes))
+
+
+def constant(name: str, change: Callable[[np.ndarray], np.ndarray], frozen: bool = True) -> Graph:
+    array = change(GRAPH.constants[name].copy())
+    array.setflags(write=not frozen)
+    return replace(GRAPH, constants={**GRAPH.constants, name: array})
+
+
+def edge(where: str, **changes: object) -> Graph:
+    return replace(GRAPH, **{where: (replace(getattr(GRAPH, where)[0], **changes),)})
+
+
+def with_value(array: np.ndarray, index: int, value: int) -> np.ndarray:
+    array.flat[index] = value
+    return array
+
+
+def heavy_bias(array: np.ndarray) -> np.ndarray:
+    return with_value(array, 1, 2**31 - 1)
+
+
+CONV, ADD, MEAN, TOP, PADDED, CLAMPED, SAME, FLAT, DENSE, SOFT, DEEP = NODES
+LABELS = [n.label for n in NODES]
+W, B = CONV.weight, CONV.bias
+X = GRAPH.inputs[0].tensor
+
+BROKEN = {
+    "graph 'two words': the name must be a C identifier of at most 63 characters": replace(
+        GRAPH, name="two words"
+    ),
+    "graph 'while': the name must be a C identifier of at most 63 characters": replace(
+        GRAPH, name="while"
+    ),
+    f"tensor {X}: it is declared under the name other": tensor(X, name="other"),
+    f"tensor {X}: shape (6, 0, 2); extents of at least 1 are wanted": tensor(X, shape=(6, 0, 2)),
+    "constant lost: the graph does not declare it": replace(
+        GRAPH, constants={**GRAPH.constants, "lost": GRAPH.constants[B]}
+    ),
+    f"constant {W}: read-only int32; read-only int64 is wanted": constant(
+        W, lambda a: a.astype(np.int32)
+    ),
+    f"constant {W}: writable int64; read-only int64 is wanted": constant(W, lambda a: a, False),
+    f"constant {B}: shape (1, 2); (2,) is declared": constant(B, lambda a: a[np.newaxis]),
+    f"constant {W}: values {GRAPH.constants[W].min()} to 128; INT8 holds -128 to 127": constant(
+        W, lambda a: with_value(a, int(a.argmax()), 128)
+    ),
+    "graph random_graph: it has no output": replace(GRAPH, outputs=()),
+    f"graph random_graph: two inputs share a tensor: {X}, {X}": replace(
+        GRAPH, inputs=GRAPH.inputs * 2
+    ),
+    f"input source_{X}: its tensor {W} is not an activation of the graph": edge("inputs", tensor=W),
+    f"input source_{X}: type INT16; INT8 is wanted": tensor(X, dtype=DType.INT16),
+    f"input source_{X}: scale 0.1; a positive float32 number is wanted": edge("inputs", scale=0.1),
+    f"input source_{X}: scale -1.0; a positive float32 number is wanted": edge(
+        "inputs", scale=-1.0
+    ),
+    f"input source_{X}: zero point 128; -128 to 127 is wanted": edge("inputs", zero_point=128),
+    f"input source_{X}: source offset 0; 128 is wanted for uint8": edge(
+        "inputs", source_dtype="uint8"
+    ),
+    f"input source_{X}: source shape (1, 6, 6, 2) does not hold one (6, 5, 2) a sample": edge(
+        "inputs", source_shape=(1, 6, 6, 2)
+    ),
+    f"input source_{X}: transpose (1, 0, 2, 3); a permutation of 4 axes, batch first, is wanted": (
+        edge("inputs", transpose=(1, 0, 2, 3))
+    ),
+    f"output source_{SOFT.y}: no node produces its tensor {SOFT.y}": replace(
+        GRAPH, nodes=NODES[:9]
+    ),
+    f"{LABELS[0]}: it reads {ADD.y}, which no input or earlier node produces": node(0, x=ADD.y),
+    f"{LABELS[0]}: it reads the constant {X}, which the graph lacks": node(0, weight=X),
+    f"{LABELS[0]}: it writes lost, which the graph does not declare": node(0, y="lost"),
+    f"{LABELS[1]}: it writes {CONV.y}, which already has a value": node(1, y=CONV.y),
+    f"{LABELS[0]}: type of {CONV.y} is INT16; INT8 is wanted": tensor(CONV.y, dtype=DType.INT16),
+    f"{LABELS[0]}: shapes (6, 5, 2) and (60,); (H, W, C) is wanted": tensor(CONV.y, shape=(60,)),
+    f"{LABELS[0]}: weight shape is (2, 3, 3, 2); (3, 3, 3, 2) is wanted": tensor(
+        CONV.y, shape=(6, 5, 3)
+    ),
+    f"{LABELS[0]}: output shape is (6, 5, 2); (4, 5, 2) is wanted": node(
+        0, padding=Padding(0, 1, 0, 1)
+    ),
+    f"{LABELS[0]}: no (3, 3) window with dilation (4, 1) fits into (6, 5, 2)": node(
+        0, dilation=(4, 1)
+    ),
+    f"{LABELS[0]}: kernel (3, 3), stride (0, 1), dilation (1, 1), padding (1, 1, 1, 1); "
+    "at least 1, 1, 1 and 0 are wanted": node(0, stride=(0, 1)),
+    f"{LABELS[0]}: bias type is INT16; INT32 is wanted": tensor(B, dtype=DType.INT16),
+    f"{LABELS[0]}: weight type is INT16; INT8 or narrower is wanted": tensor(W, dtype=DType.INT16),
+    f"{LABELS[0]}: input zero point is -129; -128 to 127 is wanted": node(0, input_zero_point=-129),
+    f"{LABELS[0]}: 3 multipliers and 1 shifts; 1 or 2 of each is wanted": requant(
+        0, multiplier=(2**30,) * 3, shift=(0,)
+    ),
+    f"{LABELS[0]}: clamp is 5 to 4; an interval within -128 to 127 is wanted": requant(
+        0, low=5, high=4
+    ),
+    f"{LABELS[0]}: output zero point is 200; -128 to 127 is wanted": requant(0, zero_point=200),
+    f"{LABELS[0]}: multiplier 1073741823 and shift 0; 2**30 to 2**31 and -31 to 30 are wanted": (
+        requant(0, multiplier=(2**30 - 1,), shift=(0,))
+    ),
+    f"{LABELS[0]}: multiplier 1073741824 and shift 31; 2**30 to 2**31 and -31 to 30 are wanted": (
+        requant(0, multiplier=(2**30,), shift=(31,))
+    ),
+    f"{LABELS[0]}: scale 16777216 * 2**-40; a float32 number from 2**-60 to 2**20 is wanted": (
+        requant(0, FLOAT, multiplier=(2**24,), shift=(-40,))
+    ),
+    f"{LABELS[0]}: scale 1 * 2**-61; a float32 number from 2**-60 to 2**20 is wanted": requant(
+        0, FLOAT, multiplier=(1,), shift=(-61,)
+    ),
+    f"{LABELS[1]}: left shift is 31; 0 to 30 is wanted": node(1, left_shift=31),
+    f"{LABELS[1]}: scale of {CONV.y} has shift 1; at most 0 is wanted": node(1, a_scale=(2**30, 1)),
+    f"{LABELS[1]}: 2 multipliers and 2 shifts; 1 or 2 of each is wanted": requant(
+        1, multiplier=(2**30,) * 2, shift=(0,) * 2
+    ),
+    f"{LABELS[1]}: left shift is 20; 0 is wanted": node(1, FLOAT, left_shift=20),
+    f"{LABELS[1]}: input scale 0 * 2**0; a positive number is wanted": node(
+        1, FLOAT, b_scale=(0, 0)
+    ),
+    f"{LABELS[1]}: addend 16777216 * 2**0; a float32 number is wanted": requant(
+        1, FLOAT, multiplier=(2**24,), shift=(0,)
+    ),
+    f"{LABELS[2]}: channels is 3; 2 is wanted": tensor(MEAN.y, shape=(5, 4, 3)),
+    f"{LABELS[3]}: clamp is -129 to 127; an interval within -128 to 127 is wanted": node(
+        3, low=-129, high=127
+    ),
+    f"{LABELS[4]}: padding (1, 0), (0, 1, 0); one entry for each axis of (4, 3, 2)": node(
+        4, before=(1, 0)
+    ),
+    f"{LABELS[4]}: padding (1, 0, -1), (0, 1, 0); at least 0 is wanted": node(4, before=(1, 0, -1)),
+    f"{LABELS[4]}: output shape is (5, 4, 2); (6, 4, 2) is wanted": node(4, before=(2, 0, 0)),
+    f"{LABELS[4]}: padding value is 300; -128 to 127 is wanted": node(4, value=300),
+    f"{LABELS[5]}: clamp is 1 to 0; an interval within -128 to 127 is wanted": node(
+        5, low=1, high=0
+    ),
+    f"{LABELS[5]}: shape of its input is (5, 4, 2); (4, 5, 2) is wanted": tensor(
+        CLAMPED.y, shape=(4, 5, 2)
+    ),
+    f"{LABELS[7]}: number of elements is 40; 41 is wanted": tensor(FLAT.y, shape=(41,)),
+    f"{LABELS[8]}: output shape is (2, 4); (4,) is wanted": tensor(DENSE.y, shape=(2, 4)),
+    f"{LABELS[9]}: the table is no softmax table: 2**31 - 1 first, -1 only at its end": constant(
+        SOFT.table, lambda a: with_value(a, 3, -1)
+    ),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_broken_graphs_are_refused(message):
+    with pytest.raises(UnsupportedError) as caught:
+        verify(BROKEN[message])
+    assert caught.value.message == message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+def test_whole_graphs_pass(rounding):
+    verify(sample(rounding))
+
+
+def test_partial_sums_must_fit_32_bits():
+    weights = int(np.abs(GRAPH.constants[W][1]).sum())
+    folded = 2**31 - 1 - CONV.input_zero_point * int(GRAPH.constants[W][1].sum())
+    reach = max(2**31 - 1, abs(folded)) + 255 * weights
+    with pytest.raises(UnsupportedError) as caught:
+        verify(constant(B, heavy_bias))
+    assert caught.value.message == (
+        f"{CONV.label}: partial sums of channel 1 reach {reach}; less than 2147483648 is wanted"
+    )
+    assert caught.value.hint == (
+        "quantize the model again with smaller weights or fewer inputs in this layer"
+    )
+
+
+def test_accumulators_must_fit_after_a_left_shift():
+    low, high = accumulator_range(GRAPH, CONV)
+    reach = max(-low, high) << 20
+    with pytest.raises(UnsupportedError) as caught:
+        verify(requant(0, multiplier=(2**30,), shift=(20,)))
+    assert caught.value.message == (
+        f"{CONV.label}: accumulators reach {reach} before they are scaled; "
+        "less than 2147483648 is wanted"
+    )
+
+
+def test_add_operands_must_fit_their_left_shift():
+    reach = max(128 + ADD.b_zero_point, 127 - ADD.b_zero_point, 128 - ADD.b_zero_point)
+    low, high = CONV.requant.low - ADD.a_zero_point, CONV.requant.high - ADD.a_zero_point
+    reach = max(abs(low), abs(high)) << 28
+    with pytest.raises(UnsupportedError) as caught:
+        verify(node(1, left_shift=28))
+    assert caught.value.message == (
+        f"{ADD.label}: {CONV.y} reaches {reach} after its left shift; "
+        "less than 2147483648 is wanted"
+    )
+
+
+def test_pool_windows():
+    builder = GraphBuilder(3)
+    x = builder.input(4, 4, 1)
+    builder.max_pool(x, (2, 2))
+    graph = builder.graph(builder.nodes[-1].y)
+    lonely = node(0, graph, padding=Padding(2, 0, 0, 0))
+    lonely = reshaped(lonely, (5, 3, 1))
+    with pytest.raises(UnsupportedError) as caught:
+        verify(lonely)
+    label = graph.nodes[0].label
+    wanted = f"{label}: a window of kernel (2, 2) lies in the padding alone"
+    assert caught.value.message == wanted
+
+
+def test_float_average_needs_equal_windows():
+    builder = GraphBuilder(3)
+    x = builder.input(4, 4, 1)
+    builder.average_pool(x, (3, 3), padding=Padding(1, 1, 1, 1))
+    graph = builder.graph(builder.nodes[-1].y)
+    mantissa, exponent = float32_scale(np.float32(0.1))
+    scale = Requant((mantissa,), (exponent,), 0, -128, 127, Rounding.FLOAT32_RNE)
+    unequal = node(0, graph, requant=scale, low=-128, high=127)
+    label = graph.nodes[0].label
+    with pytest.raises(UnsupportedError) as caught:
+        verify(unequal)
+    assert caught.value.message == (
+        f"{label}: windows hold 4 to 9 cells; with a float32 scale the same number everywhere "
+        "is wanted"
+    )
+    equal = node(0, unequal, padding=Padding())
+    equal = reshaped(equal, (2, 2, 1))
+    verify(equal)
+    with pytest.raises(UnsupportedError) as caught:
+        verify(node(0, equal, low=-100))
+    assert caught.value.message == f"{label}: clamp is (-100, 127); (-128, 127) is wanted"
+    with pytest.raises(UnsupportedError) as caught:
+        verify(node(0, equal, requant=ONE))
+    assert caught.value.message == f"{label}: rounding is DOUBLE; FLOAT32_RNE is wanted"
+
+
+def test_softmax_length_is_bounded():
+    builder = GraphBuilder(3, samples=1)
+    builder.softmax(builder.input(600))
+    with pytest.raises(UnsupportedError) as caught:
+        verify(builder.graph(builder.nodes[-1].y))
+    assert caught.value.message == (
+        f"{builder.nodes[-1].label}: softmax over 600 values; at most 511 have a defined result"
+    )
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize("seed", range(6))
+def test_accumulator_range_holds(seed, rounding):
+    builder = random_graph(seed, rounding)
+    graph = builder.graph(builder.nodes[-1].y)
+    kept = run(graph, {graph.inputs[0].tensor: builder.values[graph.inputs[0].tensor]}, keep=True)
+    measures = {
+        Conv2D: conv2d_accumulators,
+        DepthwiseConv2D: depthwise_accumulators,
+        Dense: dense_accumulators,
+    }
+    for n in graph.nodes:
+        low, high = accumulator_range(graph, n)
+        if type(n) in measures:
+            weight, bias = graph.constants[n.weight], graph.constants[n.bias]
+            acc = measures[type(n)](n, kept[n.x], weight, bias)
+        elif isinstance(n, Requantize):
+            acc = kept[n.x] - n.input_zero_point
+        elif isinstance(n, AveragePool | Add):
+            continue  # the range is of a sum; the next test takes its ends
+        else:
+            acc = kept[inputs_of(n)[0]]
+        assert low <= acc.min()
+        assert acc.max() <= high
+
+
+@pytest.mark.parametrize("rounding", list(Rounding))
+def test_accumulator_range_of_add_and_pool_contains_all_sums(rounding):
+    graph = sample(rounding)
+    every = np.arange(-128, 128)
+    add = graph.nodes[1]
+    low_a, high_a = graph.nodes[0].requant.low, graph.nodes[0].requant.high
+    a, b = (v.ravel() for v in np.meshgrid(np.arange(low_a, high_a + 1), every))
+    a, b = a - add.a_zero_point, b - add.b_zero_point
+    if rounding is Rounding.FLOAT32_RNE:
+        sums = np.rint(add_float32_sum(add, a, b)).astype(int)
+    else:
+        sums = add_fixed_sum(add, a, b)
+    assert accumulator_range(graph, add) == (sums.min(), sums.max())
+    mean = graph.nodes[2]
+    centre = mean.input_zero_point if mean.requant else 0
+    low, high = (4 * (value - centre) for value in (add.requant.low, add.requant.high))
+    found = accumulator_range(graph, mean)
+    assert found[0] <= low <= high <= found[1]
+
+
+def test_accumulator_range_is_tight():
+    builder = GraphBuilder(1, samples=1)
+    x = builder.input(12)
+    builder.dense(x, 3)
+    graph = builder.graph(builder.nodes[-1].y)
+    dense = graph.nodes[0]
+    weight, bias = graph.constants[dense.weight], graph.constants[dense.bias]
+    worst = np.where(weight > 0, 127, -128) - dense.input_zero_point
+    best = np.where(weight > 0, -128, 127) - dense.input_zero_point
+    highs, lows = (weight * worst).sum(axis=1) + bias, (weight * best).sum(axis=1) + bias
+    assert accumulator_range(graph, dense) == (lows.min(), highs.max())
+
+
+def test_macs():
+    assert [macs(GRAPH, n) for n in NODES] == [
+        6 * 5 * 2 * 9 * 2, 0, 0, 0, 0, 0, 0, 0, 160, 0, 5 * 4 * 2 * 4
+    ]  # fmt: skip
+
+
+def test_tensor_sizes_are_counted():
+    assert Tensor("t", (3, 4, 5), DType.INT8).size == 60

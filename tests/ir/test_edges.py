@@ -1,0 +1,151 @@
+"""Edges: the source's own data to graph integers and back, and the rules for data."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgekit.errors import ConfigError
+from edgekit.ir.edges import dequantize, quantize, to_source_integers
+from edgekit.ir.types import Edge
+
+
+def edge(**changes: object) -> Edge:
+    fields = {
+        "tensor": "x",
+        "source_name": "image",
+        "source_shape": (1, 4),
+        "source_dtype": "float32",
+        "scale": 0.25,
+        "zero_point": -3,
+    }
+    return Edge(**{**fields, **changes})
+
+
+def test_float_rounding_half_away_and_half_even():
+    x = np.array([[0.125, -0.125, 0.375, -0.375]], np.float32)
+    assert quantize(edge(), x).tolist() == [[-2, -4, -1, -5]]
+    assert quantize(edge(rounding="half_even"), x).tolist() == [[-3, -3, -1, -5]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.floats(-1e6, 1e6, width=32), min_size=4, max_size=4),
+    st.floats(2**-14, 2**6, width=32),
+    st.integers(-128, 127),
+    st.sampled_from(["half_away", "half_even"]),
+)
+def test_float_quantizer_is_exact(values, scale, zero_point, rounding):
+    got = quantize(
+        edge(scale=scale, zero_point=zero_point, rounding=rounding), np.float32([values])
+    )
+    for value, q in zip(values, got[0].tolist(), strict=True):
+        real = Fraction(float(np.float32(value) / np.float32(scale)))
+        if rounding == "half_even":
+            nearest = round(real)
+        else:
+            whole = int(abs(real) + Fraction(1, 2))
+            nearest = whole if real >= 0 else -whole
+        assert q == max(-128, min(127, nearest + zero_point))
+
+
+def test_largest_float_below_a_half_is_not_rounded_up():
+    x = np.full((1, 4), np.nextafter(np.float32(0.5), np.float32(0)), np.float32)
+    assert quantize(edge(scale=1.0, zero_point=0), x).tolist() == [[0] * 4]
+
+
+def test_infinities_and_huge_doubles_saturate():
+    x = np.array([[np.inf, -np.inf, 1e300, -1e300]])
+    assert quantize(edge(), x).tolist() == [[127, -128, 127, -128]]
+
+
+def test_transposed_uint8_source_round_trips():
+    wide = edge(
+        source_shape=(1, 3, 2, 4), source_dtype="uint8", source_offset=128, transpose=(0, 2, 3, 1)
+    )
+    x = np.random.default_rng(1).integers(0, 256, (5, 3, 2, 4)).astype(np.uint8)
+    q = quantize(wide, x)
+    assert q.shape == (5, 2, 4, 3)
+    assert q[2, 1, 3, 0] == int(x[2, 0, 1, 3]) - 128
+    back = to_source_integers(wide, q)
+    assert back.dtype == np.uint8
+    np.testing.assert_array_equal(back, x)
+    np.testing.assert_array_equal(to_source_integers(wide, q.reshape(5, 24)), x)
+
+
+def test_int8_source_round_trips():
+    plain = edge(source_dtype="int8")
+    x = np.array([[-128, -1, 0, 127]], np.int8)
+    assert quantize(plain, x).tolist() == x.tolist()
+    assert quantize(plain, x.astype(np.int32)).tolist() == x.tolist()
+    assert to_source_integers(plain, x.astype(np.int64)).dtype == np.int8
+
+
+def test_dequantize_is_float32_in_source_layout():
+    out = edge(source_shape=(1, 2, 2), scale=float(np.float32(0.1)), transpose=(0, 2, 1))
+    real = dequantize(out, np.array([[[1, 2], [3, 4]]]))
+    assert real.dtype == np.float32
+    wanted = np.float32(0.1) * np.array([[[4, 6], [5, 7]]], np.float32)
+    np.testing.assert_array_equal(real, wanted)
+
+
+def test_dequantize_applies_the_sources_float_softmax():
+    out = edge(host_ops=("dequantize", "softmax"))
+    real = dequantize(out, np.array([[0, 4, 8, 8]]))
+    wanted = np.exp([0, 1, 2, 2]) / np.exp([0, 1, 2, 2]).sum()
+    np.testing.assert_allclose(real[0], wanted, rtol=1e-6)
+    assert real.dtype == np.float32
+
+
+def test_integer_data_for_a_float_input_needs_its_meaning():
+    x = np.array([[0, 1, 2, 200]], np.uint8)
+    with pytest.raises(ConfigError) as caught:
+        quantize(edge(), x)
+    assert caught.value.message == "x is uint8; input image takes float32"
+    assert caught.value.hint == "store real values, or add x_scale and x_zero_point to the file"
+    with pytest.raises(ConfigError):
+        quantize(edge(), x, x_scale=0.5)
+    assert quantize(edge(), x, x_scale=0.5, x_zero_point=1).tolist() == [[-5, -3, -1, 127]]
+
+
+def test_wrong_data_is_refused():
+    integers = edge(source_dtype="int8")
+    cases = [
+        (
+            edge(),
+            np.zeros((3, 5), np.float32),
+            "x has shape [3, 5]; input image takes [samples, 4]",
+        ),
+        (edge(), np.zeros(4, np.float32), "x has shape [4]; input image takes [samples, 4]"),
+        (
+            edge(),
+            np.array([[0, np.nan, 1, np.nan]], np.float32),
+            "x holds 2 NaN; input image takes numbers",
+        ),
+        (edge(), np.zeros((1, 4), bool), "x is bool; input image takes float32"),
+        (integers, np.zeros((1, 4), np.float32), "x is float32; input image takes int8"),
+        (integers, np.zeros((1, 4), np.uint8), "x is uint8; input image takes int8"),
+        (
+            integers,
+            np.array([[0, 1, 2, 200]], np.int16),
+            "x reaches 0 to 200; input image takes int8, -128 to 127",
+        ),
+        (
+            edge(source_dtype="uint8", source_offset=128),
+            np.zeros((1, 4), np.int8),
+            "x is int8; input image takes uint8",
+        ),
+    ]
+    for where, x, message in cases:
+        with pytest.raises(ConfigError) as caught:
+            quantize(where, x)
+        assert caught.value.message == message
+
+
+def test_the_hint_names_the_sources_own_zero_point():
+    where = edge(source_dtype="uint8", source_offset=128)
+    with pytest.raises(ConfigError) as caught:
+        quantize(where, np.zeros((1, 4)))
+    assert caught.value.hint == "store x as uint8, quantized with scale 0.25 and zero point 125"
