@@ -92,7 +92,7 @@ class Reference:
         if graph.source.format == "tflite":
             return self.tensors(path, graph, x, (output,), time_limit_s=time_limit_s)[output]
         found = self._request(path, "onnx", _source_input(graph, x), (), time_limit_s)["output"]
-        return found.astype(np.int64).reshape(len(x), *graph.tensors[output].shape)
+        return _graph_integers(graph, found)
 
     def tensors(
         self,
@@ -130,11 +130,11 @@ class Reference:
             np.savez(folder / "x.npz", x=x)
             line = self._exchange(folder, form, time_limit_s)
             if line != "ok":
+                missing = "ModuleNotFoundError" in line
                 raise ToolError(
-                    f"the {form} runtime failed on {path.name}: {json.loads(line)[:_TAIL_CHARACTERS]}",
-                    hint=_INSTALL[form]
-                    if "ModuleNotFoundError" in line
-                    else "check that the model runs in its own runtime",
+                    f"the {form} runtime failed on {path.name}: "
+                    f"{json.loads(line)[:_TAIL_CHARACTERS]}",
+                    hint=_INSTALL[form] if missing else "check that the model runs in its runtime",
                 )
             with np.load(folder / "result.npz", allow_pickle=False) as stored:
                 return {key: stored[key] for key in stored.files}
@@ -201,6 +201,15 @@ def _parts(stream: IO[bytes], time_limit_s: float) -> Iterator[bytes]:
         if not part:
             return
         yield part
+
+
+def _graph_integers(graph: Graph, found: NDArray[Any]) -> NDArray[np.int64]:
+    """Return source integers of the output, in the source's layout, as graph integers."""
+    edge = graph.outputs[0]
+    integers = found.astype(np.int64) - edge.source_offset
+    if edge.transpose is not None:
+        integers = integers.transpose(edge.transpose)
+    return integers.reshape(len(found), *graph.tensors[edge.tensor].shape)
 
 
 def _source_input(graph: Graph, x: NDArray[Any]) -> NDArray[Any]:

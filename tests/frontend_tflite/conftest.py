@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from writers.tflite_small import Small
+from writers.tflite_writer import write
+
+from edgekit import frontend
+from edgekit.frontend.reference import Reference
+from edgekit.ir import edges, interp
+from edgekit.ir.graph import Graph
+
+Check = Callable[..., Graph]
+
+
+@pytest.fixture(scope="session")
+def reference() -> Iterator[Reference]:
+    pytest.importorskip("tflite_runtime")
+    with Reference() as worker:
+        yield worker
+
+
+@pytest.fixture
+def check(reference: Reference, tmp_path: Path) -> Check:
+    """Compare interpreter and reference on random inputs; the outputs must vary."""
+
+    def compare(small: Small, samples: int = 4) -> Graph:
+        path = tmp_path / "small.tflite"
+        path.write_bytes(write(small.spec))
+        graph = frontend.load(path)
+        edge, output = graph.inputs[0], graph.outputs[0].tensor
+        shape = (samples, *edge.source_shape[1:])
+        if edge.source_dtype == "float32":
+            x = small.rng.normal(0, 80 * edge.scale, shape).astype(np.float32)
+        else:
+            info = np.iinfo(edge.source_dtype)
+            x = small.rng.integers(info.min, info.max + 1, shape).astype(edge.source_dtype)
+        got = interp.run(graph, {edge.tensor: edges.quantize(edge, x)})[output]
+        want = reference.run(path, graph, x)
+        np.testing.assert_array_equal(got, want)
+        if got.size > 16:
+            assert np.unique(got).size > 3, "the outputs do not spread: the test proves nothing"
+        return graph
+
+    return compare
