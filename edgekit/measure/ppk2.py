@@ -103,7 +103,11 @@ class Ppk2:
         self._closed = False
         self._streaming = False
         self._supply_mv = 0
-        self._calibration = self._read_calibration()
+        try:
+            self._calibration = self._read_calibration()
+        except BaseException:
+            port.close()
+            raise
         limits = limits or Limits()
         self.info = MeterInfo(
             model="PPK2",
@@ -146,7 +150,10 @@ class Ppk2:
         self._streaming = False
         while self.read(_DRAIN_S):
             pass
-        lost = self._decoder.lost + self._unseen()
+        sampled = round(self._clock.sampled_s() * wire.RATE_HZ)
+        while self.read(_DRAIN_S):  # a virtual meter answers only when all has been sent
+            pass
+        lost = self._decoder.lost + self._unseen(sampled)
         if lost:
             _log.warning("PPK2 lost %d of %d samples", lost, self._decoder.expected + lost)
         return self._reducer.finish(float(self._supply_mv), self.info, lost)
@@ -197,9 +204,8 @@ class Ppk2:
         )
         return len(words)
 
-    def _unseen(self) -> int:
+    def _unseen(self, sampled: int) -> int:
         """Return the samples that were lost in whole 64s, which the counter cannot show."""
-        sampled = round(self._clock.sampled_s() * wire.RATE_HZ)
         missing = sampled - self._decoder.expected
         return round(missing / 64) * 64 if missing > self._clock.slack_samples else 0
 
