@@ -51,7 +51,7 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
             hint="add --no-virtual, or leave --port out",
         )
     return Settings(
-        model=_model_of(options, project),
+        model=model_of(options, project),
         board=board,
         contract=contract_of(options, project.contract, board),
         work=options.work or base / "build" / "edgekit",
@@ -105,7 +105,8 @@ def contract_of(options: Options, wish: ContractWish, board: Board) -> Contract:
     )
 
 
-def _model_of(options: Options, project: Project) -> Path:
+def model_of(options: Options, project: Project) -> Path:
+    """Return the model file that was asked for."""
     path = options.model or project.model
     if path is None:
         raise ConfigError(

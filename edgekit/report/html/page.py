@@ -186,8 +186,10 @@ def _sign(equality: Equality, place: int) -> ET.Element:
         return h("span", "=", class_="sign")
     if first is None or not set(first.between) <= set(chain):
         return h("span", "?", class_="sign unknown")
-    broken = chain.index(first.between[0]) <= place < chain.index(first.between[1])
-    return h("span", "≠" if broken else "=", class_="sign fail" if broken else "sign")
+    start, stop = chain.index(first.between[0]), chain.index(first.between[1])
+    if not start <= place < stop:
+        return h("span", "=", class_="sign")
+    return h("span", "≠" if stop - start == 1 else "?", class_="sign fail")
 
 
 def _latency(report: Report) -> ET.Element | None:

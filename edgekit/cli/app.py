@@ -1,0 +1,148 @@
+"""The `edgekit` command: verbs, and how each of their endings becomes an exit code.
+
+Only typer is imported here; a verb imports what it needs, so that `--help` stays fast.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from edgekit import __version__
+from edgekit.cli import gate, model_verbs, project_verbs, report_verbs, run_verbs
+from edgekit.cli.output import complain, complain_of, failure_json, show_json
+from edgekit.errors import ConfigError, EdgekitError
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+# In the order in which `edgekit --help` lists them.
+VERBS = (
+    project_verbs.init,
+    project_verbs.doctor,
+    project_verbs.boards,
+    model_verbs.check,
+    model_verbs.compile_,
+    model_verbs.build,
+    run_verbs.flash,
+    run_verbs.run,
+    run_verbs.measure,
+    run_verbs.verify,
+    run_verbs.deploy,
+    report_verbs.report,
+    gate.gate,
+    report_verbs.bench,
+)
+
+app = typer.Typer(
+    name="edgekit",
+    help="Put a trained int8 network on a microcontroller, with proof.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for _verb in VERBS:
+    app.command(_verb.__name__.rstrip("_"))(_verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgekit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "-v",
+            "--verbose",
+            count=True,
+            show_default=False,
+            help="Log to stderr; -vv: frames too.",
+        ),
+    ] = 0,
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(levelname)s %(name)s: %(message)s"
+    )
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line and return its exit code; no exception leaves, but a bug's is shown."""
+    as_json = "--json" in argv
+    usage_error = typer.BadParameter.__mro__[1]
+    _end_on_termination()
+    try:
+        code = app(args=list(argv), prog_name="edgekit", standalone_mode=False)
+    except EdgekitError as error:
+        if as_json:
+            show_json(failure_json(error.kind, error.message, error.hint))
+        complain_of(error)
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    except _Terminated:
+        complain("terminated")
+        return TERMINATED
+    except Exception as error:
+        if isinstance(error, usage_error):
+            return _usage(error, as_json)
+        return _bug(error, as_json)
+    if code == INTERRUPTED:
+        complain("interrupted; what was finished stays in the work directory")
+    return code if isinstance(code, int) else 0
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived: unwind, so that context managers end their processes."""
+
+
+def _end_on_termination() -> None:
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        raise _Terminated
+
+    signal.signal(signal.SIGTERM, handle)
+
+
+def _usage(error: Exception, as_json: bool) -> int:
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    context = getattr(error, "ctx", None)
+    if not message:  # no arguments: typer has printed the help
+        return ConfigError.exit_code
+    hint = f"see `{context.command_path if context else 'edgekit'} --help`"
+    if as_json:
+        show_json(failure_json(ConfigError.kind, message, hint))
+    complain(message, hint)
+    return ConfigError.exit_code
+
+
+def _bug(error: Exception, as_json: bool) -> int:
+    if as_json:
+        show_json(failure_json(EdgekitError.kind, f"{type(error).__name__}: {error}"))
+    traceback.print_exception(error, file=sys.stderr)
+    return EdgekitError.exit_code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Options that several verbs share, each described once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import typer
+
+
+class Mode(StrEnum):
+    """Mode of the energy contract."""
+
+    average = "average"
+    active = "active"
+
+
+class Chain(StrEnum):
+    """C compiler."""
+
+    gcc = "gcc"
+    zig = "zig"
+
+
+_BOARD = "Board: a name from `edgekit boards`, or the path of a board file."
+_CONTRACT = "Energy contract"
+
+Model: TypeAlias = Annotated[
+    Path | None, typer.Argument(help="Model file, .tflite or .onnx.", show_default=False)
+]
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", help="Project file instead of the nearest edgekit.yaml.")
+]
+BoardName: TypeAlias = Annotated[str | None, typer.Option("--board", help=_BOARD)]
+Virtual: TypeAlias = Annotated[
+    bool | None,
+    typer.Option("--virtual/--no-virtual", help="Use the board's twin, or real hardware."),
+]
+PortUrl: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--port", help="Serial port: a pyserial URL or usb:VID:PID:SERIAL."),
+]
+Probe: TypeAlias = Annotated[
+    str | None, typer.Option("--probe", help="Serial number of the debug probe.")
+]
+Meter: TypeAlias = Annotated[
+    str | None, typer.Option("--meter", help="Power meter, such as ppk2: or replay:FILE.")
+]
+Data: TypeAlias = Annotated[
+    Path | None, typer.Option("--data", help="Samples: .npz with x and, optionally, y.")
+]
+BudgetMw: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--budget-mw", min=1e-6, help="Limit in mW.", rich_help_panel=_CONTRACT),
+]
+Scope: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--scope", help="What is metered: supply, a rail, or delta.", rich_help_panel=_CONTRACT
+    ),
+]
+ModeOption: TypeAlias = Annotated[
+    Mode | None,
+    typer.Option(
+        "--mode",
+        help="Mean over whole periods with sleep, or while busy.",
+        rich_help_panel=_CONTRACT,
+    ),
+]
+RateHz: TypeAlias = Annotated[
+    float | None,
+    typer.Option("--rate-hz", min=1e-6, help="Inferences per second.", rich_help_panel=_CONTRACT),
+]
+OperatingPoint: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--operating-point", help="Clock, supply and sleep state.", rich_help_panel=_CONTRACT
+    ),
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Work: TypeAlias = Annotated[
+    Path | None, typer.Option("-o", "--work", help="Work directory [build/edgekit].")
+]
+Seed: TypeAlias = Annotated[int, typer.Option("--seed", min=0, help="Seed of random inputs.")]
+DryRun: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Print the plan (files, commands, digest) and stop.")
+]
+DumpPasses: TypeAlias = Annotated[
+    bool, typer.Option("--dump-passes", help="Print the graph after each pass.")
+]
+Toolchain: TypeAlias = Annotated[
+    Chain | None, typer.Option("--toolchain", help="C compiler; default: the best installed.")
+]
+
+
+def mode_word(mode: Mode | None) -> Literal["average", "active"] | None:
+    """Return the contract's word for `mode`."""
+    return None if mode is None else mode.value
+
+
+def chain_word(chain: Chain | None) -> Literal["gcc", "zig"] | None:
+    """Return the plan's word for `chain`."""
+    return None if chain is None else chain.value

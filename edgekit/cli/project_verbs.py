@@ -1,0 +1,184 @@
+"""Verbs around a project: init, doctor, boards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgekit.cli import options
+from edgekit.cli.output import say, show, show_json
+from edgekit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgekit.board import Board, Fact
+
+_TEMPLATE = """\
+# Everything `edgekit deploy` needs here. Every key can be overridden by an option.
+# Paths are relative to this file.
+
+model: {model}      # .tflite or .onnx, int8
+# data: samples.npz        # x in the model's own shape and dtype; y (optional) are class numbers
+board: {board}     # a name from `edgekit boards`, or the path of your own board file
+virtual: true              # run on the board's twin; remove this line with a board on the desk
+# port: /dev/ttyACM0       # default: found by the board's USB id
+# meter: ppk2:             # default: none on hardware, the emulated one on a virtual board
+
+# What the power limit means. Keys left out are the board's own: `edgekit boards {board}`.
+contract:
+  limit_mw: 15
+  # scope: supply          # supply, the name of a rail, or delta (over idle)
+  # mode: average          # average over whole periods with sleep, or active
+  # rate_hz: 1             # inferences per second, for average
+  # operating_point: {point}
+"""
+
+
+def init(
+    directory: Annotated[Path, typer.Argument(help="Where to write edgekit.yaml.")] = Path(),
+    board: Annotated[str, typer.Option("--board", help="Board name.")] = "nucleo-l4r5zi",
+    model: Annotated[str, typer.Option("--model", help="Model file.")] = "model.tflite",
+) -> None:
+    """Write a commented edgekit.yaml."""
+    import json
+
+    from edgekit import board as boards
+    from edgekit import config
+
+    path = directory / config.FILE_NAME
+    point = boards.find(board).contract.operating_point
+    # A JSON string is a YAML string: any file name survives.
+    text = _TEMPLATE.format(model=json.dumps(model), board=board, point=point)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already", hint="edit it, or remove it first") from None
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be written: {exc.strerror}") from exc
+    say(f"wrote {path}; next: edit `model`, then `edgekit deploy`")
+
+
+def doctor(json: options.Json = False) -> None:
+    """List tools, ports and meters, and what is missing."""
+    from edgekit.cli import doctor as examination
+
+    findings = examination.examine(Path.cwd())
+    if json:
+        show_json(examination.to_json(findings))
+    else:
+        show(examination.renderable(findings))
+
+
+def boards(
+    name: Annotated[
+        str | None, typer.Argument(help="Board to show in full.", show_default=False)
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """List the boards, or everything known of one."""
+    from edgekit import board as files
+
+    if name is not None:
+        board = files.find(name)
+        if json:
+            show_json({"schema": 1, "board": board.model_dump(mode="json")})
+        else:
+            _show_board(board)
+        return
+    found = [files.find(n) for n in files.names()]
+    if json:
+        show_json({"schema": 1, "boards": [_row(b) for b in found]})
+    else:
+        _show_boards(found)
+
+
+def _row(board: Board) -> dict[str, Any]:
+    return {
+        "name": board.name,
+        "title": board.title,
+        "target": board.target,
+        "cpu": board.cpu,
+        "flash_bytes": board.flash_memory.size_bytes,
+        "ram_bytes": board.ram.size_bytes,
+        "virtual": board.emulated,
+        "run_on_hardware": board.run_on_hardware,
+        "operating_points": list(board.operating_points),
+        "contract": board.contract.model_dump(mode="json"),
+        "floor_mw": board.floor_mw.value,
+    }
+
+
+def _show_boards(found: list[Board]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("name", "board", "cpu", "flash", "RAM", "twin", "default contract", "floor"):
+        table.add_column(column, no_wrap=column == "name")
+    for board in found:
+        table.add_row(
+            board.name,
+            board.title,
+            board.cpu,
+            f"{board.flash_memory.size_bytes // 1024:,} KiB",
+            f"{board.ram.size_bytes // 1024:,} KiB",
+            "yes" if board.emulated else "no",
+            _contract(board),
+            f"{board.floor_mw.value:g} {board.floor_mw.unit}",
+        )
+    show(table)
+
+
+def _contract(board: Board) -> str:
+    c = board.contract
+    rate = f" at {c.rate_hz:g}/s" if c.rate_hz is not None else ""
+    return f"{c.limit_mw:g} mW {c.scope} {c.mode}{rate}, {c.operating_point}"
+
+
+def _show_board(board: Board) -> None:
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Table.grid(padding=(0, 2))
+    rows = {
+        "board": f"{board.title} ({board.name})",
+        "core": board.cpu,
+        "flash": f"{board.flash_memory.size_bytes:,} bytes at {board.flash_memory.base:#010x}",
+        "RAM": f"{board.ram.size_bytes:,} bytes at {board.ram.base:#010x}",
+        "link": f"{board.link.baud} baud, USB {board.link.usb.vid:04x}:{board.link.usb.pid:04x}",
+        "flashers": ", ".join(f"{k} ({v})" for k, v in board.flash.targets.items()),
+        "mark pin": board.mark_pin,
+        "meter": board.meter_note,
+        "contract": _contract(board),
+        "floor": fact_words(board.floor_mw),
+        "twin": "yes" if board.emulated else "no",
+        "run on hardware": "yes" if board.run_on_hardware else "not yet reported by anybody",
+    }
+    for key, value in rows.items():
+        head.add_row(Text(key, style="dim"), Text(value))
+    facts = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("operating point", "figure", "value", "source"):
+        facts.add_column(column, overflow="fold")
+    for name, point in board.operating_points.items():
+        clock = f"{point.clock_hz / 1e6:g} MHz, {point.supply_mv} mV, sleep {point.sleep_state}"
+        facts.add_row(name, "clock", clock, point.regulator)
+        for key in ("run_ua", "idle_ua", "sleep_ua", "wakeup_us"):
+            fact: Fact = getattr(point, key)
+            facts.add_row("", key.split("_")[0], fact_words(fact), fact.source)
+    rails = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("rail", "nominal", "measurable", "how"):
+        rails.add_column(column, overflow="fold")
+    for rail in board.rails:
+        rails.add_row(rail.name, f"{rail.nominal_mv} mV", rail.measurable, rail.how)
+    show(Group(head, facts, rails))
+
+
+def fact_words(fact: Fact) -> str:
+    """Return a figure with unit, 95 % interval, condition and whether it was verified."""
+    around = f" ± {fact.plus_minus_percent:g} %" if fact.plus_minus_percent else ""
+    condition = f", {fact.condition}" if fact.condition else ""
+    return f"{fact.value:g} {fact.unit}{around}{condition}{' (verified)' if fact.verified else ''}"

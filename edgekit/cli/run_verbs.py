@@ -1,0 +1,287 @@
+"""Verbs that need a board, real or virtual: flash, run, measure, verify, deploy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekit.cli import options
+from edgekit.cli.model_verbs import artifact_json, planned, show_plan
+from edgekit.cli.output import complain_of, progress, say, show, show_json
+from edgekit.errors import ConfigError, EdgekitError
+
+if TYPE_CHECKING:
+    from edgekit.config import Options
+    from edgekit.pipeline.settings import Settings
+    from edgekit.report.types import Report
+
+
+def flash(
+    model: options.Model = None,
+    board: options.BoardName = None,
+    operating_point: options.OperatingPoint = None,
+    port: options.PortUrl = None,
+    probe: options.Probe = None,
+    config: options.Config = None,
+    work: options.Work = None,
+    dry_run: options.DryRun = False,
+    json: options.Json = False,
+) -> int:
+    """Build the firmware and write it to the board."""
+    from edgekit.config import Options
+    from edgekit.pipeline import stages
+
+    wanted = Options(
+        model=model,
+        board=board,
+        operating_point=operating_point,
+        port=port,
+        virtual=False,
+        work=work,
+    )
+    settings, plan = planned(wanted, config, as_json=json)
+    if dry_run:
+        return show_plan(plan, json)
+    with progress() as stage:
+        artifact = stages.build(plan, settings.work, progress=stage)
+        stage.stage("flash")
+        stages.flash(artifact, settings.board, port_url=settings.port, probe=probe)
+    if json:
+        show_json(artifact_json(artifact))
+    else:
+        say(f"flashed {artifact.products['elf']} (plan {artifact.plan}) to {settings.board.name}")
+    return 0
+
+
+def run(
+    model: options.Model = None,
+    board: options.BoardName = None,
+    virtual: options.Virtual = None,
+    port: options.PortUrl = None,
+    data: options.Data = None,
+    operating_point: options.OperatingPoint = None,
+    seed: options.Seed = 0,
+    config: options.Config = None,
+    work: options.Work = None,
+    json: options.Json = False,
+) -> int:
+    """Run the samples on the board and keep its outputs."""
+    import numpy as np
+
+    from edgekit.config import Options
+    from edgekit.pipeline.deploy import run as run_samples
+    from edgekit.pipeline.settings import resolve
+
+    wanted = Options(
+        model=model,
+        board=board,
+        virtual=virtual,
+        port=port,
+        data=data,
+        operating_point=operating_point,
+        seed=seed,
+        work=work,
+    )
+    settings = resolve(wanted, start=Path.cwd(), config_file=config)
+    with progress() as stage:
+        done = run_samples(settings, progress=stage)
+    path = settings.work / "outputs.npz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, outputs=done.outputs, cycles=done.cycles)
+    count = int(done.outputs.shape[0])
+    if json:
+        show_json(
+            {
+                "schema": 1,
+                "model": settings.model.stem,
+                "board": settings.board.name,
+                "virtual": settings.virtual,
+                "inferences": count,
+                "outputs": str(path),
+                "cold_start_us": done.cold_start_us,
+                "link": dict(done.link_stats),
+                "error": None,
+            }
+        )
+    else:
+        say(f"{count} inferences on {settings.board.name}; outputs and cycles are in {path}")
+    return 0
+
+
+def measure(
+    model: options.Model = None,
+    board: options.BoardName = None,
+    virtual: options.Virtual = None,
+    port: options.PortUrl = None,
+    meter: options.Meter = None,
+    data: options.Data = None,
+    budget_mw: options.BudgetMw = None,
+    scope: options.Scope = None,
+    mode: options.ModeOption = None,
+    rate_hz: options.RateHz = None,
+    operating_point: options.OperatingPoint = None,
+    seed: options.Seed = 0,
+    config: options.Config = None,
+    work: options.Work = None,
+    json: options.Json = False,
+) -> int:
+    """Meter the board against the energy contract."""
+    from edgekit.config import Options
+    from edgekit.pipeline.deploy import measure as measure_power
+
+    wanted = Options(
+        model=model,
+        board=board,
+        virtual=virtual,
+        port=port,
+        meter=meter,
+        data=data,
+        limit_mw=budget_mw,
+        scope=scope,
+        mode=options.mode_word(mode),
+        rate_hz=rate_hz,
+        operating_point=operating_point,
+        seed=seed,
+        work=work,
+    )
+    settings = _resolved(wanted, config)
+    try:
+        with progress() as stage:
+            report = measure_power(settings, progress=stage)
+    except EdgekitError as error:
+        return _failed(error, settings, json)
+    return deliver(report, settings.work, json)
+
+
+def verify(
+    model: options.Model = None,
+    board: options.BoardName = None,
+    virtual: options.Virtual = None,
+    port: options.PortUrl = None,
+    data: options.Data = None,
+    operating_point: options.OperatingPoint = None,
+    seed: options.Seed = 0,
+    config: options.Config = None,
+    work: options.Work = None,
+    json: options.Json = False,
+) -> int:
+    """Compare reference, graph, C and board, bit by bit."""
+    from edgekit.config import Options
+    from edgekit.pipeline.verify import verify as compare
+
+    wanted = Options(
+        model=model,
+        board=board,
+        virtual=virtual,
+        port=port,
+        data=data,
+        operating_point=operating_point,
+        seed=seed,
+        work=work,
+    )
+    settings = _resolved(wanted, config)
+    try:
+        with progress() as stage:
+            report = compare(settings, progress=stage)
+    except EdgekitError as error:
+        return _failed(error, settings, json)
+    return deliver(report, settings.work, json)
+
+
+def deploy(
+    model: options.Model = None,
+    board: options.BoardName = None,
+    virtual: options.Virtual = None,
+    port: options.PortUrl = None,
+    meter: options.Meter = None,
+    data: options.Data = None,
+    budget_mw: options.BudgetMw = None,
+    scope: options.Scope = None,
+    mode: options.ModeOption = None,
+    rate_hz: options.RateHz = None,
+    operating_point: options.OperatingPoint = None,
+    seed: options.Seed = 0,
+    config: options.Config = None,
+    work: options.Work = None,
+    dry_run: options.DryRun = False,
+    dump_passes: options.DumpPasses = False,
+    json: options.Json = False,
+) -> int:
+    """All of it: build, flash, run, compare, meter, judge."""
+    from edgekit.config import Options
+    from edgekit.pipeline.deploy import deploy as deploy_all
+
+    wanted = Options(
+        model=model,
+        board=board,
+        virtual=virtual,
+        port=port,
+        meter=meter,
+        data=data,
+        limit_mw=budget_mw,
+        scope=scope,
+        mode=options.mode_word(mode),
+        rate_hz=rate_hz,
+        operating_point=operating_point,
+        seed=seed,
+        work=work,
+    )
+    settings = _resolved(wanted, config)
+    try:
+        if dry_run or dump_passes:
+            _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=json)
+            if dry_run:
+                return show_plan(plan, json)
+        with progress() as stage:
+            report = deploy_all(settings, progress=stage)
+    except EdgekitError as error:
+        return _failed(error, settings, json)
+    return deliver(report, settings.work, json)
+
+
+def _resolved(wanted: Options, config: Path | None) -> Settings:
+    from edgekit.pipeline.settings import resolve
+
+    return resolve(wanted, start=Path.cwd(), config_file=config)
+
+
+def deliver(report: Report, work: Path, as_json: bool) -> int:
+    """Write the report's files, print it, and return its exit code."""
+    from edgekit.report import console, files, json_form
+
+    try:
+        paths = files.write(report, work)
+    except OSError as exc:
+        raise ConfigError(f"the report cannot be written to {work}: {exc.strerror}") from exc
+    if as_json:
+        show_json(json_form.to_json(report, detail=False))
+    else:
+        show(console.renderable(report))
+        say(f"report: {next(p for p in paths if p.suffix == '.html')}")
+    return report.exit_code
+
+
+def _failed(error: EdgekitError, settings: Settings, as_json: bool) -> int:
+    """Report a deployment that ended early: the same files, with `error` in them."""
+    from edgekit.report import files, json_form
+    from edgekit.report.types import Budget, ErrorInfo, Report
+
+    board = settings.board
+    report = Report(
+        model=settings.model.stem,
+        board=board.name,
+        virtual=settings.virtual,
+        operating_point=settings.contract.operating_point,
+        budget=Budget(
+            settings.contract.limit_mw, board.flash_memory.size_bytes, board.ram.size_bytes
+        ),
+        error=ErrorInfo.of(error),
+    )
+    try:
+        files.write(report, settings.work)
+    except OSError as exc:
+        complain_of(ConfigError(f"no report in {settings.work}: {exc.strerror}"))
+    if as_json:
+        show_json(json_form.to_json(report, detail=False))
+    complain_of(error)
+    return error.exit_code
