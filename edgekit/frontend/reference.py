@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import ToolError
+from edgekit.errors import ConfigError, EdgekitError, ToolError, UnsupportedError
 from edgekit.frontend import is_tflite, read, tflite
 from edgekit.ir import edges
 from edgekit.ir.graph import Graph
@@ -128,14 +128,9 @@ class Reference:
             request = {"model": str(path.resolve()), "format": form, "tensors": list(tensors)}
             (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
             np.savez(folder / "x.npz", x=x)
-            line = self._exchange(folder, form, time_limit_s)
-            if line != "ok":
-                missing = "ModuleNotFoundError" in line
-                raise ToolError(
-                    f"the {form} runtime failed on {path.name}: "
-                    f"{json.loads(line)[:_TAIL_CHARACTERS]}",
-                    hint=_INSTALL[form] if missing else "check that the model runs in its runtime",
-                )
+            failure = json.loads(self._exchange(folder, form, time_limit_s))
+            if failure is not None:
+                raise _error(form, path, failure)
             with np.load(folder / "result.npz", allow_pickle=False) as stored:
                 return {key: stored[key] for key in stored.files}
 
@@ -188,6 +183,18 @@ class Reference:
         self._log.seek(0)
         text = self._log.read().decode("utf-8", "replace").strip()[-_TAIL_CHARACTERS:]
         return f": {text}" if text else ""
+
+
+def _error(form: str, path: Path, failure: dict[str, str]) -> EdgekitError:
+    """Return the worker's error as a value of this process."""
+    kind, message = failure["kind"], failure["message"][:_TAIL_CHARACTERS]
+    known = {error.kind: error for error in (ConfigError, UnsupportedError, ToolError)}
+    if kind in known:
+        return known[kind](message, hint=failure["hint"])
+    hint = "check that the model runs in its own runtime"
+    if kind == ModuleNotFoundError.__name__:
+        hint = _INSTALL[form]
+    return ToolError(f"the {form} runtime failed on {path.name}: {kind}: {message}", hint=hint)
 
 
 def _parts(stream: IO[bytes], time_limit_s: float) -> Iterator[bytes]:

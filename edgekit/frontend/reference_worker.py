@@ -2,7 +2,8 @@
 
 A damaged model may crash or exhaust the runtime; here that ends this process only. Each line on
 stdin is a folder with `request.json` and `x.npz`; the answer is `result.npz` in that folder and
-one line on stdout: `ok`, or the error as a JSON string. BYTES limits the address space, 0 = not.
+one line on stdout, JSON: null, or the error as {kind, message, hint}. BYTES limits the address
+space, 0 = not.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgekit.errors import EdgekitError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -48,7 +51,7 @@ def run_tflite(model: Path, x: NDArray[Any], tensors: list[int]) -> Arrays:
 
 
 def run_onnx(model: Path, x: NDArray[Any], _: list[int]) -> Arrays:
-    """Return the last integer tensor, [samples, ...], as onnxruntime computes it."""
+    """Return the last integer tensor in the source's integers and layout, [samples, ...]."""
     reference = importlib.import_module("edgekit.frontend.onnx.reference")
     return {"output": reference.run(model, x)}
 
@@ -87,10 +90,12 @@ def main() -> None:
     for line in sys.stdin:
         try:
             answer(Path(line.rstrip("\n")))
-            text = "ok"
+            failure = None
+        except EdgekitError as error:
+            failure = {"kind": error.kind, "message": error.message, "hint": error.hint}
         except Exception as error:  # every failure of a runtime is reported, with its kind
-            text = json.dumps(f"{type(error).__name__}: {error}")
-        answers.write(text + "\n")
+            failure = {"kind": type(error).__name__, "message": str(error), "hint": ""}
+        answers.write(json.dumps(failure) + "\n")
         answers.flush()
 
 

@@ -100,7 +100,8 @@ def test_pools(check: Check, code: str, seed: int) -> None:
         padding=int(rng.choice([SAME, VALID])),
         activation=ACTIVATIONS[seed % 4] if seed % 2 else NONE,
     )
-    check(small)
+    # The maximum of a large window is often the upper bound.
+    check(small, distinct=2 if code == "MAX_POOL_2D" else 4)
 
 
 @pytest.mark.parametrize("seed", range(400, 424))
