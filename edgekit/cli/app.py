@@ -44,7 +44,6 @@ VERBS = (
 app = typer.Typer(
     name="edgekit",
     help="Put a trained int8 network on a microcontroller, with proof.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -90,6 +89,9 @@ def main() -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code; no exception leaves, but a bug's is shown."""
+    if not argv:
+        app(args=["--help"], prog_name="edgekit", standalone_mode=False)
+        return ConfigError.exit_code
     as_json = "--json" in argv
     usage_error = typer.BadParameter.__mro__[1]
     _end_on_termination()
@@ -128,8 +130,6 @@ def _end_on_termination() -> None:
 def _usage(error: Exception, as_json: bool) -> int:
     message = error.format_message() if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)
-    if not message:  # no arguments: typer has printed the help
-        return ConfigError.exit_code
     hint = f"see `{context.command_path if context else 'edgekit'} --help`"
     if as_json:
         show_json(failure_json(ConfigError.kind, message, hint))

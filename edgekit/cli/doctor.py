@@ -109,6 +109,8 @@ def _ports() -> tuple[SerialPort, ...]:
     known.update({key: f"meter {scheme}" for key, scheme in _METERS.items()})
     rows = []
     for port in sorted(list_ports.comports(), key=lambda p: p.device):
+        if port.vid is None and port.hwid == "n/a":
+            continue  # a legacy port of the mainboard: listed whether or not it is wired
         usb_words = ""
         if port.vid is not None:
             usb_words = f"{port.vid:04x}:{port.pid:04x}:{port.serial_number or ''}"
@@ -142,7 +144,9 @@ def renderable(findings: Findings) -> RenderableType:
     if findings.ports:
         parts.append(_port_table(findings.ports))
     else:
-        parts.append(Text("no serial port: no board and no meter is attached"))
+        parts.append(Text("no serial port: no board is attached, only virtual ones can run"))
+    if not any(port.seems.startswith("meter") for port in findings.ports):
+        parts.append(Text("no meter is attached: without one, power is modelled, never measured"))
     return Group(*parts)
 
 
@@ -152,7 +156,7 @@ def _findings(title: str, rows: tuple[Finding, ...]) -> RenderableType:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in (title, "version", "for", "to install"):
+    for column in (title, "version", "enables", "to install"):
         table.add_column(column, overflow="fold")
     for row in rows:
         missing = row.version is None

@@ -18,9 +18,9 @@ _TEMPLATE = """\
 # Everything `edgekit deploy` needs here. Every key can be overridden by an option.
 # Paths are relative to this file.
 
-model: {model}      # .tflite or .onnx, int8
+{model_line}# .tflite or .onnx, int8
 # data: samples.npz        # x in the model's own shape and dtype; y (optional) are class numbers
-board: {board}     # a name from `edgekit boards`, or the path of your own board file
+{board_line}# a name from `edgekit boards`, or the path of your own board file
 virtual: true              # run on the board's twin; remove this line with a board on the desk
 # port: /dev/ttyACM0       # default: found by the board's USB id
 # meter: ppk2:             # default: none on hardware, the emulated one on a virtual board
@@ -49,7 +49,12 @@ def init(
     path = directory / config.FILE_NAME
     point = boards.find(board).contract.operating_point
     # A JSON string is a YAML string: any file name survives.
-    text = _TEMPLATE.format(model=json.dumps(model), board=board, point=point)
+    text = _TEMPLATE.format(
+        model_line=f"model: {json.dumps(model)} ".ljust(27),
+        board_line=f"board: {board} ".ljust(27),
+        board=board,
+        point=point,
+    )
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)

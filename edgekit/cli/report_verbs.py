@@ -32,7 +32,8 @@ def report(
         file = (work or base / "build" / "edgekit") / "report.json"
         if not file.is_file():
             raise ConfigError(f"there is no {file}", hint="run `edgekit deploy` first")
-    return deliver(json_form.load(file), work or file.parent, json)
+    found = json_form.load(file)
+    return deliver(found, work or file.parent, json, ("report.html", "junit.xml"))
 
 
 def bench(

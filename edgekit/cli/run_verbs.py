@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -245,12 +246,17 @@ def _resolved(wanted: Options, config: Path | None) -> Settings:
     return resolve(wanted, start=Path.cwd(), config_file=config)
 
 
-def deliver(report: Report, work: Path, as_json: bool) -> int:
+def deliver(
+    report: Report,
+    work: Path,
+    as_json: bool,
+    names: Sequence[str] = ("report.json", "report.html", "junit.xml"),
+) -> int:
     """Write the report's files, print it, and return its exit code."""
     from edgekit.report import console, files, json_form
 
     try:
-        paths = files.write(report, work)
+        paths = files.write(report, work, names)
     except OSError as exc:
         raise ConfigError(f"the report cannot be written to {work}: {exc.strerror}") from exc
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from edgekit.report import html, json_form, junit
@@ -16,11 +16,14 @@ _FORMS: Mapping[str, Callable[[Report], str]] = {
 }
 
 
-def write(report: Report, directory: Path) -> tuple[Path, ...]:
+def write(
+    report: Report, directory: Path, names: Iterable[str] = tuple(_FORMS)
+) -> tuple[Path, ...]:
     """Write report.json, report.html and junit.xml; each appears whole or not at all."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, form in _FORMS.items():
+    for name in names:
+        form = _FORMS[name]
         path = directory / name
         partial = directory / f".{name}.{os.getpid()}"
         partial.write_text(form(report), encoding="utf-8")
