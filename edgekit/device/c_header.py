@@ -11,7 +11,7 @@ import struct
 import sys
 from dataclasses import fields
 from enum import IntEnum, IntFlag
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from edgekit.device import layout
 
@@ -37,6 +37,31 @@ _NUMBERS: tuple[tuple[str, int], ...] = (
     ("CYCLE_LOG_ENTRIES", layout.CYCLE_LOG_ENTRIES),
 )
 
+_MESSAGES: tuple[type[Any], ...] = (
+    layout.Header,
+    layout.HelloRequest,
+    layout.Hello,
+    layout.Info,
+    layout.Stats,
+    layout.OpenRequest,
+    layout.OpenReply,
+    layout.WriteRequest,
+    layout.WriteReply,
+    layout.CommitRequest,
+    layout.CommitReply,
+    layout.StatusReply,
+    layout.InferRequest,
+    layout.InferReply,
+    layout.OutputRequest,
+    layout.RunRequest,
+    layout.RunRecord,
+    layout.ReadRequest,
+    layout.ReadReply,
+    layout.TraceRequest,
+    layout.TraceReply,
+    layout.ErrorReply,
+)
+
 
 def _upper(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
@@ -54,7 +79,7 @@ def render() -> str:
     ]
     for prefix, enum in _ENUMS:
         lines += ["", *(f"#define EK_{prefix}_{m.name} {m.value:#x}u" for m in enum)]
-    for message in layout.MESSAGES:
+    for message in _MESSAGES:
         prefix = f"EK_{_upper(message.__name__)}"
         hints = get_type_hints(message, include_extras=True)
         offset = 0
