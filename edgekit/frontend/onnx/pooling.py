@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -82,7 +83,7 @@ def max_pool(builder: Builder, operator: Operator) -> None:
         )
     )
     order = layout.channels_last((1, channels, *frame.output))
-    pooled = Quant(y, operator.outputs[0], order, quant.dtype, quant.quantization)
+    pooled = replace(quant, tensor=y, name=operator.outputs[0], order=order)
     if isinstance(value, Real):
         builder.define(operator, Real(pooled, value.quantization, value.low, value.high))
     else:

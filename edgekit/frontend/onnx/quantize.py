@@ -121,7 +121,12 @@ def qlinear_softmax(builder: Builder, operator: Operator) -> None:
 def move(builder: Builder, operator: Operator, real: Real, q: Quantization) -> Quant:
     """Return `real` on another scale, proven equal on all 256 integers, or refuse."""
     if real.quantization == q and not real.limited:
-        return Quant(real.quant.tensor, real.quant.name, real.quant.order, q.dtype, q)
+        return replace(real.quant, quantization=q, requantized=True)
+    if real.quantization != q and real.quant.requantized:
+        raise operator.refuse(
+            "its input was quantized with another scale, and onnxruntime merges the two quantizers",
+            hint="give both quantizers one scale and zero point, or remove one",
+        )
     wanted = _table(real, q)
     order = builder.order(real.quant)
     x = real.quant.tensor
@@ -140,7 +145,7 @@ def move(builder: Builder, operator: Operator, real: Real, q: Quantization) -> Q
     else:
         zero = real.quantization.graph_zero
         builder.nodes.append(Requantize(operator.label, x, y, zero, rule))
-    return Quant(y, operator.outputs[0], order, q.dtype, q)
+    return Quant(y, operator.outputs[0], order, q.dtype, q, requantized=True)
 
 
 def _table(real: Real, q: Quantization) -> NDArray[np.int64]:
@@ -167,7 +172,7 @@ def _input(builder: Builder, operator: Operator, value: FloatInput, q: Quantizat
     if builder.input_quantization is None:
         builder.input_quantization = q
         builder.tensors[INPUT] = Tensor(INPUT, builder.input_shape[1:], DType.INT8)
-    return Quant(INPUT, operator.outputs[0], value.order, q.dtype, q)
+    return Quant(INPUT, operator.outputs[0], value.order, q.dtype, q, requantized=True)
 
 
 def _finish(builder: Builder, quantizer: Operator, value: Pending, q: Quantization) -> Quant:
@@ -183,7 +188,8 @@ def _finish(builder: Builder, quantizer: Operator, value: Pending, q: Quantizati
         if (low, high) != (-128, 127):
             reason = f"a Relu or Clip that its quantizer does not contain: {_FLOAT}"
             builder.not_compared.append(NotCompared(operator.label, reason))
-    return replace(value.finish(q, low, high), name=quantizer.outputs[0])
+    quant = value.finish(q, low, high)
+    return replace(quant, name=quantizer.outputs[0], requantized=True)
 
 
 def _clip(builder: Builder, operator: Operator, low: float, high: float) -> Value:

@@ -123,7 +123,7 @@ def pad(builder: Builder, operator: Operator) -> None:
         )
     )
     order = layout.channels_last((new[0], *new[1:])) if len(new) == 4 else layout.rows(new)
-    padded = Quant(name, operator.outputs[0], order, quant.dtype, quant.quantization)
+    padded = replace(quant, tensor=name, name=operator.outputs[0], order=order)
     if isinstance(value, Real):
         builder.define(operator, Real(padded, value.quantization))
     else:

@@ -42,6 +42,7 @@ class Quant:
     `order` has the shape that the source gives the tensor (batch axis included, always 1) and
     holds each element's position in the stored tensor: a transpose or reshape only relabels it.
     `quantization` is None where nothing has said it yet (an integer graph input).
+    `requantized` is set where the integers come from a QuantizeLinear, directly or moved.
     """
 
     tensor: str
@@ -49,6 +50,7 @@ class Quant:
     order: Order
     dtype: SourceDType
     quantization: Quantization | None
+    requantized: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
