@@ -1,0 +1,85 @@
+"""Passes that remove nodes without effect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import Clamp, Dense, Node, Pad, Requantize, Reshape, inputs_of
+from edgekit.ir.ranges import Ranges, value_ranges
+from edgekit.ir.types import Rounding
+from edgekit.passes.rewrite import can_bypass, output_names, rebuild, resolve
+
+_ONE = {  # (multiplier, shift) of the scale 1 in canonical form
+    Rounding.DOUBLE: (1 << 30, 1),
+    Rounding.TIES_UP: (1 << 30, 1),
+    Rounding.SINGLE: (1 << 30, 1),
+    Rounding.FLOAT32_RNE: (1 << 23, -23),
+}
+
+
+def fold_reshape(graph: Graph) -> Graph:
+    """Let a reshape read through an earlier one, and a Dense through any: it reads flat."""
+    origin: dict[str, str] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node, Reshape | Dense):
+            nodes.append(replace(node, x=origin.get(node.x, node.x)))
+        else:
+            nodes.append(node)
+        if isinstance(node, Reshape):
+            origin[node.y] = origin.get(node.x, node.x)
+    used = {name for node in nodes for name in inputs_of(node)} | output_names(graph)
+    return rebuild(graph, (n for n in nodes if not isinstance(n, Reshape) or n.y in used), {})
+
+
+def drop_identity(graph: Graph) -> Graph:
+    """Remove nodes that return their input: equal shapes, empty padding, idle clamps, scale 1."""
+    ranges = value_ranges(graph)
+    renamed: dict[str, str] = {}
+    nodes: list[Node] = []
+    current = graph  # with its outputs moved as the removals so far move them
+    for node in graph.nodes:
+        (first, *others) = inputs_of(node)
+        source = resolve(first, renamed)
+        idle = not others and _is_identity(graph, node, ranges)
+        if idle and can_bypass(current, source, node.y):
+            renamed[node.y] = source
+            current = rebuild(graph, graph.nodes, renamed)
+        else:
+            nodes.append(node)
+    return rebuild(graph, nodes, renamed)
+
+
+def drop_dead(graph: Graph) -> Graph:
+    """Remove nodes whose output nobody reads."""
+    needed = output_names(graph)
+    nodes: list[Node] = []
+    for node in reversed(graph.nodes):
+        if node.y in needed:
+            nodes.append(node)
+            needed.update(inputs_of(node))
+    return rebuild(graph, reversed(nodes), {})
+
+
+def _is_identity(graph: Graph, node: Node, ranges: Ranges) -> bool:
+    match node:
+        case Reshape():
+            return graph.tensors[node.x].shape == graph.tensors[node.y].shape
+        case Pad():
+            return not any(node.before) and not any(node.after)
+        case Clamp():
+            low, high = ranges[node.x]
+            return node.low <= low and high <= node.high
+        case Requantize():
+            requant = node.requant
+            low, high = ranges[node.x]
+            one = _ONE[requant.rounding]
+            return (
+                all(pair == one for pair in zip(requant.multiplier, requant.shift, strict=True))
+                and requant.zero_point == node.input_zero_point
+                and requant.low <= low
+                and high <= requant.high
+            )
+        case _:
+            return False
