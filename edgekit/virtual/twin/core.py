@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Private peripherals of the Cortex-M4 and the debug identity: what polled firmware touches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .bus import PRIVATE, Bus
+from .clock import Clock
+from .lptim import Lptim
+from .lpuart import Lpuart
+
+_DWT_CTRL, _DWT_CYCCNT = 0xE000_1000, 0xE000_1004
+_SYST_CSR, _SYST_RVR, _SYST_CVR = 0xE000_E010, 0xE000_E014, 0xE000_E018
+_ISER, _ICER, _ISPR, _ICPR = 0xE000_E100, 0xE000_E180, 0xE000_E200, 0xE000_E280
+_CPUID, _AIRCR, _SCR = 0xE000_ED00, 0xE000_ED0C, 0xE000_ED10
+_CPACR, _DEMCR = 0xE000_ED88, 0xE000_EDFC
+_DBGMCU_IDCODE = 0xE004_2000
+_EXTI = 0x4001_0400
+_EXTI_IMR2 = _EXTI + 0x20
+_LPTIM_EXTI_BIT = 0  # line 32
+
+# DBGMCU_IDCODE of an STM32L4R5 reads DEV_ID 0x470; no chip of the family has this identity.
+VIRTUAL_IDCODE = 0x0000_0EDC
+_CPUID_M4_R0P1 = 0x410F_C241
+_AIRCR_KEY, _SYSRESETREQ = 0x05FA, 1 << 2
+_SLEEPDEEP = 1 << 2
+_FPU_FULL_ACCESS = 0xF << 20
+
+
+class Core:
+    """System control, interrupt pending bits as wake-up events, SysTick and DWT."""
+
+    def __init__(
+        self, bus: Bus, clock: Clock, lptim: Lptim, uart: Lpuart, reset: Callable[[], None]
+    ) -> None:
+        self._bus, self._clock = bus, clock
+        self._lptim, self._uart = lptim, uart
+        self._request_reset = reset
+        bus.claim(*PRIVATE)
+        bus.claim(_EXTI)
+        bus.claim(0x4001_0000)  # SYSCFG
+        bus.claim(0x4000_3000)  # IWDG: accepted, never bites
+        bus.on_read(_DBGMCU_IDCODE, lambda: VIRTUAL_IDCODE)
+        bus.on_read(_CPUID, lambda: _CPUID_M4_R0P1)
+        bus.on_read(_DWT_CYCCNT, self._read_cyccnt)
+        bus.on_write(_DWT_CYCCNT, self._write_cyccnt)
+        bus.on_write(_DWT_CTRL, self._write_dwt_ctrl)
+        bus.on_write(_DEMCR, self._write_demcr)
+        bus.on_write(_AIRCR, self._write_aircr)
+        bus.on_read(_SYST_CSR, self._read_systick_csr)
+        bus.on_write(_SYST_CSR, self._write_systick_csr)
+        bus.on_read(_SYST_CVR, self._read_systick)
+        bus.on_write(_SYST_CVR, lambda _value: self._restart_systick())
+        for index in range(8):
+            offset = 4 * index
+            bus.on_write(_ISER + offset, self._enabler(index, on=True))
+            bus.on_write(_ICER + offset, self._enabler(index, on=False))
+            bus.on_read(_ICER + offset, self._enabled_reader(index))
+            bus.on_write(_ISPR + offset, self._pender(index, on=True))
+            bus.on_write(_ICPR + offset, self._pender(index, on=False))
+            bus.on_read(_ISPR + offset, self._pending_reader(index))
+            bus.on_read(_ICPR + offset, self._pending_reader(index))
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to reset values; the debug registers too, as after a loss of power."""
+        self._enabled = [0] * 8
+        self._pending = [0] * 8
+        self._offset = 0  # of CYCCNT against the clock's cycles
+        self._frozen: int | None = 0
+        self._systick_from = 0
+        self._systick_pended = 0
+        self._systick_seen = 0
+        self._bus.words[_EXTI_IMR2] = 0xFFFF_FF87
+        self._bus.words[_EXTI] = 0xFF82_0000
+
+    @property
+    def deep(self) -> bool:
+        """Whether WFI enters a Stop mode."""
+        return bool(self._bus.words.get(_SCR, 0) & _SLEEPDEEP)
+
+    @property
+    def fpu_enabled(self) -> bool:
+        """Whether CPACR grants access to the FPU."""
+        return self._bus.words.get(_CPACR, 0) & _FPU_FULL_ACCESS == _FPU_FULL_ACCESS
+
+    @property
+    def host_wakes(self) -> bool:
+        """Whether a byte from the host would end a WFI."""
+        return not self.deep and self._uart.wakes and self._is_enabled(Lpuart.IRQ)
+
+    def any_enabled(self) -> bool:
+        """Return whether an interrupt is enabled in the NVIC."""
+        return any(self._enabled)
+
+    def wake_pending(self) -> bool:
+        """Return whether an enabled interrupt is pending: WFI returns at once."""
+        self._latch()
+        if self.deep and not self._bus.words[_EXTI_IMR2] >> _LPTIM_EXTI_BIT & 1:
+            return False
+        if any(e & p for e, p in zip(self._enabled, self._pending, strict=True)):
+            return True
+        return not self.deep and self._systick_due() is not None and bool(self._systick_pending())
+
+    def next_event_ns(self) -> int | None:
+        """Return when a timer will end a WFI, or None."""
+        times = []
+        at = self._lptim.next_event_ns()
+        if at is not None and self._is_enabled(Lptim.IRQ):
+            if not self.deep or self._bus.words[_EXTI_IMR2] >> _LPTIM_EXTI_BIT & 1:
+                times.append(at)
+            else:
+                self._bus.violation("Stop mode with EXTI line 32 masked: LPTIM1 cannot wake it")
+        tick = None if self.deep else self._systick_due()
+        if tick is not None:
+            times.append(tick)
+        return min(times, default=None)
+
+    def _latch(self) -> None:
+        for irq, raised in ((Lptim.IRQ, self._lptim.line()), (Lpuart.IRQ, self._uart.line())):
+            if raised:
+                self._pending[irq // 32] |= 1 << irq % 32
+
+    def _is_enabled(self, irq: int) -> bool:
+        return bool(self._enabled[irq // 32] >> irq % 32 & 1)
+
+    def _enabler(self, index: int, *, on: bool) -> Callable[[int], None]:
+        def write(value: int) -> None:
+            old = self._enabled[index]
+            self._enabled[index] = old | value if on else old & ~value
+            self._bus.words[_ISER + 4 * index] = self._enabled[index]
+
+        return write
+
+    def _enabled_reader(self, index: int) -> Callable[[], int]:
+        return lambda: self._enabled[index]
+
+    def _pender(self, index: int, *, on: bool) -> Callable[[int], None]:
+        def write(value: int) -> None:
+            old = self._pending[index]
+            self._pending[index] = old | value if on else old & ~value
+
+        return write
+
+    def _pending_reader(self, index: int) -> Callable[[], int]:
+        def read() -> int:
+            self._latch()
+            return self._pending[index]
+
+        return read
+
+    def _write_aircr(self, value: int) -> None:
+        if value >> 16 == _AIRCR_KEY and value & _SYSRESETREQ:
+            self._request_reset()
+
+    def _counting(self) -> bool:
+        words = self._bus.words
+        return bool(words.get(_DEMCR, 0) >> 24 & 1 and words.get(_DWT_CTRL, 0) & 1)
+
+    def _read_cyccnt(self) -> int:
+        value = self._frozen
+        return (self._clock.cycles + self._offset) & 0xFFFF_FFFF if value is None else value
+
+    def _write_cyccnt(self, value: int) -> None:
+        if self._frozen is None:
+            self._offset = value - self._clock.cycles
+        else:
+            self._frozen = value
+
+    def _write_dwt_ctrl(self, value: int) -> None:
+        self._bus.words[_DWT_CTRL] = value
+        self._gate()
+
+    def _write_demcr(self, value: int) -> None:
+        self._bus.words[_DEMCR] = value
+        self._gate()
+
+    def _gate(self) -> None:
+        if self._counting() and self._frozen is not None:
+            self._offset = self._frozen - self._clock.cycles
+            self._frozen = None
+        elif not self._counting() and self._frozen is None:
+            self._frozen = self._read_cyccnt()
+
+    def _systick_period(self) -> int:
+        return (self._bus.words.get(_SYST_RVR, 0) & 0xFF_FFFF) + 1
+
+    def _restart_systick(self) -> None:
+        self._systick_from = self._clock.cycles
+        self._systick_seen = self._systick_pended = 0
+
+    def _write_systick_csr(self, value: int) -> None:
+        if value & 1 and not self._bus.words.get(_SYST_CSR, 0) & 1:
+            self._restart_systick()
+        self._bus.words[_SYST_CSR] = value
+
+    def _wraps(self) -> int:
+        return (self._clock.cycles - self._systick_from) // self._systick_period()
+
+    def _read_systick_csr(self) -> int:
+        value = self._bus.words.get(_SYST_CSR, 0) & ~(1 << 16)
+        wraps = self._wraps() if value & 1 else self._systick_seen
+        value |= 1 << 16 if wraps > self._systick_seen else 0
+        self._systick_seen = wraps
+        return value
+
+    def _read_systick(self) -> int:
+        if not self._bus.words.get(_SYST_CSR, 0) & 1:
+            return 0
+        period = self._systick_period()
+        return (period - (self._clock.cycles - self._systick_from) % period) % period
+
+    def _systick_due(self) -> int | None:
+        if self._bus.words.get(_SYST_CSR, 0) & 3 != 3:
+            return None
+        ahead = (self._wraps() + 1) * self._systick_period()
+        cycles = ahead - (self._clock.cycles - self._systick_from)
+        return self._clock.t_ns + -(-cycles * 1_000_000_000 // self._clock.hz)
+
+    def _systick_pending(self) -> bool:
+        wraps = self._wraps()
+        due = wraps > self._systick_pended
+        self._systick_pended = wraps
+        return due
