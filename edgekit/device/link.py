@@ -143,6 +143,19 @@ class Link:
             time.sleep(0.05 * 2**attempt)
         raise AssertionError("unreachable")
 
+    def probe(self, command: Command, timeout_s: float) -> bytes | None:
+        """Ask once, for a device that may be asleep: its reply's payload, or None."""
+        hello = self.hello
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._counts["requests"] += 1
+        self._port.write(encode(Frame(Type.REQ, command, self._sequence, hello.session, b"")))
+        reply = self._await_reply(command, hello.session, timeout_s)
+        if reply is not None and reply.type == Type.ERR:
+            error, _ = unpack(ErrorReply, reply.payload)
+            if error.code == Error.BAD_SESSION:
+                raise SessionLost("the device does not know this session any more")
+        return reply.payload if reply is not None and reply.type == Type.RSP else None
+
     def _exchange(self, command: Command, payload: bytes, budget_s: float) -> Frame:
         """Send one numbered request until its answer comes."""
         hello = self.hello

@@ -26,7 +26,7 @@ from edgekit.device.layout import (
     TraceReply,
     TraceRequest,
 )
-from edgekit.device.link import Link, NoReply, SessionLost
+from edgekit.device.link import SHORTEST_TIMEOUT_S, Link, NoReply, SessionLost
 from edgekit.device.port import Port
 from edgekit.device.transfer import upload_inputs
 from edgekit.device.wire import pack, unpack, wire
@@ -37,6 +37,7 @@ _log = logging.getLogger(__name__)
 
 _RESTARTS = 3  # of the board without one output in between, before giving up
 _FIRST_BUDGET_S = 2.0  # of an inference whose length nobody knows yet; five tries make a minute
+_ASK_EVERY_S = 2.0  # after a RUN should have ended
 _STORED_BLOCK = 64  # inputs stored at a time when one does not fit into a frame
 
 
@@ -71,6 +72,15 @@ def check_build(hello: Hello, expected: str | None) -> None:
             f"board runs build {found[:8]}…, expected {expected[:8]}…",
             hint="flash the board again; two boards may be attached and the other one was flashed",
         )
+
+
+def expect_build(port: Port, expected: str) -> Hello:
+    """Ask the board at `port` who it is; DeviceError unless it runs build `expected`."""
+    link = Link(port)
+    hello = link.connect()
+    link.bye()
+    check_build(hello, expected)
+    return hello
 
 
 def run_samples(
@@ -217,7 +227,7 @@ class EnergyRun:
     def __init__(self, link: Link, request: RunRequest) -> None:
         self._link = link
         self._request = request
-        self._ends = 0.0
+        self._ask_after = 0.0
 
     def start(self) -> None:
         """Begin; the device sleeps between inferences and cannot be heard from until it is done."""
@@ -228,21 +238,26 @@ class EnergyRun:
         except NoReply as exc:
             # It may be running with its answer lost: only the end tells.
             _log.warning("%s; waiting for the end of the run", exc.message)
-        self._ends = time.monotonic() + 1.05 * seconds + 2.0
+        self._ask_after = time.monotonic() + 1.05 * seconds + _ASK_EVERY_S
 
     def poll(self, timeout_s: float) -> RunStats | None:
         """Wait up to `timeout_s` for the end; None while the run goes on.
 
-        Raises SessionLost when the board restarted, and DeviceError when the run did not happen.
+        The device says when it is done. When that message should have come, it is asked now and
+        then: a lost message costs time, not the run. Raises SessionLost when the board restarted,
+        and DeviceError when the run did not happen.
         """
         event = self._link.event(timeout_s)
         if event is not None and event.command == Command.RUN:
             return self._stats(event.payload)
-        if time.monotonic() < self._ends:
+        if time.monotonic() < self._ask_after:
             return None  # asking now would only be lost, or disturb what is measured
-        record = self._link.request(Command.RUN_STATUS)
-        state, _ = unpack(RunRecord, record)
-        return None if state.state == RunState.RUNNING else self._stats(record)
+        payload = self._link.probe(Command.RUN_STATUS, SHORTEST_TIMEOUT_S)
+        self._ask_after = time.monotonic() + _ASK_EVERY_S
+        if payload is None:
+            return None
+        record, _ = unpack(RunRecord, payload)
+        return None if record.state == RunState.RUNNING else self._stats(payload)
 
     def _stats(self, payload: bytes) -> RunStats:
         record, _ = unpack(RunRecord, payload)
