@@ -57,10 +57,10 @@ typedef struct {
     int32_t pad_left;
 } ek_window;
 
-/* Weights: per group of four output channels, depth-major: [depth][4], with depth running over
- * (kernel_h, kernel_w, in_c); then the last out_c % 4 channels, one after the other: [depth].
+/* Weights: per pair of output channels, depth-major: [depth][2], with depth running over
+ * (kernel_h, kernel_w, in_c); then, if their number is odd, the last channel: [depth].
  * Bias: bias - pad_value * sum of the channel's weights; padded cells hold pad_value.
- * Scratch: 4 * kernel_h * kernel_w * in_c bytes, plus 2 * in_c rounded up to 4. */
+ * Scratch: 16 * out_c + 8 * kernel_h * kernel_w * in_c + 2 * in_c bytes. */
 typedef struct {
     ek_window window;
     int32_t out_c;
@@ -75,7 +75,8 @@ void ek_conv2d_s8(const ek_conv2d_s8_params *p, int32_t *scratch, const int8_t *
 
 /* Weights: per output channel, column by column: [out_c][kernel_w][kernel_h].
  * Bias, padding and lanes as for the convolution.
- * Scratch: 4 * kernel_h * ((out_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1) bytes. */
+ * Scratch: 16 * out_w + (3 - lanes) * in_w * in_c bytes, and 8 * kernel_h for each of the
+ * (out_w - 1) * stride_w + (kernel_w - 1) * dilation_w + 1 columns under a row of windows. */
 typedef struct {
     ek_window window;
     int32_t multiplier; /* output channels per input channel */
@@ -88,7 +89,8 @@ typedef struct {
 
 void ek_depthwise_s8(const ek_depthwise_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
-/* Weights in groups of four rows, as for the convolution; input zero point folded into bias. */
+/* Weights: per group of four rows [in_n][4], then the last out_n % 4 rows; input zero point folded
+ * into bias. */
 typedef struct {
     int32_t in_n;
     int32_t out_n;

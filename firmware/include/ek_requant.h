@@ -131,11 +131,17 @@ static inline ek_scale ek_scale_of(const ek_requant *r, int32_t channel)
     return s;
 }
 
+/* Written with constants: compilers make one saturating instruction of it. */
+static inline int8_t ek_saturate(int32_t v)
+{
+    return (int8_t)(v < -128 ? -128 : (v > 127 ? 127 : v));
+}
+
 /* An output integer, clamped to int8 only: ek_limit applies a narrower [low, high]. */
 static inline int8_t ek_apply(const ek_scale *s, int32_t acc)
 {
     const int32_t v = ek_round(s->rounding, acc, s->multiplier, s->shift);
-    return (int8_t)ek_clamp(v + s->zero_point, -128, 127);
+    return ek_saturate(v + s->zero_point);
 }
 
 /* Clamp `size` outputs, where [low, high] is narrower than int8; most layers skip it. */

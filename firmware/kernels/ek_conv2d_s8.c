@@ -1,100 +1,179 @@
-/* Convolution: each pair of output pixels is gathered into scratch, packed two to a word, and
- * multiplied with all filters, four at a time. Pixels pair up across row ends. */
+/* Convolution: the windows of four output pixels are gathered into scratch, packed two to a word,
+ * and multiplied with all filters, two at a time. Pixels follow each other across row ends. */
 #include "ek_lanes.h"
 
-/* Top left cell of a pixel's window, in input coordinates. */
+/* Top left cell of each slot's window, in input coordinates, and what stands for cells outside. */
 typedef struct {
-    int32_t y;
-    int32_t x;
-} corner;
+    int32_t row[EK_SLOTS];
+    int32_t column[EK_SLOTS];
+    ek_sources pad;
+    int32_t runs; /* each window's columns lie inside the input, side by side */
+} windows;
 
-static corner corner_of(const ek_window *w, int32_t pixel)
+/* The windows of `n` pixels from `pixel` on. An empty slot's window is below the input. */
+static void place(const ek_conv2d_s8_params *p, int32_t pixel, int32_t n, const int8_t *pad,
+                  const int8_t *zeros, windows *out)
 {
-    const int32_t row = pixel / w->out_w;
-    corner c;
-    c.y = row * w->stride_h - w->pad_top;
-    c.x = (pixel - row * w->out_w) * w->stride_w - w->pad_left;
-    return c;
-}
-
-/* True where all columns of the window lie inside the input, side by side. */
-static int32_t is_run(const ek_window *w, corner c)
-{
-    return w->dilation_w == 1 && c.x >= 0 && c.x + w->kernel_w <= w->in_w;
-}
-
-/* The cell at (y, x), or `pad` outside the input. */
-static const int8_t *cell(const ek_window *w, const int8_t *x, int32_t row, int32_t column,
-                          const int8_t *pad)
-{
-    if (row < 0 || row >= w->in_h || column < 0 || column >= w->in_w) {
-        return pad;
-    }
-    return &x[(row * w->in_w + column) * w->in_c];
-}
-
-static void gather_border_row(const ek_window *w, const int8_t *x, corner a, corner b,
-                              const int8_t *pad, const int8_t *pad_b, int32_t *out)
-{
-    for (int32_t kx = 0; kx < w->kernel_w; kx++) {
-        const int32_t shift = kx * w->dilation_w;
-        ek_pack(out, cell(w, x, a.y, a.x + shift, pad), cell(w, x, b.y, b.x + shift, pad_b),
-                w->in_c);
-        out += w->in_c;
+    const ek_window *w = &p->window;
+    out->runs = w->dilation_w == 1;
+    for (int32_t slot = 0; slot < EK_SLOTS; slot++) {
+        const int32_t i = ek_slot_pixel(slot, n, p->lanes);
+        const int32_t row = (pixel + i) / w->out_w;
+        const int32_t column = (pixel + i - row * w->out_w) * w->stride_w - w->pad_left;
+        out->row[slot] = i >= 0 ? row * w->stride_h - w->pad_top : w->in_h;
+        out->column[slot] = i >= 0 ? column : 0;
+        out->pad.at[slot] = i >= 0 ? pad : zeros;
+        if (out->column[slot] < 0 || out->column[slot] + w->kernel_w > w->in_w) {
+            out->runs = 0;
+        }
     }
 }
 
-/* Pack the windows at corners a and b. `pad_b` stands for all of b if b is outside. */
-static void gather(const ek_window *w, const int8_t *x, corner a, corner b, const int8_t *pad,
-                   const int8_t *pad_b, int32_t *out)
+/* Pack `n` values of all four slots; returns where the next ones go. */
+static int32_t *pack(int32_t *out, ek_sources x, int32_t n)
 {
-    const int32_t runs = is_run(w, a) != 0 && is_run(w, b) != 0;
-    const int32_t length = w->kernel_w * w->in_c;
-    for (int32_t ky = 0; ky < w->kernel_h; ky++) {
-        if (runs != 0 && a.y >= 0 && a.y < w->in_h && b.y >= 0 && b.y < w->in_h) {
-            ek_pack(out, &x[(a.y * w->in_w + a.x) * w->in_c], &x[(b.y * w->in_w + b.x) * w->in_c],
-                    length);
+    const int8_t *a = x.at[0];
+    const int8_t *b = x.at[1];
+    const int8_t *c = x.at[2];
+    const int8_t *d = x.at[3];
+    for (int32_t i = 0; i < n; i++) {
+        out[0] = ek_pair(a[i], b[i]);
+        out[1] = ek_pair(c[i], d[i]);
+        out += 2;
+    }
+    return out;
+}
+
+/* The cells at offset (ky, kx) of all windows; returns how many lie inside. */
+static int32_t cells(const ek_window *w, const int8_t *x, const windows *at, int32_t ky, int32_t kx,
+                     ek_sources *out)
+{
+    int32_t inside = 0;
+    for (int32_t slot = 0; slot < EK_SLOTS; slot++) {
+        const int32_t row = at->row[slot] + ky;
+        const int32_t column = at->column[slot] + kx;
+        if (row < 0 || row >= w->in_h || column < 0 || column >= w->in_w) {
+            out->at[slot] = at->pad.at[slot];
         } else {
-            gather_border_row(w, x, a, b, pad, pad_b, out);
+            out->at[slot] = &x[(row * w->in_w + column) * w->in_c];
+            inside++;
         }
-        out += length;
-        a.y += w->dilation_h;
-        b.y += w->dilation_h;
+    }
+    return inside;
+}
+
+static void gather(const ek_window *w, const int8_t *x, const windows *at, int32_t *out)
+{
+    ek_sources from;
+    for (int32_t ky = 0; ky < w->kernel_h; ky++) {
+        const int32_t inside = cells(w, x, at, ky * w->dilation_h, 0, &from);
+        if (at->runs != 0 && inside == EK_SLOTS) {
+            out = pack(out, from, w->kernel_w * w->in_c);
+        } else {
+            for (int32_t kx = 0; kx < w->kernel_w; kx++) {
+                (void)cells(w, x, at, ky * w->dilation_h, kx * w->dilation_w, &from);
+                out = pack(out, from, w->in_c);
+            }
+        }
     }
 }
 
-/* All output channels of two pixels. */
-static void multiply(const ek_conv2d_s8_params *p, const int32_t *pairs, int32_t depth, int8_t *a,
-                     int8_t *b)
+/* One depth step of two pairs and two channels. */
+#define EK_STEP(i)                                                                                 \
+    u = x[2 * (i)];                                                                                \
+    v = x[2 * (i) + 1];                                                                            \
+    weight = w[2 * (i)];                                                                           \
+    s0 += (int64_t)u * weight;                                                                     \
+    s1 += (int64_t)v * weight;                                                                     \
+    weight = w[2 * (i) + 1];                                                                       \
+    s2 += (int64_t)u * weight;                                                                     \
+    s3 += (int64_t)v * weight
+
+/* Sums of two channels in all four slots over `depth`. */
+static void sum_two(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
 {
-    const int8_t *w = p->weights;
-    const int32_t *end = &pairs[depth];
-    int32_t c = 0;
-    for (; c + 4 <= p->out_c; c += 4) {
-        int64_t s0 = EK_LANE_START;
-        int64_t s1 = EK_LANE_START;
-        int64_t s2 = EK_LANE_START;
-        int64_t s3 = EK_LANE_START;
-        for (const int32_t *x = pairs; x != end; x++) {
-            const int32_t v = *x;
-            s0 += (int64_t)v * w[0];
-            s1 += (int64_t)v * w[1];
-            s2 += (int64_t)v * w[2];
-            s3 += (int64_t)v * w[3];
-            w += 4;
-        }
-        ek_store_pair(&p->requant, c, p->bias[c], s0, p->lanes, &a[c], &b[c]);
-        ek_store_pair(&p->requant, c + 1, p->bias[c + 1], s1, p->lanes, &a[c + 1], &b[c + 1]);
-        ek_store_pair(&p->requant, c + 2, p->bias[c + 2], s2, p->lanes, &a[c + 2], &b[c + 2]);
-        ek_store_pair(&p->requant, c + 3, p->bias[c + 3], s3, p->lanes, &a[c + 3], &b[c + 3]);
+    const int32_t *end = &x[2 * depth];
+    const int32_t *end_of_fours = &x[2 * (depth & ~3)];
+    int64_t s0 = EK_LANE_START;
+    int64_t s1 = EK_LANE_START;
+    int64_t s2 = EK_LANE_START;
+    int64_t s3 = EK_LANE_START;
+    int32_t u;
+    int32_t v;
+    int32_t weight;
+    while (x != end_of_fours) {
+        EK_STEP(0);
+        EK_STEP(1);
+        EK_STEP(2);
+        EK_STEP(3);
+        x += 8;
+        w += 8;
     }
-    for (; c < p->out_c; c++) {
-        int64_t s = EK_LANE_START;
-        for (const int32_t *x = pairs; x != end; x++) {
-            s += (int64_t)*x * *w;
-            w++;
+    while (x != end) {
+        EK_STEP(0);
+        x += 2;
+        w += 2;
+    }
+    ek_split(s0, &sums[0]);
+    ek_split(s1, &sums[2]);
+    ek_split(s2, &sums[4]);
+    ek_split(s3, &sums[6]);
+}
+
+/* Sums of two channels in slots 2 and 3 only. */
+static void sum_two_half(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
+{
+    int64_t s0 = EK_LANE_START;
+    int64_t s1 = EK_LANE_START;
+    for (int32_t i = 0; i < depth; i++) {
+        const int32_t v = x[2 * i + 1];
+        s0 += (int64_t)v * w[2 * i];
+        s1 += (int64_t)v * w[2 * i + 1];
+    }
+    ek_split(s0, &sums[2]);
+    ek_split(s1, &sums[6]);
+}
+
+/* Sums of the last channel of an odd number. */
+static void sum_one(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
+{
+    int64_t s0 = EK_LANE_START;
+    int64_t s1 = EK_LANE_START;
+    for (int32_t i = 0; i < depth; i++) {
+        s0 += (int64_t)x[2 * i] * w[i];
+        s1 += (int64_t)x[2 * i + 1] * w[i];
+    }
+    ek_split(s0, &sums[0]);
+    ek_split(s1, &sums[2]);
+}
+
+/* All output channels' sums, four to a channel; `half`: slots 0 and 1 are empty. */
+static void multiply(const ek_conv2d_s8_params *p, const int32_t *pairs, int32_t depth,
+                     int32_t half, int32_t *sums)
+{
+    const int8_t *weights = p->weights;
+    int32_t c = 0;
+    for (; c + 2 <= p->out_c; c += 2) {
+        if (half != 0) {
+            sum_two_half(pairs, weights, depth, sums);
+        } else {
+            sum_two(pairs, weights, depth, sums);
         }
-        ek_store_pair(&p->requant, c, p->bias[c], s, p->lanes, &a[c], &b[c]);
+        weights += 2 * depth;
+        sums += 2 * EK_SLOTS;
+    }
+    if (c < p->out_c) {
+        sum_one(pairs, weights, depth, sums);
+    }
+}
+
+/* Parameters are copied: a store of int8 may change anything that a pointer leads to. */
+static void store(ek_requant requant, const int32_t *bias, const int32_t *sums, int32_t out_c,
+                  ek_targets y)
+{
+    for (int32_t c = 0; c < out_c; c++) {
+        const ek_scale scale = ek_scale_of(&requant, c);
+        ek_store_slots(&scale, bias[c], &sums[EK_SLOTS * c], &y, c);
     }
 }
 
@@ -103,20 +182,26 @@ void ek_conv2d_s8(const ek_conv2d_s8_params *p, int32_t *scratch, const int8_t *
     const ek_window *w = &p->window;
     const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
     const int32_t pixels = w->out_h * w->out_w;
-    int8_t *pad = (int8_t *)&scratch[depth];
+    int32_t *pairs = &scratch[EK_SLOTS * p->out_c];
+    int8_t *pad = (int8_t *)&pairs[2 * depth];
     int8_t *zeros = &pad[w->in_c];
     for (int32_t i = 0; i < w->in_c; i++) {
         pad[i] = (int8_t)p->pad_value;
         zeros[i] = 0;
     }
-    for (int32_t pixel = 0; pixel < pixels; pixel += p->lanes) {
-        const int32_t paired = p->lanes == 2 && pixel + 1 < pixels;
-        const corner outside = {-1 - w->in_h - w->kernel_h * w->dilation_h, 0};
-        const corner a = corner_of(w, pixel);
-        const corner b = paired != 0 ? corner_of(w, pixel + 1) : outside;
-        int8_t *out = &y[pixel * p->out_c];
-        gather(w, x, a, b, pad, paired != 0 ? pad : zeros, scratch);
-        multiply(p, scratch, depth, out, paired != 0 ? &out[p->out_c] : out);
+    for (int32_t pixel = 0; pixel < pixels;) {
+        const int32_t n = ek_take(pixels - pixel, p->lanes);
+        windows at;
+        ek_targets to;
+        place(p, pixel, n, pad, zeros, &at);
+        for (int32_t slot = 0; slot < EK_SLOTS; slot++) {
+            const int32_t i = ek_slot_pixel(slot, n, p->lanes);
+            to.at[slot] = &y[(pixel + (i >= 0 ? i : n - 1)) * p->out_c];
+        }
+        gather(w, x, &at, pairs);
+        multiply(p, pairs, depth, n <= p->lanes, scratch);
+        store(p->requant, p->bias, scratch, p->out_c, to);
+        pixel += n;
     }
     ek_limit(y, pixels * p->out_c, p->requant.low, p->requant.high);
 }

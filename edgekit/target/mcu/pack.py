@@ -12,7 +12,6 @@ from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D
 from edgekit.ir.ranges import channel_weights
 
 _LANE_LIMIT = 1 << 22  # ek_lanes.h: the lower lane holds [-2**22, 2**22)
-_GROUP = 4  # output channels multiplied together
 
 Weighted = Conv2D | DepthwiseConv2D | Dense
 
@@ -44,10 +43,10 @@ def sums(graph: Graph, node: Weighted) -> Sums:
     )
 
 
-def groups(weight: NDArray[np.int64]) -> tuple[int, ...]:
-    """Return (C_out, depth) weights in groups of four channels, depth-major; the rest by row."""
-    whole = weight.shape[0] // _GROUP * _GROUP
-    head = weight[:whole].reshape(-1, _GROUP, weight.shape[1]).transpose(0, 2, 1)
+def groups(weight: NDArray[np.int64], count: int) -> tuple[int, ...]:
+    """Return (C_out, depth) weights in groups of `count` channels, depth-major; the rest by row."""
+    whole = weight.shape[0] // count * count
+    head = weight[:whole].reshape(-1, count, weight.shape[1]).transpose(0, 2, 1)
     return (*head.ravel().tolist(), *weight[whole:].ravel().tolist())
 
 

@@ -95,7 +95,9 @@ def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath
         *_sources(root / "link"),
         *_sources(port),
     ]
-    files = {PurePosixPath("firmware", p.relative_to(root).as_posix()): p.read_bytes() for p in paths}
+    files = {
+        PurePosixPath("firmware", p.relative_to(root).as_posix()): p.read_bytes() for p in paths
+    }
     files[PurePosixPath("linker.ld")] = (port / "linker.ld").read_bytes()
     return files
 

@@ -53,7 +53,7 @@ def choose(requant: Requant, index: int, low: int, high: int) -> Scaling:
     shifts = requant.shift
     # A scale of 0 is written as (0, 0): any shift serves it.
     right = all(e <= -1 or m == 0 for m, e in zip(requant.multiplier, shifts, strict=True))
-    if right and -_NARROW <= low and high < _NARROW:
+    if right and low >= -_NARROW and high < _NARROW:
         name += "_RIGHT"
         shifts = tuple(max(-e, 1) for e in shifts)
     return _scaling(requant, index, name, requant.multiplier, shifts)

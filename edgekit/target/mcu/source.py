@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import inputs_of
 from edgekit.ir.text import digest
 from edgekit.ir.types import Edge
 from edgekit.passes.memory import MemoryPlan
@@ -176,7 +177,8 @@ def _calls(program: Program) -> str:
         if index in codes:
             rows.append(f"    {_call(program, codes[index])}\n")
         else:
-            rows.append(f"    /* {ctext.comment(node.label)}: {node.y} is {node.x} */\n")
+            alias = f"{node.y} is {inputs_of(node)[0]}"
+            rows.append(f"    /* {ctext.comment(node.label)}: {alias} */\n")
         if index + 1 < len(program.graph.nodes):
             rows.append(f"    MODEL_STOP_AFTER({index})\n")
     return "".join(rows)
@@ -210,9 +212,9 @@ const int8_t *model_trace_tensor(int32_t node, int32_t *bytes)
     return MODEL_TENSOR(model_trace[node].offset);
 }}
 
-#define MODEL_STOP_AFTER(node)                                                                     \\
-    if (model_trace_stop == (node)) {{                                                              \\
-        return;                                                                                    \\
+#define MODEL_STOP_AFTER(node) \\
+    if (model_trace_stop == (node)) {{ \\
+        return; \\
     }}
 #else
 #define MODEL_STOP_AFTER(node)

@@ -9,7 +9,7 @@ from edgekit.target.mcu.ops.window import window
 
 
 def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
-    """Return the C of `node`; scratch holds one packed window and two cells of padding."""
+    """Return the C of `node`; scratch holds four packed windows, their sums and two cells of padding."""
     weight = context.graph.constants[node.weight]
     out_c, kernel_h, kernel_w, in_c = weight.shape
     facts = pack.sums(context.graph, node)
@@ -17,8 +17,8 @@ def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
     weights = Array(
         "w",
         context.index,
-        pack.groups(weight.reshape(out_c, -1)),
-        f"{out_c} filters of {kernel_h}x{kernel_w}x{in_c}, four at a time",
+        pack.groups(weight.reshape(out_c, -1), 2),
+        f"{out_c} filters of {kernel_h}x{kernel_w}x{in_c}, two at a time",
     )
     bias = Array("b", context.index, facts.bias, "bias, input zero point folded in")
     params: dict[str, ctext.Value] = {
@@ -38,5 +38,5 @@ def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
         inputs=(node.x,),
         output=node.y,
         roundings=(scaling.rounding,),
-        scratch_bytes=4 * kernel_h * kernel_w * in_c + (2 * in_c + 3) // 4 * 4,
+        scratch_bytes=16 * out_c + 8 * kernel_h * kernel_w * in_c + 2 * in_c,
     )

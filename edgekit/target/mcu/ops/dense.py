@@ -14,7 +14,7 @@ def emit_dense(context: Context, node: Dense) -> NodeCode:
     facts = pack.sums(context.graph, node)
     scaling = scale.choose(node.requant, context.index, facts.low, facts.high)
     weights = Array(
-        "w", context.index, pack.groups(weight), f"{out_n} rows of {in_n}, four at a time"
+        "w", context.index, pack.groups(weight, 4), f"{out_n} rows of {in_n}, four at a time"
     )
     bias = Array("b", context.index, facts.bias, "bias, input zero point folded in")
     params: dict[str, ctext.Value] = {

@@ -9,7 +9,7 @@ from edgekit.target.mcu.ops.window import window
 
 
 def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
-    """Return the C of `node`; scratch holds the columns under one pair of output rows."""
+    """Return the C of `node`; scratch holds the columns under four output rows, and a padded row."""
     weight = context.graph.constants[node.weight]
     kernel_h, kernel_w, out_c = weight.shape
     facts = pack.sums(context.graph, node)
@@ -30,6 +30,7 @@ def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
         "bias": bias.name,
         "requant": scaling.fields,
     }
+    _, in_w, in_c = context.shape(node.x)
     out_w = context.shape(node.y)[1]
     width = (out_w - 1) * node.stride[1] + (kernel_w - 1) * node.dilation[1] + 1
     return NodeCode(
@@ -40,5 +41,5 @@ def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
         inputs=(node.x,),
         output=node.y,
         roundings=(scaling.rounding,),
-        scratch_bytes=4 * kernel_h * width,
+        scratch_bytes=16 * out_w + 8 * kernel_h * width + (3 - facts.lanes) * in_w * in_c,
     )
