@@ -51,7 +51,8 @@ def _rectangle(row: MemoryRow, x: Axis, y: Axis) -> list[ET.Element]:
         f"{row.tensor} ({row.kind}): {row.size_bytes:,} bytes at {row.offset_bytes:,}, "
         f"nodes {row.first_node} to {row.last_node}"
     )
-    height = max(bottom - top, 1.0)
+    top = min(top, bottom - 1.0)  # a few bytes stay visible
+    height = bottom - top
     out = [rect(left + 1, top, right - left - 2, height, f"tensor {row.kind}", tip)]
     room = int((right - left - 10) / 6.3)
     if height >= 13 and room >= 3:
