@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -22,9 +23,9 @@ class _Strict(BaseModel):
 class Fact(_Strict):
     """One figure with its unit and where it comes from."""
 
-    value: float
-    unit: str
-    source: str
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    unit: str = Field(min_length=1)
+    source: str = Field(min_length=1)
     verified: bool = False
     plus_minus_percent: float = Field(default=0.0, ge=0.0, description="95 % half width")
     condition: str = ""
@@ -167,9 +168,41 @@ def _load(path: Path) -> Board:
 
 
 def problems(error: ValidationError) -> str:
-    """Return a validation error as one line: key, what was wrong, what was given."""
+    """Return a validation error as one line: key, what was wrong, the key that was meant."""
     rows = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"]) or "file"
-        rows.append(f"{key}: {item['msg'].lower()}")
+        text = item["msg"].lower()
+        if item["type"] == "extra_forbidden":
+            text = f"unknown key{_meant(item['loc'])}"
+        rows.append(f"{key}: {text}")
     return "; ".join(rows)
+
+
+def _meant(loc: tuple[int | str, ...]) -> str:
+    """Return a suggestion for the unknown key at the end of `loc`, or what is valid there."""
+    valid = _keys_at(loc[:-1])
+    close = difflib.get_close_matches(str(loc[-1]), valid, 1)
+    if close:
+        return f", did you mean {close[0]!r}?"
+    return f", valid are {', '.join(valid)}" if valid else ""
+
+
+def _keys_at(path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the mapping at `path` of a board file."""
+    model: type[BaseModel] = Board
+    element: type[BaseModel] | None = None  # of the table or list that `path` is inside of
+    for part in path:
+        if element is not None:
+            model, element = element, None
+            continue
+        field = model.model_fields.get(str(part))
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        inner = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+        if not inner:
+            return []
+        if field is not None and inner[0] is field.annotation:
+            model = inner[0]
+        else:
+            element = inner[0]
+    return list(model.model_fields)

@@ -128,10 +128,8 @@ class Ppk2:
         self._spikes = SpikeFilter()
         self._table_ua = self._calibration.table_ua(float(supply_mv))
         self._steps_ua = self._calibration.steps_ua()
-        self._port.write(wire.SOURCE_METER if self._wiring == "source" else wire.AMPERE_METER)
-        self._port.write(wire.regulator_set(supply_mv))
-        self._port.write(wire.DUT_ON)
-        self._port.write(wire.AVERAGE_START)
+        wiring = wire.SOURCE_METER if self._wiring == "source" else wire.AMPERE_METER
+        self._port.write(wiring + wire.regulator_set(supply_mv) + wire.DUT_ON + wire.AVERAGE_START)
         self._clock.start()
         self._streaming = True
 

@@ -46,7 +46,7 @@ def judge(
     reasons = _doubts(figures, board)
     text = _sentence(figures)
     if reasons:
-        return Judgement("unsure", f"{'; '.join(reasons)} ({text})", limit_mw)
+        return Judgement("unsure", f"{'; '.join(reasons)}; {text}", limit_mw)
     verdict, relation = _compare(figures, limit_mw)
     return Judgement(verdict, f"{text} {relation} {limit_mw:g} mW", limit_mw)
 
@@ -72,7 +72,10 @@ def _doubts(figures: PowerFigures, board: Literal["hardware", "virtual"]) -> lis
         reasons.append("the board was metered through a socket, emulator or replay")
     share = figures.lost / (figures.samples + figures.lost)
     if share > MAX_LOST:
-        reasons.append(f"the meter lost {share:.2%} of its samples, more than {MAX_LOST:.1%}")
+        reasons.append(
+            f"the meter lost {figures.lost} of {figures.samples + figures.lost} samples, "
+            f"more than {MAX_LOST:.1%}"
+        )
     if not figures.meter.calibrated:
         reasons.append(f"the calibration of {figures.meter.model} is stale")
     if figures.window_s < MIN_WINDOW_S:
@@ -98,4 +101,4 @@ def _sentence(figures: PowerFigures) -> str:
     if figures.mode == "average" and figures.rate_hz is not None:
         how = f"average at {figures.rate_hz:g} per second"
     u = figures.uncertainty.total_mw()
-    return f"{figures.mean_mw:.3g} ± {u:.2g} mW {figures.source}, scope {figures.scope}, {how},"
+    return f"{figures.mean_mw:.3g} ± {u:.2g} mW ({figures.source}, {figures.scope}, {how})"

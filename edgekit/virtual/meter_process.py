@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,8 +15,8 @@ from edgekit.board import OperatingPoint
 from edgekit.errors import DeviceError
 from edgekit.virtual.ppk2_emulator.device import SAMPLES_PER_S, Faults
 
-_START_S = 30.0
 _END_S = 5.0
+_ANSWER_S = 30.0  # it may first have seconds of virtual time to turn into samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +37,34 @@ class VirtualClock:
         self._control_port = control_port
 
     def start(self) -> None:
-        """Nothing to note: the emulator counts from its start command."""
+        """Wait until the start command has taken effect: what the twin does next is sampled."""
+        self._wait_for(streaming=True)
 
     def stop(self) -> None:
-        """Nothing to note: the emulator stops counting at its stop command."""
+        """Wait until the stop command has taken effect."""
+        self._wait_for(streaming=False)
 
     def sampled_s(self) -> float:
         """Return the virtual seconds sampled, lost samples included."""
+        sampled, _ = self._ask()
+        return sampled / SAMPLES_PER_S
+
+    def _wait_for(self, *, streaming: bool) -> None:
+        deadline = time.monotonic() + _ANSWER_S
+        while self._ask()[1] != streaming:
+            if time.monotonic() > deadline:
+                raise DeviceError("the virtual meter does not obey its start or stop command")
+            time.sleep(0.002)
+
+    def _ask(self) -> tuple[int, bool]:
         try:
-            with socket.create_connection(("127.0.0.1", self._control_port), _END_S) as control:
+            with socket.create_connection(("127.0.0.1", self._control_port), _ANSWER_S) as control:
                 control.sendall(b'{"op": "time"}\n')
-                reply = json.loads(control.makefile("rb").readline())
+                with control.makefile("rb") as answer:
+                    reply = json.loads(answer.readline())
         except (OSError, ValueError) as exc:
             raise DeviceError(f"the virtual meter does not answer: {exc}") from exc
-        return int(reply["sampled"]) / SAMPLES_PER_S
+        return int(reply["sampled"]), bool(reply["streaming"])
 
 
 @contextmanager

@@ -87,9 +87,7 @@ def square(
     runs: int, high: int, low: int, run_ua: float, sleep_ua: float, lead: int = 50
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return currents and mark of `runs` inferences: `lead` low samples, then high and low."""
-    mark = np.concatenate(
-        [np.zeros(lead, np.bool_), np.tile(np.arange(high + low) < high, runs)]
-    )
+    mark = np.concatenate([np.zeros(lead, np.bool_), np.tile(np.arange(high + low) < high, runs)])
     return np.where(mark, run_ua, sleep_ua), mark
 
 

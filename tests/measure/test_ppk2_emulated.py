@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 
 import pytest
 from meter_states import SocketPort, States
@@ -25,19 +24,15 @@ POINT = board.find("nucleo-l4r5zi").operating_points["run_120mhz"]
 BUSY_S, PERIOD_S = 0.0042, 0.1
 
 
-def record(
-    meter_at: VirtualMeter, states: States, *, runs: int = 30, settle_s: float = 0.05
-) -> Trace:
+def record(meter_at: VirtualMeter, states: States, *, runs: int = 30) -> Trace:
     """Record `runs` inferences, played faster than time."""
     meter = open_meter(meter_at.url, SocketPort, clock=meter_at.clock)
     try:
         states.play(("sleep", 0, 0.01))
         meter.start(POINT.supply_mv)
-        time.sleep(settle_s)
         sleep_s = PERIOD_S - BUSY_S
         states.play(("sleep", 0, 0.02), *[("run", 1, BUSY_S), ("sleep", 0, sleep_s)] * runs)
         meter.read(1.0)
-        time.sleep(settle_s)
         return meter.stop()
     finally:
         meter.close()
@@ -49,8 +44,8 @@ def run(faults: Faults | None = None, runs: int = 30) -> Trace:
 
 
 @pytest.fixture(scope="module")
-def clean() -> Iterator[Trace]:
-    yield run()
+def clean() -> Trace:
+    return run()
 
 
 def test_nothing_is_lost(clean: Trace) -> None:

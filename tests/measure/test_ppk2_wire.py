@@ -189,7 +189,11 @@ def test_decodes_far_faster_than_the_stream() -> None:
     n = 1_000_000
     raw = np.random.default_rng(1).integers(0, 1 << 14, n, dtype=np.uint32)
     raw |= (np.arange(n, dtype=np.uint32) & 63) << 18
-    data, table, decoder = raw.astype("<u4").tobytes(), calibration().table_ua(3300.0), wire.Decoder()
+    data, table, decoder = (
+        raw.astype("<u4").tobytes(),
+        calibration().table_ua(3300.0),
+        wire.Decoder(),
+    )
     begin = time.perf_counter()
     for at in range(0, len(data), 40_000):
         out, _ = decoder.add(data[at : at + 40_000])

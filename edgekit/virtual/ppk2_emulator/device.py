@@ -37,8 +37,7 @@ def metadata(calibrated: bool, supply_mv: int, ampere_mode: bool) -> bytes:
 
 def range_of(current_a: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the measuring range of each current."""
-    ranges: NDArray[np.int64] = np.searchsorted(np.asarray(RANGE_TOPS_A), current_a, side="left")
-    return ranges
+    return np.asarray(np.searchsorted(np.asarray(RANGE_TOPS_A), current_a), dtype=np.int64)
 
 
 def adc_field(
@@ -54,7 +53,7 @@ def adc_field(
     root = np.sqrt(np.maximum(gi * gi + 4.0 * gs * wanted, 0.0))
     x = 2.0 * wanted / (gi + root)  # the stable form of the root; it also holds for gs = 0
     counts = x * np.asarray(SHUNT_OHM)[ranges] / VOLT_PER_COUNT + np.asarray(ADC_ZERO)[ranges]
-    return np.clip(np.rint(counts / 4.0), 0, 16383).astype(np.int64)
+    return np.asarray(np.clip(np.rint(counts / 4.0), 0, 16383), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""Every board that ships: it loads, its figures have sources, and a misspelt key is named."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from edgekit import board
+from edgekit._data import data_dir
+from edgekit.errors import ConfigError
+
+NAMES = board.names()
+
+
+def raw(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((data_dir("boards") / f"{name}.yaml").read_text())
+    return loaded
+
+
+def keys_of(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield (*path, key)
+            yield from keys_of(inner, (*path, key))
+    elif isinstance(value, list):
+        for k, inner in enumerate(value):
+            yield from keys_of(inner, (*path, k))
+
+
+def facts_of(value: object, path: str = "") -> Iterator[tuple[str, board.Fact]]:
+    if isinstance(value, board.Fact):
+        yield path, value
+    elif isinstance(value, board.BaseModel):
+        for name in type(value).model_fields:
+            yield from facts_of(getattr(value, name), f"{path}.{name}")
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from facts_of(inner, f"{path}.{name}")
+
+
+def test_boards_are_there() -> None:
+    assert "nucleo-l4r5zi" in NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_loads_and_is_named_like_its_file(name: str) -> None:
+    assert board.find(name).name == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_has_a_unit_and_a_source(name: str) -> None:
+    facts = dict(facts_of(board.find(name)))
+    assert len(facts) >= 5
+    for path, fact in facts.items():
+        assert fact.unit, path
+        assert len(fact.source) > 10, path
+        assert fact.verified or fact.plus_minus_percent > 0, f"{path}: unverified, yet exact"
+    for rail in board.find(name).rails:
+        assert rail.source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_units_are_those_of_the_names(name: str) -> None:
+    units = {"_ua": "uA", "_us": "us", "_mw": "mW"}
+    for path, fact in facts_of(board.find(name)):
+        assert fact.unit == units[path[-3:]], path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_currents_are_in_order(name: str) -> None:
+    for point in board.find(name).operating_points.values():
+        assert 0 < point.sleep_ua.value < point.idle_ua.value <= point.run_ua.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_misspelt_key_is_named(name: str, tmp_path: Path) -> None:
+    whole = raw(name)
+    free = {"operating_points", "targets"}  # their keys are names, not fields
+    paths = [p for p in keys_of(whole) if len(p) < 2 or p[-2] not in free]
+    assert len(paths) > 40
+    for path in paths:
+        broken = copy.deepcopy(whole)
+        inner: Any = broken
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[f"{path[-1]}x"] = inner.pop(path[-1])
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(yaml.safe_dump(broken))
+        with pytest.raises(ConfigError) as caught:
+            board.find(str(file))
+        assert f"{path[-1]}x" in caught.value.message, path
+        assert f"did you mean {path[-1]!r}" in caught.value.message, path
+
+
+def test_unknown_board_lists_what_there_is() -> None:
+    with pytest.raises(ConfigError, match="nucleo-l4r5z'") as caught:
+        board.find("nucleo-l4r5z")
+    assert "nucleo-l4r5zi" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"contract": {"limit_mw": 15.0, "mode": "average", "operating_point": "fast"}}, "fast"),
+        ({"mark_pin": None}, "mark_pin"),
+        ({"cpu": "cortex-m9"}, "cpu"),
+        ({"flash_memory": {"base": 0, "size_bytes": 0}}, "size_bytes"),
+    ],
+)
+def test_wrong_values_are_named(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    file = tmp_path / "nucleo-l4r5zi.yaml"
+    file.write_text(yaml.safe_dump({**raw("nucleo-l4r5zi"), **change}))
+    with pytest.raises(ConfigError, match=said):
+        board.find(str(file))
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "a: [", "name: 5"])
+def test_what_is_no_board_file(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"b\.yaml"):
+        board.find(str(file))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        board.find(str(tmp_path / "no.yaml"))
+
+
+def test_a_board_in_the_wrong_file(tmp_path: Path) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text(yaml.safe_dump(raw("nucleo-l4r5zi")))
+    with pytest.raises(ConfigError, match="nucleo-l4r5zi"):
+        board.find(str(file))
