@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import select
 import signal
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import ConfigError, EdgekitError, ToolError, UnsupportedError
-from edgekit.frontend import is_tflite, read, tflite
+from edgekit.frontend import read, tflite
 from edgekit.ir import edges
 from edgekit.ir.graph import Graph
 
@@ -91,6 +92,7 @@ class Reference:
         output = graph.outputs[0].tensor
         if graph.source.format == "tflite":
             return self.tensors(path, graph, x, (output,), time_limit_s=time_limit_s)[output]
+        _unchanged(path, graph)
         found = self._request(path, "onnx", _source_input(graph, x), (), time_limit_s)["output"]
         return _graph_integers(graph, found)
 
@@ -107,12 +109,7 @@ class Reference:
 
         The reference adds in place: a tensor that feeds an ADD may read as the ADD's result.
         """
-        data = read(path)
-        if not is_tflite(data):
-            raise ToolError(
-                f"{path} is not a TFLite file", hint="only its runtime shows inner tensors"
-            )
-        places = tflite.tensor_indices(data)
+        places = tflite.tensor_indices(_unchanged(path, graph))
         indices = [places[name] for name in names]
         found = self._request(path, "tflite", _source_input(graph, x), indices, time_limit_s)
         return {
@@ -217,6 +214,16 @@ def _graph_integers(graph: Graph, found: NDArray[Any]) -> NDArray[np.int64]:
     if edge.transpose is not None:
         integers = integers.transpose(edge.transpose)
     return integers.reshape(len(found), *graph.tensors[edge.tensor].shape)
+
+
+def _unchanged(path: Path, graph: Graph) -> bytes:
+    """Return the file's bytes, which must be those that `graph` was loaded from."""
+    data = read(path)
+    if hashlib.sha256(data).hexdigest() != graph.source.sha256:
+        raise ConfigError(
+            f"{path} changed since the graph was loaded from it", hint="load the model again"
+        )
+    return data
 
 
 def _source_input(graph: Graph, x: NDArray[Any]) -> NDArray[Any]:

@@ -42,7 +42,9 @@ def check(reference: Reference, tmp_path: Path) -> Check:
         want = reference.run(path, graph, x)
         np.testing.assert_array_equal(got, want)
         if got.size > 16:
-            assert np.unique(got).size >= distinct, "the outputs do not spread: the test proves nothing"
+            assert np.unique(got).size >= distinct, (
+                "the outputs do not spread: the test proves nothing"
+            )
         return graph
 
     return compare

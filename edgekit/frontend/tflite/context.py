@@ -212,10 +212,8 @@ class Context:
         return scales
 
     def zero_points(self, op: Operator, tensor: TensorInfo, count: int) -> NDArray[np.int64]:
-        """Return `count` zero points; absent ones are 0."""
+        """Return the zero points, which must be `count`."""
         stored = tensor.quantization.zero_points
-        if stored.size == 0:
-            return np.zeros(count, np.int64)
         if stored.size != count:
             self.refuse(
                 op,

@@ -49,11 +49,13 @@ def bias_of(context: Context, op: Operator, slot: int, channels: int) -> str:
         return context.add_constant(name, np.zeros(channels, np.int64), DType.INT32)
     values = context.constant(op, slot, (TensorType.INT32,))
     tensor = context.info(op, op.inputs[slot])
-    if values.shape != (channels,) or tensor.quantization.zero_points.any():
+    quantization = tensor.quantization
+    zeros = quantization.zero_points
+    if values.shape != (channels,) or zeros.any() or zeros.size != quantization.scales.size:
         context.refuse(
             op,
             f"bias {tensor.name!r} has shape {values.shape} and zero points "
-            f"{tensor.quantization.zero_points[:4].tolist()}, ({channels},) and 0 are wanted",
+            f"{zeros[:4].tolist()}, ({channels},) and 0 for each scale are wanted",
             "quantize the model again",
         )
     return context.add_constant(name, values, DType.INT32)
