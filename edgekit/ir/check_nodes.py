@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NoReturn, assert_never
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.arithmetic import float32_exact, float32_value
-from edgekit.ir.geometry import kernel_of, window_shape
+from edgekit.ir.geometry import kernel_of, padded_values, window_shape, window_work
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp.window import valid_cells
 from edgekit.ir.nodes import (
@@ -37,6 +38,8 @@ Windowed = Conv2D | DepthwiseConv2D | AveragePool | MaxPool
 
 _REPORT = "the front end or pass that made this graph is at fault; please report the model"
 _SMALLER = "quantize the model again with smaller weights or fewer inputs in this layer"
+_MOST_VALUES = 1 << 24
+_MOST_WORK = 1 << 34
 _LONGEST_SOFTMAX = 511  # the reference's sum leaves its 32-bit format beyond
 
 
@@ -129,8 +132,18 @@ def _check_window(graph: Graph, node: Windowed) -> None:
     if min(wanted) < 1:
         _fail(node, f"no {kernel} window with dilation {dilation} fits into {source}")
     _want(node, "output shape", shape, (*wanted, channels))
+    _check_effort(graph, node)
     if isinstance(node, AveragePool | MaxPool):
         _check_cells(node, source)
+
+
+def _check_effort(graph: Graph, node: Windowed) -> None:
+    # Far above any microcontroller model: what is stopped here would take hours or all memory.
+    values, work = padded_values(graph, node), window_work(graph, node)
+    if values > _MOST_VALUES:
+        _fail(node, f"its padded input holds {values} values; at most {_MOST_VALUES} is wanted")
+    if work > _MOST_WORK:
+        _fail(node, f"its windows read {work} values; at most {_MOST_WORK} is wanted")
 
 
 def _window_of(graph: Graph, node: Conv2D | DepthwiseConv2D, rank: int) -> tuple[int, int]:
@@ -273,9 +286,13 @@ def _check_add(node: Add, requant: Requant, ranges: Ranges) -> None:
             if multiplier <= 0:
                 _fail(node, f"input scale {multiplier} * 2**{shift}; a positive number is wanted")
             _check_scale(node, multiplier, shift, requant.rounding)
-        limit = 2.0**31
-        if not float32_exact(*addend) or abs(float(float32_value(*addend))) >= limit:
-            _fail(node, f"addend {addend[0]} * 2**{addend[1]}; a float32 number is wanted")
+        size = abs(float(float32_value(*addend))) if float32_exact(*addend) else math.inf
+        if size and not 2.0**-60 <= size < 2.0**31:
+            _fail(
+                node,
+                f"addend {addend[0]} * 2**{addend[1]}; 0 or a float32 number of 2**-60 to 2**31 "
+                "is wanted",
+            )
         _want(node, "left shift", node.left_shift, 0)
         return
     if not 0 <= node.left_shift <= 30:

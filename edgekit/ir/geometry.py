@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import AveragePool, Conv2D, Dense, DepthwiseConv2D, MaxPool, Node
+from edgekit.ir.nodes import AveragePool, Conv2D, Dense, DepthwiseConv2D, MaxPool, Node, inputs_of
 from edgekit.ir.types import Padding
 
 Shape = tuple[int, ...]
@@ -36,15 +36,34 @@ def kernel_of(graph: Graph, node: Conv2D | DepthwiseConv2D | AveragePool | MaxPo
             return node.kernel
 
 
+def padded_values(graph: Graph, node: Node) -> int:
+    """Return the values that one sample of `node` needs at once: padded input or output."""
+    out = graph.tensors[node.y].size
+    match node:
+        case Conv2D() | DepthwiseConv2D() | AveragePool() | MaxPool():
+            height, width, channels = graph.tensors[node.x].shape
+            padding = node.padding
+            if isinstance(node, DepthwiseConv2D):
+                channels = graph.tensors[node.y].shape[2]
+            rows = height + padding.top + padding.bottom
+            columns = width + padding.left + padding.right
+            return max(out, rows * columns * channels)
+        case _:
+            return max(out, *(graph.tensors[name].size for name in inputs_of(node)))
+
+
+def window_work(graph: Graph, node: Conv2D | DepthwiseConv2D | AveragePool | MaxPool) -> int:
+    """Return the values that all windows of one sample read together."""
+    height, width = kernel_of(graph, node)
+    depth = graph.tensors[node.x].shape[2] if isinstance(node, Conv2D) else 1
+    return graph.tensors[node.y].size * height * width * depth
+
+
 def macs(graph: Graph, node: Node) -> int:
     """Return multiply-accumulates of one inference, padded cells counted; 0 without weights."""
     match node:
-        case Conv2D():
-            weight = graph.tensors[node.weight]
-            return graph.tensors[node.y].size * (weight.size // weight.shape[0])
-        case DepthwiseConv2D():
-            kernel_h, kernel_w = graph.tensors[node.weight].shape[:2]
-            return graph.tensors[node.y].size * kernel_h * kernel_w
+        case Conv2D() | DepthwiseConv2D():
+            return window_work(graph, node)
         case Dense():
             return graph.tensors[node.weight].size
         case _:

@@ -10,6 +10,7 @@ from writers.random_graphs import GraphBuilder, random_graph
 from edgekit.errors import UnsupportedError
 from edgekit.ir.arithmetic import float32_scale
 from edgekit.ir.check import accumulator_range, macs, verify
+from edgekit.ir.geometry import window_shape
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp import run
 from edgekit.ir.interp.add import add_fixed_sum, add_float32_sum
@@ -195,8 +196,11 @@ BROKEN = {
     f"{LABELS[1]}: input scale 0 * 2**0; a positive number is wanted": node(
         1, FLOAT, b_scale=(0, 0)
     ),
-    f"{LABELS[1]}: addend 16777216 * 2**0; a float32 number is wanted": requant(
-        1, FLOAT, multiplier=(2**24,), shift=(0,)
+    f"{LABELS[1]}: addend 16777216 * 2**0; 0 or a float32 number of 2**-60 to 2**31 is wanted": (
+        requant(1, FLOAT, multiplier=(2**24,), shift=(0,))
+    ),
+    f"{LABELS[1]}: addend -1 * 2**-61; 0 or a float32 number of 2**-60 to 2**31 is wanted": (
+        requant(1, FLOAT, multiplier=(-1,), shift=(-61,))
     ),
     f"{LABELS[2]}: channels is 3; 2 is wanted": tensor(MEAN.y, shape=(5, 4, 3)),
     f"{LABELS[3]}: clamp is -129 to 127; an interval within -128 to 127 is wanted": node(
@@ -310,6 +314,78 @@ def test_float_average_needs_equal_windows():
     with pytest.raises(UnsupportedError) as caught:
         verify(node(0, equal, requant=ONE))
     assert caught.value.message == f"{label}: rounding is DOUBLE; FLOAT32_RNE is wanted"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "message"),
+    [
+        (
+            (1, 1),
+            2**20,
+            2**24,
+            "its padded input holds 67108880 values; at most 16777216 is wanted",
+        ),
+        (
+            (1500, 1500),
+            (1, 1),
+            1000,
+            "its windows read 573806250000 values; at most 17179869184 is wanted",
+        ),
+    ],
+)
+def test_windows_that_would_take_all_memory_or_hours(kernel, stride, padding, message):
+    builder = GraphBuilder(3)
+    x = builder.input(4, 4, 1)
+    builder.max_pool(x, (2, 2))
+    graph = builder.graph(builder.nodes[-1].y)
+    stride = stride if isinstance(stride, tuple) else (stride, stride)
+    rows = Padding(padding, 0, 0, 0) if kernel == (1, 1) else Padding(*[padding] * 4)
+    height, width = window_shape((4, 4), kernel, stride, (1, 1), rows)
+    wide = reshaped(node(0, graph, kernel=kernel, stride=stride, padding=rows), (height, width, 1))
+    with pytest.raises(UnsupportedError) as caught:
+        verify(wide)
+    assert caught.value.message == f"{graph.nodes[0].label}: {message}"
+
+
+def test_shapes_that_do_not_belong_together():
+    builder = GraphBuilder(2)
+    x = builder.input(4, 4, 3)
+    deep = builder.conv(x, 1, (2, 2), depthwise=True)
+    builder.dense(deep, 4)
+    graph = builder.graph(builder.nodes[-1].y)
+    deep_node, dense_node = graph.nodes
+    four = tensor(deep, graph, shape=(3, 3, 4))
+    three = tensor(deep_node.weight, graph, shape=(2, 2, 3))
+    cases = {
+        f"{deep_node.label}: weight shape is (2, 2, 3); (2, 2, 4) is wanted": four,
+        f"{deep_node.label}: weight shape (4, 27); 3 axes are wanted": node(
+            0, three, weight=dense_node.weight
+        ),
+        f"{dense_node.label}: weight shape is (4, 27); (4, 48) is wanted": node(1, graph, x=x),
+    }
+    for message, broken in cases.items():
+        with pytest.raises(UnsupportedError) as caught:
+            verify(broken)
+        assert caught.value.message == message
+
+
+def test_depthwise_channels_are_a_multiple():
+    builder = GraphBuilder(2)
+    builder.conv(builder.input(4, 4, 3), 1, (2, 2), depthwise=True)
+    graph = builder.graph(builder.nodes[-1].y)
+    constants = {
+        name: np.ascontiguousarray(array[..., :2]) for name, array in graph.constants.items()
+    }
+    tensors = dict(graph.tensors)
+    for name, array in constants.items():
+        array.setflags(write=False)
+        tensors[name] = replace(tensors[name], shape=array.shape)
+    narrow = reshaped(replace(graph, constants=constants, tensors=tensors), (3, 3, 2))
+    with pytest.raises(UnsupportedError) as caught:
+        verify(narrow)
+    assert caught.value.message == (
+        f"{graph.nodes[0].label}: 2 output channels are no multiple of 3 input channels"
+    )
 
 
 def test_softmax_length_is_bounded():

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import ConfigError
+from edgekit.ir.geometry import padded_values
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp.add import add
 from edgekit.ir.interp.average_pool import average_pool
@@ -37,7 +38,8 @@ from edgekit.ir.nodes import (
 
 Ints = NDArray[np.int64]
 
-_CHUNK = 32  # samples evaluated together; bounds the memory of a convolution's patches
+_CHUNK = 32  # samples evaluated together at most
+_CHUNK_VALUES = 1 << 22  # values of the largest tensor that are evaluated together
 
 
 def run(graph: Graph, x: Mapping[str, Ints], keep: bool = False) -> dict[str, Ints]:
@@ -60,9 +62,11 @@ def run(graph: Graph, x: Mapping[str, Ints], keep: bool = False) -> dict[str, In
     if len(batches) != 1:
         raise ConfigError(f"the inputs have different numbers of samples: {sorted(batches)}")
     (batch,) = batches
+    largest = max(padded_values(graph, node) for node in graph.nodes) if graph.nodes else 1
+    step = max(1, min(_CHUNK, _CHUNK_VALUES // largest))
     chunks = [
-        _run_chunk(graph, {name: array[i : i + _CHUNK] for name, array in values.items()}, keep)
-        for i in range(0, max(batch, 1), _CHUNK)
+        _run_chunk(graph, {name: array[i : i + step] for name, array in values.items()}, keep)
+        for i in range(0, max(batch, 1), step)
     ]
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 

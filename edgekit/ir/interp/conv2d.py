@@ -12,6 +12,8 @@ from edgekit.ir.nodes import Conv2D
 
 Ints = NDArray[np.int64]
 
+_PATCH_VALUES = 1 << 22  # copied at a time: 32 MiB
+
 
 def conv2d(node: Conv2D, x: Ints, weight: Ints, bias: Ints) -> Ints:
     """Return [batch, out_h, out_w, C_out]; x [batch, H, W, C_in], weight (C_out, kh, kw, C_in)."""
@@ -25,7 +27,14 @@ def conv2d_accumulators(node: Conv2D, x: Ints, weight: Ints, bias: Ints) -> Ints
     patches = windows(
         x - node.input_zero_point, kernel, node.stride, node.dilation, node.padding, 0
     )
-    batch, height, width = patches.shape[:3]
-    rows = patches.reshape(batch * height * width, weight[0].size)  # C_in, kh, kw
     flat = weight.transpose(0, 3, 1, 2).reshape(weight.shape[0], -1)
-    return matmul(rows, flat).reshape(batch, height, width, bias.size) + bias
+    # Patches repeat every input value: copy only some output rows of them at a time.
+    step = max(1, _PATCH_VALUES // max(patches[:, :1].size, 1))
+    parts = [_rows(patches[:, row : row + step], flat) for row in range(0, patches.shape[1], step)]
+    return np.concatenate(parts, axis=1) + bias
+
+
+def _rows(patches: Ints, weight: Ints) -> Ints:
+    batch, height, width = patches.shape[:3]
+    rows = patches.reshape(batch * height * width, weight.shape[1])
+    return matmul(rows, weight).reshape(batch, height, width, weight.shape[0])

@@ -33,6 +33,13 @@ def valid_cells(
     height: int, width: int, kernel: tuple[int, int], stride: tuple[int, int], padding: Padding
 ) -> Ints:
     """Return [out_h, out_w]: how many cells of each window lie inside the input."""
-    ones = np.ones((1, height, width, 1), np.int64)
-    inside = windows(ones, kernel, stride, (1, 1), padding, 0)
-    return np.asarray(inside.sum(axis=(0, 3, 4, 5)))
+    rows = _inside(height, kernel[0], stride[0], padding.top, padding.bottom)
+    columns = _inside(width, kernel[1], stride[1], padding.left, padding.right)
+    return np.asarray(rows[:, np.newaxis] * columns)
+
+
+def _inside(extent: int, kernel: int, stride: int, before: int, after: int) -> Ints:
+    count = (extent + before + after - kernel) // stride + 1
+    start = np.arange(count, dtype=np.int64) * stride - before
+    inside = np.minimum(start + kernel, extent) - np.maximum(start, 0)
+    return np.asarray(np.maximum(inside, 0))
