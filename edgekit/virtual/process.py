@@ -76,7 +76,9 @@ class Counts:
 class Twin:
     """A running twin. Use as a context manager: it ends with the block, or with this process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], ports: Mapping[str, int], log: Path):
+    def __init__(
+        self, process: subprocess.Popen[bytes], ports: Mapping[str, int], log: Path
+    ) -> None:
         self._process = process
         self._control_port = ports["control_port"]
         self._log = log
@@ -172,8 +174,8 @@ def start_twin(
 ) -> Twin:
     """Start the twin of `board` with the image `elf`; its log and configuration go to `work`.
 
-    Counts of the image are kept in `cache`. Raises DeviceError when the board has no twin, ToolError
-    when the process does not start.
+    Counts of the image are kept in `cache`. Raises DeviceError when the board has no twin and
+    ToolError when the process does not start.
     """
     if not board.emulated or board.target != "mcu":
         raise DeviceError(f"{board.name} has no virtual twin", hint="`edgekit boards` lists them")
