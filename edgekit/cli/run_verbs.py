@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from edgekit.cli import options
 from edgekit.cli.model_verbs import artifact_json, planned, show_plan
-from edgekit.cli.output import complain_of, progress, say, show, show_json
-from edgekit.errors import ConfigError, EdgekitError
+from edgekit.cli.output import complain, progress, say, show, show_json
+from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekit.config import Options
@@ -146,11 +146,8 @@ def measure(
         work=work,
     )
     settings = _resolved(wanted, config)
-    try:
-        with progress() as stage:
-            report = measure_power(settings, progress=stage)
-    except EdgekitError as error:
-        return _failed(error, settings, json)
+    with progress() as stage:
+        report = measure_power(settings, progress=stage)
     return deliver(report, settings.work, json)
 
 
@@ -168,7 +165,7 @@ def verify(
 ) -> int:
     """Compare reference, graph, C and board, bit by bit."""
     from edgekit.config import Options
-    from edgekit.pipeline.verify import verify as compare
+    from edgekit.pipeline.deploy import verify as compare
 
     wanted = Options(
         model=model,
@@ -181,11 +178,8 @@ def verify(
         work=work,
     )
     settings = _resolved(wanted, config)
-    try:
-        with progress() as stage:
-            report = compare(settings, progress=stage)
-    except EdgekitError as error:
-        return _failed(error, settings, json)
+    with progress() as stage:
+        report = compare(settings, progress=stage)
     return deliver(report, settings.work, json)
 
 
@@ -228,15 +222,12 @@ def deploy(
         work=work,
     )
     settings = _resolved(wanted, config)
-    try:
-        if dry_run or dump_passes:
-            _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=json)
-            if dry_run:
-                return show_plan(plan, json)
-        with progress() as stage:
-            report = deploy_all(settings, progress=stage)
-    except EdgekitError as error:
-        return _failed(error, settings, json)
+    if dry_run or dump_passes:
+        _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=json)
+        if dry_run:
+            return show_plan(plan, json)
+    with progress() as stage:
+        report = deploy_all(settings, progress=stage)
     return deliver(report, settings.work, json)
 
 
@@ -261,33 +252,9 @@ def deliver(
         raise ConfigError(f"the report cannot be written to {work}: {exc.strerror}") from exc
     if as_json:
         show_json(json_form.to_json(report, detail=False))
-    else:
+    elif report.error is None or report.plan is not None:  # else there is nothing to show
         show(console.renderable(report))
         say(f"report: {next(p for p in paths if p.suffix == '.html')}")
+    if report.error is not None:
+        complain(report.error.message, report.error.hint)
     return report.exit_code
-
-
-def _failed(error: EdgekitError, settings: Settings, as_json: bool) -> int:
-    """Report a deployment that ended early: the same files, with `error` in them."""
-    from edgekit.report import files, json_form
-    from edgekit.report.types import Budget, ErrorInfo, Report
-
-    board = settings.board
-    report = Report(
-        model=settings.model.stem,
-        board=board.name,
-        virtual=settings.virtual,
-        operating_point=settings.contract.operating_point,
-        budget=Budget(
-            settings.contract.limit_mw, board.flash_memory.size_bytes, board.ram.size_bytes
-        ),
-        error=ErrorInfo.of(error),
-    )
-    try:
-        files.write(report, settings.work)
-    except OSError as exc:
-        complain_of(ConfigError(f"no report in {settings.work}: {exc.strerror}"))
-    if as_json:
-        show_json(json_form.to_json(report, detail=False))
-    complain_of(error)
-    return error.exit_code

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from edgekit.report.printable import printable
-from edgekit.report.promises import State, promises
+from edgekit.report.promises import State, outcome, promises
 from edgekit.report.types import Latency, Power, Report
 
 _MARK: dict[State, tuple[str, str]] = {
@@ -137,15 +137,11 @@ def microseconds(value: float | None) -> str:
 
 
 def _closing(report: Report) -> Text:
-    if report.error is not None:
-        line = Text(f"error: {printable(report.error.message)}", style="bold red")
-        if report.error.hint:
-            line.append(f"\n hint: {printable(report.error.hint)}", style="default")
-        return line
-    word, style = _MARK[report.verdict or "unknown"]
-    line = Text("verdict: ").append(word.upper() if report.verdict else "none", style=style)
-    if report.why:
-        line.append(f": {printable(report.why)}")
+    word, state = outcome(report)
+    line = Text("verdict: ").append(word, style=_MARK[state][1])
+    why = report.why if report.error is None else report.error.message
+    if why:
+        line.append(f": {printable(why)}")
     return line
 
 

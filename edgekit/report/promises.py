@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edgekit.errors import MismatchError
 from edgekit.report.types import Equality, Power, Report
 
 State = Literal["pass", "fail", "unsure", "unknown"]
@@ -32,6 +33,19 @@ def promises(report: Report) -> tuple[Promise, ...]:
         rows.append(_accuracy(report))
     rows.append(_budget(report))
     return tuple(rows)
+
+
+def outcome(report: Report) -> tuple[str, State]:
+    """Return the word over the whole report, and its state; follows the exit code."""
+    if report.error is not None:
+        return "ERROR", "fail"
+    if report.exit_code == MismatchError.exit_code:
+        return "FAIL", "fail"
+    if report.verdict is not None:
+        return report.verdict.upper(), report.verdict
+    if report.equality is not None and report.equality.samples and report.power is None:
+        return "EXACT", "pass"
+    return "NO VERDICT", "unknown"
 
 
 def contract_words(power: Power) -> str:

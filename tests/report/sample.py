@@ -200,8 +200,8 @@ MISMATCHED = dataclasses.replace(
         (),
         FirstDifference(("graph", "board"), 4, "Conv2D #2", "t2", (3, 1, 17), -12, -11),
     ),
-    verdict="fail",
-    why="37 of 600 outputs differ",
+    verdict=None,
+    why="the outputs are wrong",
 )
 
 ERRORED = Report(

@@ -13,6 +13,7 @@ from edgekit.report.promises import (
     contract_words,
     difference_words,
     interval_words,
+    outcome,
 )
 from edgekit.report.types import Budget, Equality, Latency, Power, Report
 
@@ -76,13 +77,13 @@ def _banner(report: Report) -> ET.Element:
             h("p", report.error.hint) if report.error.hint else None,
             class_="banner fail",
         )
-    word = (report.verdict or "no verdict").upper()
+    word, state = outcome(report)
     return h(
         "div",
         h("span", word, class_="word"),
         h("span", report.why, class_="value") if report.why else None,
         None if report.power is None else _power_line(report, report.power),
-        class_=f"banner {report.verdict or 'unknown'}",
+        class_=f"banner {state}",
     )
 
 
