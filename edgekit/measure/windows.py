@@ -103,6 +103,7 @@ def figures(
     rate_hz: float | None,
     model: Model | None = None,
     inferences_per_mark: int = 1,
+    marks: int | None = None,
 ) -> PowerFigures:
     """Return the figures of `trace` under one contract.
 
@@ -114,10 +115,12 @@ def figures(
         rate_hz: the contract's rate in mode `average`.
         model: what the currents rest on, where they come from a model; its limits are added.
         inferences_per_mark: how many the firmware runs within one mark.
+        marks: how often the firmware raised the mark, where that is known.
 
-    Raises UnsureError where the mark rose fewer than two times.
+    Raises UnsureError where the mark rose fewer than two times, or not `marks` times.
     """
     w = cut(trace)
+    _check_count(trace, len(w.start) + 1, marks)
     n = len(w.start)
     idle_mw = float(np.average(w.low_mw, weights=w.low_samples))
     base_mw = idle_mw if scope == "delta" else 0.0
@@ -156,6 +159,17 @@ def figures(
         mark_samples=median,
         widths=widths(w, trace.rate_hz, inferences_per_mark),
         filtered_mean_mw=filtered_mw,
+    )
+
+
+def _check_count(trace: Trace, seen: int, marks: int | None) -> None:
+    """Refuse a trace in which marks ran together: each would hold more than it is taken for."""
+    if marks is None or seen == marks:
+        return
+    raise UnsureError(
+        f"the inference mark rose {marks} times on the board and {seen} times in the recording of "
+        f"{trace.meter.model}",
+        hint="leave two meter samples or more between marks; check that no samples were lost",
     )
 
 

@@ -85,6 +85,13 @@ def test_too_few_marks_are_unsure_and_say_what_to_do(runs: int) -> None:
     assert "mark pin" in caught.value.hint
 
 
+def test_marks_that_ran_together_are_noticed() -> None:
+    trace = trace_of(*square(21, 300, 700, 20_000.0, 0.0))
+    assert figures_of(trace, marks=21).inferences_per_window == 20
+    with pytest.raises(UnsureError, match="rose 22 times on the board and 21 times"):
+        figures_of(trace, marks=22)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     runs=st.integers(2, 12),
