@@ -10,6 +10,9 @@ from typing import Literal
 
 Toolchain = Literal["gcc", "zig"]
 
+# States the plan's digest in the firmware, so the digest is formed without it.
+BUILD_ID_FILE = PurePosixPath("model/build_id.h")
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -34,7 +37,7 @@ class BuildPlan:
     def digest(self) -> str:
         """Return 32 hex digits over files and commands: the plan's name, cache and build id."""
         state = hashlib.blake2b(digest_size=16)
-        for path in sorted(self.files):
+        for path in sorted(self.files.keys() - {BUILD_ID_FILE}):
             data = self.files[path]
             state.update(f"{path}\0{len(data)}\0".encode())
             state.update(data)

@@ -67,7 +67,7 @@ def random(graph: Graph, count: int, seed: int) -> Samples:
     generator = np.random.default_rng(seed)
     low, high = DType.INT8.low, DType.INT8.high
     integers = generator.integers(low, high + 1, (count, *shape), dtype=np.int64)
-    source = edges.to_source(edge, integers)
+    source = _source_of(edge, integers)
     return Samples(source, integers, None, f"{count} random inputs, seed {seed}")
 
 
@@ -93,6 +93,13 @@ def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Sa
 def digest(samples: Samples) -> str:
     """Return the sha256 over the bytes that the board was given."""
     return hashlib.sha256(samples.as_bytes().tobytes()).hexdigest()
+
+
+def _source_of(edge: Edge, integers: NDArray[np.int64]) -> NDArray[np.generic]:
+    """Return what the source model takes to see these graph integers."""
+    if edge.source_dtype == "float32":
+        return edges.dequantize(edge, integers)
+    return edges.to_source_integers(edge, integers)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgekit import frontend
 from edgekit.board import Board
 from edgekit.build import run as executor
 from edgekit.build import tools
 from edgekit.build.plan import Artifact, BuildPlan, Toolchain
+from edgekit.device import flash as flasher
+from edgekit.device import session
+from edgekit.device.find import find_port
+from edgekit.device.port import Port
+from edgekit.device.serial_port import open_port
+from edgekit.device.session import Run
 from edgekit.ir.graph import Graph
 from edgekit.passes import memory, optimize
 from edgekit.passes.memory import MemoryPlan
-from edgekit.progress import Progress
+from edgekit.progress import Progress, Silent
 from edgekit.target import mcu
 
 
@@ -48,16 +58,54 @@ def compile(
     largest tensors, ToolError when there is no compiler to plan for.
     """
     lowered, arena = lower(graph, board, on_pass)
-    return mcu.emit(
-        lowered,
-        arena,
-        board,
-        tools.toolchain(toolchain),
-        trace=trace,
-        operating_point=operating_point or board.contract.operating_point,
-    )
+    point = operating_point or board.contract.operating_point
+    return emit(lowered, arena, board, tools.toolchain(toolchain), point, trace=trace)
+
+
+def emit(
+    lowered: Graph,
+    arena: MemoryPlan,
+    board: Board,
+    toolchain: Toolchain,
+    operating_point: str,
+    *,
+    trace: bool = False,
+) -> BuildPlan:
+    """Return the plan of a graph that has been lowered; see `compile`."""
+    return mcu.emit(lowered, arena, board, toolchain, trace=trace, operating_point=operating_point)
 
 
 def build(plan: BuildPlan, work: Path, *, progress: Progress | None = None) -> Artifact:
     """Run the plan's tools below `work`; a finished build of the same plan is reused."""
     return executor.execute(plan, work, progress=progress)
+
+
+def flash(
+    artifact: Artifact, board: Board, *, port_url: str | None = None, probe: str | None = None
+) -> None:
+    """Write the artifact to the one board that is attached, and see that it runs.
+
+    Raises DeviceError when there is no board, more than one, or when it answers with another
+    build; ToolError when the flasher is missing.
+    """
+    flasher.flash(artifact, board, probe=probe)
+    with closing(open_port(find_port(board, port_url))) as port:
+        session.expect_build(port, artifact.plan)
+
+
+def run(
+    artifact: Artifact,
+    port: Port,
+    data: NDArray[np.int8],
+    *,
+    journal: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Return the board's outputs for `data` (n, input bytes) and what each inference took.
+
+    Outputs are kept in `journal` as they arrive, and a run that broke off resumes there. Raises
+    DeviceError when the board stays silent or runs another build.
+    """
+    return session.run_samples(
+        port, data, expected=artifact.plan, journal=journal, progress=progress or Silent()
+    )

@@ -1,0 +1,95 @@
+"""bench: instructions, cycles and bytes of models on a board, as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from edgekit.board import Board
+from edgekit.build import tools
+from edgekit.ir import check
+from edgekit.pipeline import detail
+from edgekit.pipeline.deploy import run
+from edgekit.pipeline.prepare import prepare
+from edgekit.pipeline.settings import Settings
+from edgekit.pipeline.station import attach
+from edgekit.progress import Progress, Silent
+from edgekit.report.types import Cycles
+from edgekit.virtual.process import Counts
+
+
+def bench(
+    models: Sequence[Path],
+    board: Board,
+    *,
+    virtual: bool,
+    port: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Return the figures of each model, as docs/reference/report.md lists them.
+
+    A twin counts instructions exactly and cycles as an interval; hardware measures cycles only.
+    Raises what building and running raise.
+    """
+    progress = progress or Silent()
+    rows = []
+    with TemporaryDirectory(prefix="edgekit-bench-") as work:
+        for model in models:
+            settings = Settings(
+                model=model,
+                board=board,
+                contract=board.contract,
+                work=Path(work),
+                virtual=virtual,
+                port=port,
+            )
+            rows.append(_row(settings, progress))
+    compiler = tools.compiler(tools.toolchain(None))
+    return {"schema": 1, "tools": {compiler: tools.version(compiler)}, "models": rows}
+
+
+def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
+    prepared = prepare(settings, progress=progress)
+    counts: Counts | None = None
+    if settings.virtual:
+        with attach(settings, prepared.artifact, progress=progress) as station:
+            progress.stage(f"count one inference of {settings.model.name}")
+            counts = station.counts() if station.counts is not None else None
+        cycles = None if counts is None else Cycles(counts.cycles_lo, counts.cycles_hi)
+    else:
+        taken = run(settings, progress=progress).cycles
+        cycles = Cycles(int(np.min(taken)), int(np.max(taken)))
+    sizes, graph = prepared.artifact.sizes, prepared.lowered
+    return {
+        "model": settings.model.stem,
+        "board": settings.board.name,
+        "cpu": settings.board.cpu,
+        "oracle": "unicorn" if settings.virtual else "silicon",
+        "macs": sum(check.macs(graph, node) for node in graph.nodes),
+        "instructions": None if counts is None else counts.instructions,
+        "cycles": None if cycles is None else asdict(cycles),
+        "code_bytes": sizes.code_bytes,
+        "tables_bytes": sizes.tables_bytes,
+        "weights_bytes": sizes.weights_bytes,
+        "arena_bytes": sizes.arena_bytes,
+        "arena_lower_bound_bytes": prepared.arena.lower_bound_bytes,
+        "static_bytes": sizes.ram_bytes,
+        "stack_bytes": None if counts is None else counts.stack_bytes,
+        "passes": {"nodes_before": len(prepared.graph.nodes), "nodes_after": len(graph.nodes)},
+        "layers": [
+            {
+                "name": row.name,
+                "op": row.op,
+                "macs": row.macs,
+                "instructions": row.instructions,
+                "kernel": row.kernel,
+                "bytes_moved": row.bytes_moved,
+            }
+            for row in detail.layer_rows(graph, counts)
+        ],
+    }

@@ -1,0 +1,182 @@
+"""deploy: from a model file to a verdict; run and measure are parts of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgekit.build import tools
+from edgekit.device.session import Run
+from edgekit.errors import EdgekitError, UnsureError
+from edgekit.ir import text
+from edgekit.measure.verdict import refusal
+from edgekit.pipeline import chain, detail, latency, power, stages
+from edgekit.pipeline.equality import top1
+from edgekit.pipeline.prepare import Prepared, prepare
+from edgekit.pipeline.settings import Settings
+from edgekit.pipeline.station import Station, attach
+from edgekit.progress import Progress, Silent
+from edgekit.report import reduce
+from edgekit.report.types import Budget, Detail, ErrorInfo, Power, Report
+from edgekit.virtual.process import Counts
+
+JOURNAL = "outputs.journal"
+
+
+def deploy(settings: Settings, *, progress: Progress | None = None) -> Report:
+    """Build the model for its board, run it there, and say whether it is right and in budget.
+
+    Never raises EdgekitError: an error is in the report, beside all that was found before it.
+    """
+    return _Deployment(settings, progress or Silent()).perform(equality=True, power=True)
+
+
+def measure(settings: Settings, *, progress: Progress | None = None) -> Report:
+    """Meter the board against its contract, outputs unchecked; errors as in `deploy`."""
+    return _Deployment(settings, progress or Silent()).perform(equality=False, power=True)
+
+
+def verify(settings: Settings, *, progress: Progress | None = None) -> Report:
+    """Compare every link of the chain, nothing metered; errors as in `deploy`."""
+    return _Deployment(settings, progress or Silent()).perform(equality=True, power=False)
+
+
+def run(settings: Settings, *, progress: Progress | None = None) -> Run:
+    """Return the board's own outputs for the samples. Raises every EdgekitError."""
+    progress = progress or Silent()
+    prepared = prepare(settings, progress=progress)
+    with attach(settings, prepared.artifact, progress=progress) as station:
+        return _run(settings, prepared, station, progress)
+
+
+class _Deployment:
+    """Collects the report while the stages go on, so that a failure keeps what was reached."""
+
+    def __init__(self, settings: Settings, progress: Progress) -> None:
+        self._settings = settings
+        self._progress = progress
+        board = settings.board
+        self._report = Report(
+            model=settings.model.stem,
+            board=board.name,
+            virtual=settings.virtual,
+            operating_point=settings.contract.operating_point,
+            budget=Budget(
+                limit_mw=settings.contract.limit_mw,
+                flash_bytes=board.flash_memory.size_bytes,
+                ram_bytes=board.ram.size_bytes,
+            ),
+        )
+
+    def perform(self, *, equality: bool, power: bool) -> Report:
+        """Do the stages that were asked for."""
+        try:
+            self._stages(equality=equality, metered=power)
+        except EdgekitError as error:
+            self._update(error=ErrorInfo.of(error))
+        return self._report
+
+    def _stages(self, *, equality: bool, metered: bool) -> None:
+        settings = self._settings
+        if metered:
+            refused = refusal(
+                settings.contract.scope, settings.contract.limit_mw, settings.board.floor_mw
+            )
+            if refused is not None:
+                raise UnsureError(refused, hint="use --scope delta, or a board with a lower floor")
+        prepared = prepare(settings, progress=self._progress)
+        self._built(prepared)
+        with attach(settings, prepared.artifact, progress=self._progress) as station:
+            done = _run(settings, prepared, station, self._progress)
+            counts = station.counts() if station.counts is not None else None
+            self._ran(prepared, done, counts)
+            right = not equality or self._compared(prepared, done)
+            if right and metered:
+                self._metered(prepared, station, counts, done)
+        if not right:
+            self._locate(prepared)  # flashes again: only once the port is free
+
+    def _built(self, prepared: Prepared) -> None:
+        artifact = prepared.artifact
+        compiler = tools.compiler(prepared.plan.toolchain)
+        self._update(
+            plan=artifact.plan,
+            sizes=artifact.sizes,
+            tools={compiler: artifact.tools.get(compiler, "unknown")},
+            detail=Detail(
+                model_hash=text.digest(prepared.lowered),
+                arena_lower_bound_bytes=prepared.arena.lower_bound_bytes,
+                memory=detail.memory_rows(prepared.lowered, prepared.arena),
+                nodes=tuple(node.label for node in prepared.lowered.nodes),
+                layers=detail.layer_rows(prepared.lowered, None),
+                facts=detail.fact_rows(
+                    self._settings.board, self._settings.contract.operating_point
+                ),
+                notes=(f"samples: {len(prepared.samples)} from {prepared.samples.origin}",),
+            ),
+        )
+
+    def _ran(self, prepared: Prepared, done: Run, counts: Counts | None) -> None:
+        clock_hz = done.hello.clock_hz
+        notes = [*self._report.detail.notes]
+        if counts is not None:
+            notes.append("cycles: one inference was counted on the twin and credited to all others")
+            if self._report.sizes is not None:
+                self._update(sizes=replace(self._report.sizes, stack_bytes=counts.stack_bytes))
+        self._update(
+            latency=latency.of_cycles(
+                done.cycles, clock_hz, counts=counts, cold_start_us=done.cold_start_us
+            ),
+            accuracy=top1(done.outputs.astype("int64"), prepared.samples.labels),
+            detail=replace(
+                self._report.detail,
+                layers=detail.layer_rows(prepared.lowered, counts),
+                latencies=reduce.histogram(done.cycles / clock_hz * 1e6),
+                notes=tuple(notes),
+            ),
+        )
+
+    def _compared(self, prepared: Prepared, done: Run) -> bool:
+        """Return whether all links agree."""
+        found = chain.check(self._settings, prepared, done.outputs, progress=self._progress)
+        self._update(equality=found)
+        return found.mismatches == 0
+
+    def _locate(self, prepared: Prepared) -> None:
+        self._update(why="the outputs are wrong, so nothing was metered")
+        found = self._report.equality
+        assert found is not None  # it is what was wrong
+        located = chain.locate(self._settings, prepared, found, progress=self._progress)
+        self._update(equality=located)
+
+    def _metered(
+        self, prepared: Prepared, station: Station, counts: Counts | None, done: Run
+    ) -> None:
+        found = power.meter_contract(
+            self._settings,
+            prepared,
+            station,
+            counts,
+            int(done.cycles.max()),
+            progress=self._progress,
+        )
+        traces = () if found.trace is None else reduce.power_traces(found.trace)
+        notes = (*self._report.detail.notes, *found.notes)
+        self._update(
+            power=Power.of(found.figures, found.stimuli),
+            verdict=found.judgement.verdict,
+            why=found.judgement.why,
+            detail=replace(self._report.detail, traces=traces, notes=notes),
+        )
+
+    def _update(self, **changes: object) -> None:
+        self._report = replace(self._report, **changes)  # type: ignore[arg-type]
+
+
+def _run(settings: Settings, prepared: Prepared, station: Station, progress: Progress) -> Run:
+    return stages.run(
+        prepared.artifact,
+        station.port,
+        prepared.samples.as_bytes(),
+        journal=settings.work / JOURNAL,
+        progress=progress,
+    )

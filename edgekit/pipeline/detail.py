@@ -1,0 +1,70 @@
+"""What report.html draws, made from the graph, the memory plan and the counts."""
+
+from __future__ import annotations
+
+from edgekit.board import Board, Fact
+from edgekit.ir import check
+from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import Reshape
+from edgekit.passes.memory import MemoryPlan
+from edgekit.report.types import Cycles, FactRow, LayerRow, MemoryRow
+from edgekit.virtual.process import Counts
+
+
+def memory_rows(graph: Graph, arena: MemoryPlan) -> tuple[MemoryRow, ...]:
+    """Return one rectangle per arena tensor and scratch buffer, in order of first use."""
+    inputs = {edge.tensor for edge in graph.inputs}
+    outputs = {edge.tensor for edge in graph.outputs}
+    rows = [
+        MemoryRow(
+            tensor=name,
+            kind="input" if name in inputs else "output" if name in outputs else "tensor",
+            first_node=life.first,
+            last_node=life.last,
+            offset_bytes=life.offset,
+            size_bytes=life.size_bytes,
+        )
+        for name, life in arena.lifetimes.items()
+    ]
+    return tuple(sorted(rows, key=lambda r: (r.first_node, r.offset_bytes)))
+
+
+def layer_rows(graph: Graph, counts: Counts | None) -> tuple[LayerRow, ...]:
+    """Return one row per node; figures of a node that costs no call (a reshape) stay None."""
+    calls = iter(counts.per_call if counts is not None else ())
+    rows = []
+    for node in graph.nodes:
+        call = None if isinstance(node, Reshape) else next(calls, None)
+        rows.append(
+            LayerRow(
+                name=node.label,
+                op=type(node).__name__,
+                shape=graph.tensors[node.y].shape,
+                macs=check.macs(graph, node),
+                instructions=None if call is None else call.instructions,
+                cycles=None if call is None else Cycles(call.cycles_lo, call.cycles_hi),
+                bytes_moved=None if call is None else call.bytes_moved,
+            )
+        )
+    return tuple(rows)
+
+
+def fact_rows(board: Board, operating_point: str) -> tuple[FactRow, ...]:
+    """Return the board's figures that the energy rests on, with their sources."""
+    point = board.operating_points[operating_point]
+    named: tuple[tuple[str, Fact], ...] = (
+        ("current while running", point.run_ua),
+        ("current asleep", point.sleep_ua),
+        ("current waiting for the link", point.idle_ua),
+        ("wake-up", point.wakeup_us),
+        ("floor of the scope", board.floor_mw),
+    )
+    return (
+        FactRow("clock", f"{point.clock_hz / 1e6:g} MHz", "operating point", verified=True),
+        FactRow("supply", f"{point.supply_mv / 1e3:g} V", "operating point", verified=True),
+        *(FactRow(name, _with_limits(fact), fact.source, fact.verified) for name, fact in named),
+    )
+
+
+def _with_limits(fact: Fact) -> str:
+    return f"{fact.value:g} {fact.unit} ± {fact.plus_minus_percent:g} %"

@@ -1,0 +1,88 @@
+"""The energy window: store inputs on the board, let it run at the contract's rate, meter, judge."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from edgekit.board import Contract
+from edgekit.device.session import EnergyRun, RunStats
+from edgekit.errors import DeviceError
+from edgekit.measure import windows
+from edgekit.measure.meter import Meter
+from edgekit.measure.types import Trace
+from edgekit.measure.verdict import MIN_INFERENCES, MIN_WINDOW_S
+from edgekit.progress import Progress
+
+_POLL_S = 0.02
+_TAIL_READS = 5  # the meter's stream trails the board by what lies in buffers
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How a window is run: `marks` groups of `batch` inferences, one group every period."""
+
+    marks: int
+    batch: int
+    period_us: int  # 0: back to back
+
+    @property
+    def inferences(self) -> int:
+        """All inferences of the window."""
+        return self.marks * self.batch
+
+
+def contract_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -> Schedule:
+    """Return the shortest schedule that the contract's verdict can rest on.
+
+    Average mode wakes for every inference, as the contract means it, so that waking is paid as
+    often as it will be. Two periods more than needed are run: the first rising edge opens the
+    first whole period and the last one closes the last.
+    """
+    if contract.mode == "active" or contract.rate_hz is None:
+        return inference_schedule(busy_s, meter_rate_hz)
+    marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S * contract.rate_hz))
+    return Schedule(marks + 2, 1, round(1e6 / contract.rate_hz))
+
+
+def inference_schedule(busy_s: float, meter_rate_hz: float) -> Schedule:
+    """Return a schedule back to back, for the energy of one inference and for active mode.
+
+    An inference too short for the meter to cut out shares its mark with others.
+    """
+    batch = windows.inferences_per_mark(busy_s, meter_rate_hz)
+    inferences = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(busy_s, 1e-6)))
+    return Schedule(math.ceil(inferences / batch) + 2, batch, 0)
+
+
+def record(
+    meter: Meter,
+    session: EnergyRun,
+    plan: Schedule,
+    *,
+    supply_mv: int,
+    timeout_s: float,
+    progress: Progress,
+) -> tuple[Trace, RunStats]:
+    """Run `plan` on the board while `meter` records; return the trace and the board's own account.
+
+    Raises DeviceError when the board does not finish within `timeout_s` of silence.
+    """
+    progress.stage(f"energy: {plan.inferences} inferences under the meter")
+    meter.start(supply_mv)
+    session.start()
+    silent_s = 0.0
+    stats = None
+    while stats is None:
+        taken = meter.read(_POLL_S)
+        stats = session.poll(_POLL_S)
+        silent_s = 0.0 if taken else silent_s + 2 * _POLL_S
+        if silent_s > timeout_s:
+            raise DeviceError(
+                f"the board did not finish {plan.inferences} inferences and the meter has been "
+                f"silent for {silent_s:.0f} s",
+                hint="check the board's supply through the meter",
+            )
+    for _ in range(_TAIL_READS):
+        meter.read(_POLL_S)
+    return meter.stop(), stats

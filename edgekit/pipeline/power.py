@@ -1,0 +1,166 @@
+"""The energy contract on a running station: stimuli stored, windows metered, verdict given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from edgekit.device.link import Link
+from edgekit.device.session import RunStats, energy_run
+from edgekit.errors import DeviceError
+from edgekit.measure import meter as meters
+from edgekit.measure import verdict, windows
+from edgekit.measure.meter import Meter
+from edgekit.measure.types import Judgement, PowerFigures, Trace
+from edgekit.measure.uncertainty import Model
+from edgekit.pipeline import data, energy
+from edgekit.pipeline.data import Samples
+from edgekit.pipeline.energy import Schedule
+from edgekit.pipeline.prepare import Prepared
+from edgekit.pipeline.settings import Settings
+from edgekit.pipeline.station import Station, metered
+from edgekit.progress import Progress
+from edgekit.report.types import Stimuli
+from edgekit.virtual.process import Counts
+
+_BOARD_SILENT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Metered:
+    """What the contract's window gave."""
+
+    figures: PowerFigures
+    judgement: Judgement
+    trace: Trace | None
+    stimuli: Stimuli | None
+    notes: tuple[str, ...]
+
+
+def meter_contract(
+    settings: Settings,
+    prepared: Prepared,
+    station: Station,
+    counts: Counts | None,
+    cycles: int,
+    *,
+    progress: Progress,
+) -> Metered:
+    """Run the contract's window and judge it.
+
+    `cycles` is what an inference takes; `counts` the twin's, None on hardware. Raises
+    DeviceError when the board or the meter breaks off.
+    """
+    point = settings.board.operating_points[settings.contract.operating_point]
+    busy_s = cycles / point.clock_hz
+    model = Model(point) if counts is None else Model(point, counts.cycles_lo, counts.cycles_hi)
+    with metered(settings, station) as meter:
+        if meter is None:
+            return _without_meter(settings, model, busy_s)
+        link = Link(station.port)
+        hello = link.connect()
+        room = hello.store_bytes // hello.input_bytes
+        chosen, note = data.stimuli(prepared.samples, prepared.graph, room=room, seed=settings.seed)
+        window = _Window(settings, meter, link, chosen, None if counts is None else model, progress)
+        metered_ = window.contract(busy_s)
+        link.bye()
+    stimuli = Stimuli(len(chosen), data.digest(chosen))
+    return replace(metered_, stimuli=stimuli, notes=(f"energy: {note}", *metered_.notes))
+
+
+def _without_meter(settings: Settings, model: Model, busy_s: float) -> Metered:
+    contract = settings.contract
+    figures = windows.modelled(
+        model,
+        scope=contract.scope,
+        mode=contract.mode,
+        rate_hz=contract.rate_hz,
+        busy_s=busy_s,
+    )
+    judgement = verdict.judge(figures, contract.limit_mw, board="hardware")
+    return Metered(figures, judgement, None, None, ())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Window:
+    """One meter, one link and the inputs: what a recording needs."""
+
+    settings: Settings
+    meter: Meter
+    link: Link
+    stimuli: Samples
+    model: Model | None
+    progress: Progress
+
+    def contract(self, busy_s: float) -> Metered:
+        contract = self.settings.contract
+        rate_hz = self.meter.info.sample_rate_hz
+        plan = energy.contract_schedule(contract, busy_s, rate_hz)
+        trace, stats = self._record(plan)
+        figures = self._figures(trace, plan.batch)
+        notes: tuple[str, ...] = ()
+        # A mark of few samples says little of one inference: several share one in a second run.
+        several = energy.inference_schedule(busy_s, rate_hz)
+        if contract.mode == "average" and several.batch > 1:
+            second, _ = self._record(several)
+            apart = self._figures(second, several.batch)
+            figures = replace(
+                figures,
+                energy_uj=apart.energy_uj,
+                energy_plus_minus_uj=apart.energy_plus_minus_uj,
+                inferences_per_mark=several.batch,
+            )
+            notes = (
+                f"energy per inference: from a second recording with {several.batch} inferences "
+                "to a mark, because one lasts fewer than 100 samples of the meter",
+            )
+        judgement = verdict.judge(
+            figures,
+            contract.limit_mw,
+            board="hardware" if self.model is None else "virtual",
+            floor_mw=self.settings.board.floor_mw,
+        )
+        return Metered(figures, _in_time(judgement, stats, plan), trace, None, notes)
+
+    def _record(self, plan: Schedule) -> tuple[Trace, RunStats]:
+        session = energy_run(
+            self.link,
+            self.stimuli.as_bytes(),
+            plan.inferences,
+            plan.period_us,
+            batch=plan.batch,
+            progress=self.progress,
+        )
+        point = self.settings.board.operating_points[self.settings.contract.operating_point]
+        return energy.record(
+            self.meter,
+            session,
+            plan,
+            supply_mv=point.supply_mv,
+            timeout_s=_BOARD_SILENT_S,
+            progress=self.progress,
+        )
+
+    def _figures(self, trace: Trace, batch: int) -> PowerFigures:
+        contract = self.settings.contract
+        kind = "hardware" if self.model is None else "virtual"
+        return windows.figures(
+            trace,
+            source=meters.source(
+                "hardware" if kind == "hardware" else "virtual", self.settings.meter
+            ),
+            scope=contract.scope,
+            mode=contract.mode,
+            rate_hz=contract.rate_hz,
+            model=self.model,
+            inferences_per_mark=batch,
+        )
+
+
+def _in_time(judgement: Judgement, stats: RunStats, plan: Schedule) -> Judgement:
+    """A board that cannot keep the rate has not kept the contract, however little it draws."""
+    if stats.n != plan.inferences:
+        raise DeviceError(f"the board ran {stats.n} of {plan.inferences} inferences")
+    if stats.missed == 0 or plan.period_us == 0:
+        return judgement
+    why = f"{stats.missed} of {plan.marks} periods were too short for an inference; {judgement.why}"
+    return Judgement("fail", why, judgement.limit_mw)

@@ -1,0 +1,51 @@
+"""Everything that needs no board: the graph, its plan, the built artifact and the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.build import tools
+from edgekit.build.plan import Artifact, BuildPlan, Toolchain
+from edgekit.ir.graph import Graph
+from edgekit.passes.memory import MemoryPlan
+from edgekit.pipeline import data, stages
+from edgekit.pipeline.data import Samples
+from edgekit.pipeline.settings import Settings
+from edgekit.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A model ready to go onto a board. `lowered` is `graph` after the lossless passes."""
+
+    graph: Graph
+    lowered: Graph
+    arena: MemoryPlan
+    plan: BuildPlan
+    artifact: Artifact
+    samples: Samples
+
+
+def prepare(settings: Settings, *, progress: Progress) -> Prepared:
+    """Load, lower, plan, read the samples, build: whatever can be refused is refused first."""
+    progress.stage("load and compile")
+    graph = stages.load(settings.model)
+    chain = tools.toolchain(None)
+    lowered, arena = stages.lower(graph, settings.board)
+    plan = stages.emit(lowered, arena, settings.board, chain, _point(settings))
+    samples = data.read(settings.data, graph, seed=settings.seed)
+    artifact = stages.build(plan, settings.work, progress=progress)
+    return Prepared(graph, lowered, arena, plan, artifact, samples)
+
+
+def traced(settings: Settings, prepared: Prepared, *, progress: Progress) -> Artifact:
+    """Build the same model with every layer's output readable."""
+    chain: Toolchain = prepared.plan.toolchain
+    plan = stages.emit(
+        prepared.lowered, prepared.arena, settings.board, chain, _point(settings), trace=True
+    )
+    return stages.build(plan, settings.work, progress=progress)
+
+
+def _point(settings: Settings) -> str:
+    return settings.contract.operating_point

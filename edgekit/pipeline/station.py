@@ -1,0 +1,102 @@
+"""Where a deployment runs: a board on its port, or the board's twin, behind one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from edgekit.build.plan import Artifact
+from edgekit.device import flash
+from edgekit.device.find import find_port
+from edgekit.device.port import Port
+from edgekit.device.serial_port import open_port
+from edgekit.errors import DeviceError
+from edgekit.measure.meter import Meter, open_meter
+from edgekit.pipeline.settings import Settings
+from edgekit.progress import Progress
+from edgekit.virtual.meter_process import start_meter
+from edgekit.virtual.process import Counts, start_twin
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A board that runs the artifact, reachable through `port`.
+
+    `counts` asks the twin for what it counted; None on hardware, which counts cycles itself.
+    `state_port` is where a virtual meter learns what the twin does.
+    """
+
+    port: Port
+    counts: Callable[[], Counts] | None
+    state_port: int | None
+
+
+@contextmanager
+def attach(settings: Settings, artifact: Artifact, *, progress: Progress) -> Iterator[Station]:
+    """Bring `artifact` onto the board, or start its twin, and open the link's port.
+
+    The port is closed and the twin ended when the block ends, however it ends. Raises DeviceError
+    when there is no board, or ToolError when its flasher is missing or fails.
+    """
+    if settings.virtual:
+        progress.stage("start the virtual board")
+        cache = settings.work / "cache"
+        with (
+            start_twin(
+                artifact.products["elf"],
+                settings.board,
+                settings.work / "twin",
+                cache=cache,
+                operating_point=settings.contract.operating_point,
+            ) as twin,
+            _opened(twin.link_url) as port,
+        ):
+            yield Station(port, twin.counts, twin.state_port)
+        return
+    url = find_port(settings.board, settings.port)
+    progress.stage("flash")
+    flash.flash(artifact, settings.board)
+    with _opened(url) as port:
+        yield Station(port, None, None)
+
+
+@contextmanager
+def metered(settings: Settings, station: Station) -> Iterator[Meter | None]:
+    """Open the meter: the user's, else the twin's own; None on hardware without one.
+
+    Raises DeviceError for a meter that does not answer, and where a real meter is asked to
+    measure a virtual board.
+    """
+    if station.state_port is None:
+        if settings.meter is None:
+            yield None
+            return
+        meter = open_meter(settings.meter, open_port)
+        try:
+            yield meter
+        finally:
+            meter.close()
+        return
+    if settings.meter is not None and not settings.meter.startswith("replay:"):
+        raise DeviceError(
+            f"meter {settings.meter} cannot measure a virtual board",
+            hint="leave --meter out: the twin brings its own",
+        )
+    point = settings.board.operating_points[settings.contract.operating_point]
+    with start_meter(point, station.state_port, seed=settings.seed + 1) as emulated:
+        url = settings.meter or emulated.url
+        meter = open_meter(url, open_port, clock=None if settings.meter else emulated.clock)
+        try:
+            yield meter
+        finally:
+            meter.close()
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Port]:
+    port = open_port(url)
+    try:
+        yield port
+    finally:
+        port.close()
