@@ -9,7 +9,7 @@
 #include "ek_store.h"
 #include "model.h"
 
-#if defined(MODEL_TRACE)
+#if MODEL_TRACE
 #define TRACE_CAP EK_CAP_TRACE
 #else
 #define TRACE_CAP 0u
@@ -160,7 +160,7 @@ static uint32_t output(const uint8_t *p, uint32_t length, ek_reply *reply)
     return 0;
 }
 
-#if defined(MODEL_TRACE)
+#if MODEL_TRACE
 static uint32_t trace(const uint8_t *p, uint32_t length, ek_reply *reply)
 {
     uint32_t node, offset;
@@ -236,7 +236,7 @@ uint32_t ek_app_command(uint32_t command, const uint8_t *payload, uint32_t lengt
     case EK_CMD_RUN_STOP:
     case EK_CMD_READ:
         return ek_run_command(command, payload, length, reply);
-#if defined(MODEL_TRACE)
+#if MODEL_TRACE
     case EK_CMD_TRACE:
         return trace(payload, length, reply);
 #endif
