@@ -33,7 +33,9 @@ def worker() -> Reference:
 
 @pytest.fixture
 def check(tmp_path: Path, worker: Reference) -> Check:
-    def run(net: Net, *, softmax: bool = False, integers: bool = False, varied: float = 12) -> Graph:
+    def run(
+        net: Net, *, softmax: bool = False, integers: bool = False, varied: float = 12
+    ) -> Graph:
         path = tmp_path / "model.onnx"
         onnx.save(net.model(softmax=softmax, integers=integers), str(path))
         graph = frontend.load(path)

@@ -65,6 +65,12 @@ class Builder:
         """Return a dequantized activation, refusing everything else by name."""
         value = self.value(operator, position)
         if isinstance(value, Real) and not value.limited:
+            if value.flattened:
+                reason = (
+                    f"{value.flattened} before it has no quantizers, so onnxruntime computes it "
+                    "in float32; a Reshape there would be fused"
+                )
+                self.not_compared.append(NotCompared(operator.label, reason))
             return value
         raise operator.refuse(
             f"input {position} is {_describe(value)}; a dequantized int8 or uint8 tensor is "

@@ -12,6 +12,7 @@ from edgekit.frontend.onnx.builder import INPUT, Builder
 from edgekit.frontend.onnx.model import Model, Operator
 from edgekit.frontend.onnx.values import (
     FloatInput,
+    Order,
     Pending,
     Quant,
     Quantization,
@@ -77,10 +78,11 @@ def convert(model: Model) -> Graph:
     )
 
 
-def last_integer_name(model: Model) -> str:
-    """Return the source's name of the last integer tensor, the one that is compared."""
+def last_integer(model: Model) -> tuple[str, Order]:
+    """Return the name of the last integer tensor and, in the output's shape, indices into it."""
     _, value = _lowered(model)
-    return _final(value)[0].name
+    quant = _final(value)[0]
+    return quant.name, quant.gather()
 
 
 def _lowered(model: Model) -> tuple[Builder, Value]:
@@ -154,8 +156,18 @@ def _final(value: Value) -> tuple[Quant, Quantization | None, tuple[HostOp, ...]
 
 def _output(builder: Builder, value: Value) -> Edge:
     quant, q, host_ops = _final(value)
+    if q is None:
+        raise UnsupportedError(
+            "nothing in the model gives its integers a scale",
+            hint="add QuantizeLinear and DequantizeLinear, or QLinear operators",
+        )
+    if not quant.name:
+        raise UnsupportedError(
+            "the model ends with a MaxPool or Pad of dequantized values",
+            hint="quantize its output: QuantizeLinear, then DequantizeLinear",
+        )
     shape = quant.order.shape
-    if q is None or not shape or shape[0] != 1:
+    if not shape or shape[0] != 1:
         raise UnsupportedError(f"the output has shape {shape}; a batch axis of 1 is wanted")
     axes = layout.transposition(shape, builder.order(quant))
     if axes is None:

@@ -32,6 +32,8 @@ def conv(builder: Builder, operator: Operator) -> None:
     """Conv between DequantizeLinear and QuantizeLinear."""
     x, w = builder.real(operator, 0), builder.weight(operator, 1)
     bias = builder.weight(operator, 2) if operator.input(2) else None
+    if bias is not None:
+        _check_bias_scale(operator, x, w, bias)
     size, finish = _conv(builder, operator, x, w, bias)
     builder.define(operator, Pending(operator, x.quant.dtype, layout.channels_last(size), finish))
 
@@ -108,6 +110,20 @@ def _check_types(operator: Operator, x: Real, w: Weight) -> None:
         raise operator.refuse(
             f"int8 input with {w.values.dtype} weights, which onnxruntime computes in float",
             hint="quantize the weights to int8",
+        )
+
+
+def _check_bias_scale(operator: Operator, x: Real, w: Weight, bias: Weight) -> None:
+    # onnxruntime adds the bias integers as they are if their scale is this close, else it
+    # computes the convolution in float; it does not look at the bias scale of a Gemm.
+    product = (x.quantization.scale * w.scale).astype(np.float64)
+    if product.size > 1 and bias.scale.size not in (1, product.size):
+        raise operator.refuse(f"{bias.scale.size} bias scales for {product.size} channels")
+    if np.any(np.abs(product - bias.scale) >= 1e-6):
+        raise operator.refuse(
+            "the scale of its bias is not input scale times weight scale, so onnxruntime computes "
+            "it in float",
+            hint="quantize the bias with the product of the two scales",
         )
 
 

@@ -83,11 +83,11 @@ def max_pool(builder: Builder, operator: Operator) -> None:
         )
     )
     order = layout.channels_last((1, channels, *frame.output))
-    pooled = replace(quant, tensor=y, name=operator.outputs[0], order=order)
+    pooled = replace(quant, tensor=y, name="", order=order, shown=None)
     if isinstance(value, Real):
         builder.define(operator, Real(pooled, value.quantization, value.low, value.high))
     else:
-        builder.define(operator, pooled)
+        builder.define(operator, pooled.named(operator.outputs[0]))
 
 
 def _size(operator: Operator, quant: Quant) -> tuple[int, int]:

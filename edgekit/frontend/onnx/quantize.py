@@ -100,7 +100,8 @@ def clip(builder: Builder, operator: Operator) -> None:
         high = _limit(builder, operator, 2)
     if np.isnan(low) or np.isnan(high) or low > high:
         raise operator.refuse(f"its limits are {low} and {high}")
-    builder.define(operator, _clip(builder, operator, low, high))
+    value = _clip(builder, operator, low, high)
+    builder.define(operator, replace(value, clipped=True) if isinstance(value, Pending) else value)
 
 
 def softmax(builder: Builder, operator: Operator) -> None:
@@ -121,7 +122,8 @@ def qlinear_softmax(builder: Builder, operator: Operator) -> None:
 def move(builder: Builder, operator: Operator, real: Real, q: Quantization) -> Quant:
     """Return `real` on another scale, proven equal on all 256 integers, or refuse."""
     if real.quantization == q and not real.limited:
-        return replace(real.quant, quantization=q, requantized=True)
+        kept = replace(real.quant, quantization=q, requantized=True)
+        return kept.named(operator.outputs[0])
     if real.quantization != q and real.quant.requantized:
         raise operator.refuse(
             "its input was quantized with another scale, and onnxruntime merges the two quantizers",
@@ -185,11 +187,17 @@ def _finish(builder: Builder, quantizer: Operator, value: Pending, q: Quantizati
     low, high = -128, 127
     if value.low > -np.inf or value.high < np.inf:
         low, high = quantize_real(value.low, q), quantize_real(value.high, q)
-        if (low, high) != (-128, 127):
+        # onnxruntime only reads scalars here, not lists of one.
+        listed = value.clipped and any(
+            builder.constant(quantizer, position).ndim
+            for position in (1, 2)
+            if quantizer.input(position)
+        )
+        if (low, high) != (-128, 127) or listed:
             reason = f"a Relu or Clip that its quantizer does not contain: {_FLOAT}"
             builder.not_compared.append(NotCompared(operator.label, reason))
     quant = value.finish(q, low, high)
-    return replace(quant, name=quantizer.outputs[0], requantized=True)
+    return replace(quant, requantized=True).named(quantizer.outputs[0])
 
 
 def _clip(builder: Builder, operator: Operator, low: float, high: float) -> Value:

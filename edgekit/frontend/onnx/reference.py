@@ -21,12 +21,11 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from edgekit.errors import ToolError, UnsupportedError
-from edgekit.frontend.onnx.convert import convert, last_integer_name
+from edgekit.errors import ConfigError, ToolError, UnsupportedError
+from edgekit.frontend.onnx.convert import convert, last_integer
 from edgekit.frontend.onnx.model import Model
 from edgekit.frontend.onnx.reader import read
 from edgekit.frontend.onnx.values import SourceDType
-from edgekit.ir.graph import Graph
 
 # Operators whose float result depends on the order of summation or on more than one rounding.
 _INEXACT = frozenset(
@@ -37,7 +36,7 @@ _QUIET = 3  # errors only
 
 
 def run(path: Path, x: NDArray[Any]) -> NDArray[np.int64]:
-    """Return the last integer tensor in the source's own integers and layout, [samples, ...].
+    """Return the last integer tensor in the source's own integers, in the output's shape.
 
     Args:
         path: the model; its batch axis is 1 or symbolic.
@@ -48,9 +47,11 @@ def run(path: Path, x: NDArray[Any]) -> NDArray[np.int64]:
         ToolError: onnxruntime refuses the model, changes its outputs when the integer tensor is
             made visible, or saturates at 16 bits on this machine.
     """
+    if not len(x):
+        raise ConfigError("x holds no samples", hint="give at least one")
     model = read(path)
     graph = convert(model)
-    name = last_integer_name(model)
+    name, gather = last_integer(model)
     dtype: SourceDType = "uint8" if graph.inputs[0].source_offset else "int8"
     _probe(dtype)
     source = path.read_bytes()
@@ -61,7 +62,8 @@ def run(path: Path, x: NDArray[Any]) -> NDArray[np.int64]:
             hint="quantize the inputs and outputs of those operators with one type",
         )
     shown, _ = _session(_with_output(source, name), dtype)
-    return _run_all(model, graph, plain, shown, name, x)
+    found = _run_all(model, plain, shown, name, x)
+    return np.asarray(found.reshape(len(x), -1)[:, gather[0]])
 
 
 def float_operators(path: Path, dtype: SourceDType) -> tuple[str, ...]:
@@ -71,7 +73,6 @@ def float_operators(path: Path, dtype: SourceDType) -> tuple[str, ...]:
 
 def _run_all(
     model: Model,
-    graph: Graph,
     plain: onnxruntime.InferenceSession,
     shown: onnxruntime.InferenceSession,
     name: str,
@@ -95,9 +96,7 @@ def _run_all(
             )
         if outputs[1].dtype.kind not in "iu":
             raise ToolError(f"{name[:80]!r} is {outputs[1].dtype} in onnxruntime, not an integer")
-        results.append(outputs[1][0].astype(np.int64))
-    if not results:
-        return np.zeros((0, *graph.outputs[0].source_shape[1:]), dtype=np.int64)
+        results.append(outputs[1].reshape(-1).astype(np.int64))
     return np.stack(results)
 
 

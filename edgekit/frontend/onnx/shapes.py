@@ -51,6 +51,8 @@ def flatten(builder: Builder, operator: Operator) -> None:
         raise operator.refuse(f"axis {axis} of a tensor with {order.ndim}")
     axis += order.ndim if axis < 0 else 0
     rows = int(np.prod(order.shape[:axis], dtype=np.int64))
+    if isinstance(value, Real):
+        value = replace(value, flattened=operator.label)
     _define(builder, operator, value, _reshaped(operator, order, [rows, order.size // rows]))
 
 
@@ -123,11 +125,11 @@ def pad(builder: Builder, operator: Operator) -> None:
         )
     )
     order = layout.channels_last((new[0], *new[1:])) if len(new) == 4 else layout.rows(new)
-    padded = replace(quant, tensor=name, name=operator.outputs[0], order=order)
+    padded = replace(quant, tensor=name, name="", order=order, shown=None)
     if isinstance(value, Real):
         builder.define(operator, Real(padded, value.quantization))
     else:
-        builder.define(operator, padded)
+        builder.define(operator, padded.named(operator.outputs[0]))
 
 
 def _movable(builder: Builder, operator: Operator) -> tuple[Value, Order]:
@@ -150,11 +152,11 @@ def _movable(builder: Builder, operator: Operator) -> tuple[Value, Order]:
 def _define(builder: Builder, operator: Operator, value: Value, order: Order) -> None:
     match value:
         case Quant():
-            result: Value = replace(value, order=order, name=operator.outputs[0])
+            result: Value = value.relabelled(order).named(operator.outputs[0])
         case FloatInput():
             result = FloatInput(order)
         case Real():
-            result = replace(value, quant=replace(value.quant, order=order))
+            result = replace(value, quant=value.quant.relabelled(order))
         case _:
             raise operator.refuse("a reshape after the softmax is not supported")
     builder.define(operator, result)

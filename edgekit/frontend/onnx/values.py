@@ -42,7 +42,9 @@ class Quant:
     `order` has the shape that the source gives the tensor (batch axis included, always 1) and
     holds each element's position in the stored tensor: a transpose or reshape only relabels it.
     `quantization` is None where nothing has said it yet (an integer graph input).
-    `requantized` is set where the integers come from a QuantizeLinear, directly or moved.
+    `name` is the source's integer tensor with these elements, laid out as `shown` (None: as
+    `order`), or empty if the source has none. `requantized` is set where the integers come from a
+    QuantizeLinear, directly or moved.
     """
 
     tensor: str
@@ -51,16 +53,36 @@ class Quant:
     dtype: SourceDType
     quantization: Quantization | None
     requantized: bool = False
+    shown: Order | None = None
+
+    def named(self, name: str) -> Quant:
+        """Return this value as the source's integer tensor `name`."""
+        return replace(self, name=name, shown=None)
+
+    def relabelled(self, order: Order) -> Quant:
+        """Return the same elements under another shape, not yet an integer tensor of its own."""
+        return replace(self, order=order, shown=self.order if self.shown is None else self.shown)
+
+    def gather(self) -> Order:
+        """Return, for each element of `order`, its index in the tensor `name`."""
+        shown = self.order if self.shown is None else self.shown
+        index = np.empty(shown.size, dtype=np.int32)
+        index[shown.reshape(-1)] = np.arange(shown.size, dtype=np.int32)
+        return np.asarray(index[self.order])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Real:
-    """The dequantized form of an integer activation, limited to [low, high]."""
+    """The dequantized form of an integer activation, limited to [low, high].
+
+    `flattened` names a Flatten with no quantizers of its own, which onnxruntime does not move.
+    """
 
     quant: Quant
     quantization: Quantization
     low: float = -np.inf
     high: float = np.inf
+    flattened: str = ""
 
     @property
     def limited(self) -> bool:
@@ -98,6 +120,7 @@ class Pending:
     finish: Callable[[Quantization, int, int], Quant]
     low: float = -np.inf
     high: float = np.inf
+    clipped: bool = False  # by a Clip, not by a Relu
 
 
 @dataclass(frozen=True, slots=True, eq=False)
