@@ -44,14 +44,19 @@ def quantize(
 def dequantize(edge: Edge, q: Ints) -> NDArray[np.float32]:
     """Return the source's float output, in its layout, of graph integers [batch, *shape].
 
-    Where the source ends in a float softmax (`host_ops`), that is applied in float32.
+    Where the source ends in a float softmax or its logarithm (`host_ops`), that is applied in
+    float32.
     """
     difference = (_to_source_layout(edge, q) - edge.zero_point).astype(np.float32)
     real = np.asarray(difference * np.float32(edge.scale))
-    if "softmax" not in edge.host_ops:
+    if edge.host_ops[-1:] not in (("softmax",), ("log_softmax",)):
         return real
-    power = np.exp(real - real.max(axis=-1, keepdims=True))
-    return np.asarray(power / power.sum(axis=-1, keepdims=True))
+    below = real - real.max(axis=-1, keepdims=True)
+    power = np.exp(below)
+    total = power.sum(axis=-1, keepdims=True)
+    if edge.host_ops[-1] == "log_softmax":
+        return np.asarray(below - np.log(total))
+    return np.asarray(power / total)
 
 
 def to_source_integers(edge: Edge, q: Ints) -> NDArray[np.int8] | NDArray[np.uint8]:

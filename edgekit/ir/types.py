@@ -88,7 +88,7 @@ class Tensor:
         return count
 
 
-HostOp = Literal["quantize", "dequantize", "softmax"]
+HostOp = Literal["quantize", "dequantize", "softmax", "log_softmax"]
 
 
 @dataclass(frozen=True, slots=True)

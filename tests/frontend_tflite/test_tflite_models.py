@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import zipfile
 from pathlib import Path
 
@@ -46,6 +47,24 @@ def test_every_tensor_equals_the_reference(
     want = reference.tensors(path, graph, x, names)
     for tensor in names:
         np.testing.assert_array_equal(got[tensor], want[tensor], err_msg=tensor)
+
+
+def test_float_ends_of_a_published_model(shared_data: Path, reference: Reference) -> None:
+    path = shared_data / "models/tinyengine/ptq_mnist_lenet-300-100.tflite"
+    graph = frontend.load(path)
+    edge, end = graph.inputs[0], graph.outputs[0]
+    assert edge.host_ops == ("quantize",)
+    assert end.host_ops == ("dequantize", "log_softmax")
+    with gzip.open(shared_data / "datasets/mnist/t10k-images-idx3-ubyte.gz") as file:
+        images = np.frombuffer(file.read(), np.uint8, 1000 * 784, 16)
+    with gzip.open(shared_data / "datasets/mnist/t10k-labels-idx1-ubyte.gz") as file:
+        labels = np.frombuffer(file.read(), np.uint8, 1000, 8)
+    x = (images.reshape(1000, *edge.source_shape[1:]) / 255).astype(np.float32)
+    got = interp.run(graph, {edge.tensor: edges.quantize(edge, x)})[end.tensor]
+    np.testing.assert_array_equal(got, reference.run(path, graph, x))
+    assert (got.argmax(axis=1) == labels).mean() == pytest.approx(0.978)
+    logarithms = edges.dequantize(end, got)
+    np.testing.assert_allclose(np.exp(logarithms).sum(axis=1), 1, rtol=1e-5)
 
 
 def test_kws_stimuli_are_equal_and_as_accurate(shared_data: Path, reference: Reference) -> None:

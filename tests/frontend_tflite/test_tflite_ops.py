@@ -78,6 +78,13 @@ def test_fully_connected(check: Check, seed: int) -> None:
     assert isinstance(graph.nodes[0], nodes.Dense)
 
 
+def test_fully_connected_that_keeps_dimensions(check: Check) -> None:
+    small = Small(4, (1, 1, 30)).dense(12, keep=True).dense(9, activation=RELU)
+    graph = check(small, samples=16)
+    kinds = [type(node) for node in graph.nodes]
+    assert kinds == [nodes.Dense, nodes.Reshape, nodes.Dense]
+
+
 @pytest.mark.parametrize("zero", [-3, 5])
 def test_fully_connected_filter_zero_point_is_folded(check: Check, zero: int) -> None:
     small = Small(7, (20,)).dense(9)
@@ -180,6 +187,13 @@ def test_float_and_uint8_ends(check: Check, seed: int) -> None:
     assert graph.inputs[0].host_ops == (("quantize",) if seed % 2 else ())
     assert graph.inputs[0].source_offset == (0 if seed % 2 else 128)
     assert graph.outputs[0].host_ops == (("dequantize",) if seed % 3 else ())
+
+
+@pytest.mark.parametrize("shape", [(5, 6), (2, 3, 4)])
+def test_other_ranks(check: Check, shape: tuple[int, ...]) -> None:
+    check(Small(1, shape).add(0))
+    check(Small(1, shape, scale=0.05).softmax())
+    check(Small(1, shape).dense(20))
 
 
 def test_float_softmax_stays_on_the_host(check: Check) -> None:

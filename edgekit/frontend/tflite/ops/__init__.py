@@ -14,7 +14,7 @@ from edgekit.frontend.tflite.ops.move import expand_dims, pad, reshape, squeeze
 from edgekit.frontend.tflite.ops.pool import average_pool_2d, max_pool_2d
 from edgekit.frontend.tflite.ops.quantize import dequantize, quantize
 from edgekit.frontend.tflite.ops.relu import relu, relu6
-from edgekit.frontend.tflite.ops.softmax import softmax
+from edgekit.frontend.tflite.ops.softmax import log_softmax, softmax
 from edgekit.ir.nodes import Node
 
 OpFunction = Callable[[Context, Operator], tuple[Node, ...]]
@@ -27,6 +27,7 @@ OPS: Final[dict[str, OpFunction]] = {
     "DEQUANTIZE": dequantize,
     "EXPAND_DIMS": expand_dims,
     "FULLY_CONNECTED": fully_connected,
+    "LOG_SOFTMAX": log_softmax,
     "MAX_POOL_2D": max_pool_2d,
     "PAD": pad,
     "QUANTIZE": quantize,
@@ -35,4 +36,30 @@ OPS: Final[dict[str, OpFunction]] = {
     "RESHAPE": reshape,
     "SOFTMAX": softmax,
     "SQUEEZE": squeeze,
+}
+
+_RECURRENT = "recurrent layers are not compiled; use convolutions over a window"
+_BATCH = "it computes with shapes at run time; export with batch size 1 and fixed shapes"
+_ACTIVATION = "use ReLU or ReLU6"
+_FOLD = "fold it into the layer before it, as the converter does for batch normalization"
+
+# What helps for operators that models commonly bring along.
+HINTS: Final[dict[str, str]] = {
+    "BATCH_MATMUL": "use fully connected layers with constant weights",
+    "CONCATENATION": "use ADD to join branches",
+    "HARD_SWISH": _ACTIVATION,
+    "LEAKY_RELU": _ACTIVATION,
+    "LOGISTIC": _ACTIVATION + "; a last sigmoid can run on the host, before it the order is kept",
+    "LSTM": _RECURRENT,
+    "MEAN": "use AVERAGE_POOL_2D over the whole image",
+    "MUL": _FOLD,
+    "PACK": _BATCH,
+    "PADV2": "pad with the zero point (PAD)",
+    "PRELU": _ACTIVATION,
+    "SHAPE": _BATCH,
+    "STRIDED_SLICE": _BATCH,
+    "SUB": _FOLD,
+    "SVDF": _RECURRENT,
+    "TANH": _ACTIVATION,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _RECURRENT,
 }

@@ -12,8 +12,8 @@ from edgekit.frontend.tflite.context import Activation8, Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.ops.weights import bias_of, channel_scales
 from edgekit.frontend.tflite.schema import Options, TensorType
-from edgekit.ir.nodes import Dense, Node
-from edgekit.ir.types import DType
+from edgekit.ir.nodes import Dense, Node, Reshape
+from edgekit.ir.types import DType, Tensor
 
 # The reference refuses a bias scale that is further off than this share of the output scale.
 _BIAS_TOLERANCE = 0.02
@@ -43,16 +43,19 @@ def fully_connected(context: Context, op: Operator) -> tuple[Node, ...]:
     reals = product_scales(x, scales, y)
     if scales.size == 1:
         reals = _per_tensor(context, op, x, scales[0], y)
+    # Kept dimensions are a new label on the vector.
+    flat = y.name if len(y.shape) == 1 else f"n{op.index}_flat"
+    context.tensors[flat] = Tensor(flat, (units,), DType.INT8)
     node = Dense(
         label=op.label,
         x=x.name,
-        y=y.name,
+        y=flat,
         weight=context.add_constant(f"n{op.index}_weight", weight, DType.INT8),
         bias=bias_of(context, op, 2, units),
         input_zero_point=x.zero_point,
         requant=requant_of(reals, y.zero_point, low, high),
     )
-    return (node,)
+    return (node,) if flat == y.name else (node, Reshape(label=op.label, x=flat, y=y.name))
 
 
 def _fold_zero_point(
