@@ -19,24 +19,27 @@ static struct {
 
 static uint32_t boot_us;
 static uint32_t overruns;
-static uint64_t ticks_total;
+/* Time base: whole microseconds up to `ticks_seen`, in steps that need no 64-bit division. */
+static uint64_t us_total;
 static uint32_t ticks_seen;
 
 uint32_t ek_port_ticks(void) { return ~TIMER0_VALUE; } /* up from 0; timer 0 counts down */
 
-static uint64_t ticks(void)
+uint64_t ek_port_time_us(void)
 {
-    uint32_t now = ek_port_ticks();
+    uint32_t us = (ek_port_ticks() - ticks_seen) / TICKS_PER_US;
 
-    ticks_total += now - ticks_seen; /* 171 s a turn; somebody comes by every two seconds */
-    ticks_seen = now;
-    return ticks_total;
+    ticks_seen += us * TICKS_PER_US; /* 171 s a turn; somebody comes by every two seconds */
+    us_total += us;
+    return us_total;
 }
 
-/* Sleeps until a byte arrives or the ticks have passed; with interrupts masked WFI wakes on a
+/* Sleeps until a byte arrives or the time has passed; with interrupts masked WFI wakes on a
  * pending one. */
-static void wait(uint32_t count)
+static void wait_us(uint32_t us)
 {
+    uint32_t count = us * TICKS_PER_US;
+
     TIMER1_CTRL = 0;
     TIMER1_INTCLEAR = 1u;
     TIMER1_RELOAD = count;
@@ -96,14 +99,14 @@ void ek_port_flush(void)
 
 int32_t ek_port_idle(void)
 {
-    uint64_t end = ticks() + (uint64_t)IDLE_US * TICKS_PER_US;
+    uint64_t end = ek_port_time_us() + IDLE_US;
 
     while ((UART0_STATE & UART_RX_FULL) == 0) {
-        uint64_t now = ticks();
+        uint64_t now = ek_port_time_us();
         if (now >= end) {
             return 1;
         }
-        wait((uint32_t)(end - now));
+        wait_us((uint32_t)(end - now));
     }
     return 0;
 }
@@ -113,15 +116,12 @@ void ek_port_sleep_until(uint64_t t_us)
     uint64_t now = ek_port_time_us();
 
     while (now < t_us) {
-        uint64_t left = t_us - now;
-        wait((uint32_t)(left > IDLE_US ? IDLE_US : left) * TICKS_PER_US);
+        wait_us(t_us - now > IDLE_US ? IDLE_US : (uint32_t)(t_us - now));
         now = ek_port_time_us();
     }
 }
 
 uint32_t ek_port_cycles(void) { return ek_port_ticks() * EK_ORACLE_TICK_INSTRUCTIONS; }
-
-uint64_t ek_port_time_us(void) { return ticks() / TICKS_PER_US; }
 
 void ek_port_mark(uint32_t on) { (void)on; }
 
