@@ -99,6 +99,7 @@ class Link:
             hello = self._await_hello(nonce, _HELLO_WAITS_S[min(tries, len(_HELLO_WAITS_S) - 1)])
             if hello is not None:
                 self._hello = hello
+                self._decoder.clear()  # a banner from before this session says nothing of it
                 self._counts["sessions"] += 1
                 return hello
             tries += 1
@@ -198,15 +199,15 @@ class Link:
     def _next(self, deadline: float) -> Frame | None:
         """Return the next frame, None after `deadline`; SessionLost when the boot banner comes."""
         while not self._frames:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                return None
-            self._frames.extend(self._decoder.feed(self._port.read(left_s)))
             if _BANNER in self._decoder.text:
                 self._decoder.clear()
                 if self._hello is not None:
                     self._hello = None
                     raise SessionLost(f"the device on {self._port.name} restarted")
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return None
+            self._frames.extend(self._decoder.feed(self._port.read(left_s)))
         return self._frames.popleft()
 
     def event(self, timeout_s: float) -> Frame | None:

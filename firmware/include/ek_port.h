@@ -5,6 +5,11 @@
 
 #include <stdint.h>
 
+/* Data that a reset leaves as it was; the port's linker script has the section. */
+#ifndef EK_NOINIT
+#define EK_NOINIT __attribute__((section(".noinit")))
+#endif
+
 /* Clocks, serial port, mark pin and cycle counter. Called once, first. */
 void ek_port_init(void);
 

@@ -18,7 +18,7 @@ static struct {
     uint32_t offset;
     uint8_t sha256[32];
     uint32_t check; /* CRC of the above: power-on RAM is noise */
-} record __attribute__((section(".noinit")));
+} record EK_NOINIT;
 
 static uint32_t record_crc(void)
 {

@@ -24,7 +24,7 @@ extern uint8_t ek_store_start[], ek_store_end[];
 static struct {
     uint32_t magic;
     uint32_t count;
-} boot __attribute__((section(".noinit")));
+} boot EK_NOINIT;
 
 static uint32_t reset_reason;
 static uint32_t boot_us;
