@@ -197,7 +197,6 @@ def planned(
     as_json: bool,
 ) -> tuple[Settings, BuildPlan]:
     """Return the settings that `wanted` resolves to, and the plan of the build."""
-    from edgekit.pipeline import stages
     from edgekit.pipeline.settings import resolve
 
     if dump_passes and as_json:
@@ -205,6 +204,8 @@ def planned(
             "--dump-passes prints text, --json one object", hint="use `edgekit check` for both"
         )
     settings = resolve(wanted, start=Path.cwd(), config_file=config)
+    from edgekit.pipeline import stages  # after everything that can be refused without it
+
     on_pass: Callable[[str, Graph], None] | None = None
     if dump_passes:
         on_pass = PassDump(print_now=True).take

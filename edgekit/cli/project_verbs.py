@@ -23,7 +23,7 @@ _TEMPLATE = """\
 {board_line}# a name from `edgekit boards`, or the path of your own board file
 virtual: true              # run on the board's twin; remove this line with a board on the desk
 # port: /dev/ttyACM0       # default: found by the board's USB id
-# meter: ppk2:             # default: none on hardware, the emulated one on a virtual board
+# meter: 'ppk2:'           # default: none on hardware, the emulated one on a virtual board
 
 # What the power limit means. Keys left out are the board's own: `edgekit boards {board}`.
 contract:

@@ -40,6 +40,7 @@ def bench(
     models: Annotated[list[Path], typer.Argument(help="Model files.")],
     board: options.BoardName = None,
     virtual: options.Virtual = None,
+    port: options.PortUrl = None,
     config: options.Config = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the JSON there as well.")
@@ -56,13 +57,13 @@ def bench(
 
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
-    for model in models:
+    for model in models:  # all are looked at before the first is built
         if not model.is_file():
             raise ConfigError(f"model file {model} does not exist or is not a file")
     chosen = board_of(Options(board=board), project)
     on_twin = project.virtual if virtual is None else virtual
     with progress() as stage:
-        figures = count(models, chosen, virtual=on_twin, progress=stage)
+        figures = count(models, chosen, virtual=on_twin, port=port, progress=stage)
     if output is not None:
         try:
             output.write_text(encoding.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -30,7 +30,6 @@ def flash(
 ) -> int:
     """Build the firmware and write it to the board."""
     from edgekit.config import Options
-    from edgekit.pipeline import stages
 
     wanted = Options(
         model=model,
@@ -43,6 +42,8 @@ def flash(
     settings, plan = planned(wanted, config, as_json=json)
     if dry_run:
         return show_plan(plan, json)
+    from edgekit.pipeline import stages
+
     with progress() as stage:
         artifact = stages.build(plan, settings.work, progress=stage)
         stage.stage("flash")
@@ -70,8 +71,6 @@ def run(
     import numpy as np
 
     from edgekit.config import Options
-    from edgekit.pipeline.deploy import run as run_samples
-    from edgekit.pipeline.settings import resolve
 
     wanted = Options(
         model=model,
@@ -83,7 +82,9 @@ def run(
         seed=seed,
         work=work,
     )
-    settings = resolve(wanted, start=Path.cwd(), config_file=config)
+    settings = _resolved(wanted, config)
+    from edgekit.pipeline.deploy import run as run_samples
+
     with progress() as stage:
         done = run_samples(settings, progress=stage)
     path = settings.work / "outputs.npz"
@@ -128,7 +129,6 @@ def measure(
 ) -> int:
     """Meter the board against the energy contract."""
     from edgekit.config import Options
-    from edgekit.pipeline.deploy import measure as measure_power
 
     wanted = Options(
         model=model,
@@ -146,6 +146,8 @@ def measure(
         work=work,
     )
     settings = _resolved(wanted, config)
+    from edgekit.pipeline.deploy import measure as measure_power
+
     with progress() as stage:
         report = measure_power(settings, progress=stage)
     return deliver(report, settings.work, json)
@@ -165,7 +167,6 @@ def verify(
 ) -> int:
     """Compare reference, graph, C and board, bit by bit."""
     from edgekit.config import Options
-    from edgekit.pipeline.deploy import verify as compare
 
     wanted = Options(
         model=model,
@@ -178,6 +179,8 @@ def verify(
         work=work,
     )
     settings = _resolved(wanted, config)
+    from edgekit.pipeline.deploy import verify as compare
+
     with progress() as stage:
         report = compare(settings, progress=stage)
     return deliver(report, settings.work, json)
@@ -204,7 +207,6 @@ def deploy(
 ) -> int:
     """All of it: build, flash, run, compare, meter, judge."""
     from edgekit.config import Options
-    from edgekit.pipeline.deploy import deploy as deploy_all
 
     wanted = Options(
         model=model,
@@ -226,6 +228,8 @@ def deploy(
         _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=json)
         if dry_run:
             return show_plan(plan, json)
+    from edgekit.pipeline.deploy import deploy as deploy_all
+
     with progress() as stage:
         report = deploy_all(settings, progress=stage)
     return deliver(report, settings.work, json)
