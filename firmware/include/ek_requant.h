@@ -14,6 +14,13 @@
 #define EK_ROUNDINGS 0xFFU
 #endif
 
+/* Inner loops are functions of their own: merged with what calls them they lack registers. */
+#if defined(__GNUC__)
+#define EK_LOOP __attribute__((noinline)) static
+#else
+#define EK_LOOP static
+#endif
+
 /* True where rounding `r` is the one to use; a constant if only one is compiled in. */
 #define EK_IS(r, name)                                                                             \
     (((EK_ROUNDINGS) & (1U << (name))) != 0U && ((EK_ROUNDINGS) == (1U << (name)) || (r) == (name)))
@@ -131,17 +138,21 @@ static inline ek_scale ek_scale_of(const ek_requant *r, int32_t channel)
     return s;
 }
 
-/* Written with constants: compilers make one saturating instruction of it. */
-static inline int8_t ek_saturate(int32_t v)
+/* To int8: one instruction where the core has it. Compilers seldom find it by themselves. */
+static inline int32_t ek_saturate(int32_t v)
 {
-    return (int8_t)(v < -128 ? -128 : (v > 127 ? 127 : v));
+#if defined(__ARM_FEATURE_SAT) && defined(__GNUC__)
+    return (int32_t)__builtin_arm_ssat(v, 8);
+#else
+    return ek_clamp(v, -128, 127);
+#endif
 }
 
 /* An output integer, clamped to int8 only: ek_limit applies a narrower [low, high]. */
 static inline int8_t ek_apply(const ek_scale *s, int32_t acc)
 {
     const int32_t v = ek_round(s->rounding, acc, s->multiplier, s->shift);
-    return ek_saturate(v + s->zero_point);
+    return (int8_t)ek_saturate(v + s->zero_point);
 }
 
 /* Clamp `size` outputs, where [low, high] is narrower than int8; most layers skip it. */

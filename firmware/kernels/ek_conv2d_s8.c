@@ -30,7 +30,7 @@ static void place(const ek_conv2d_s8_params *p, int32_t pixel, int32_t n, const 
 }
 
 /* Pack `n` values of all four slots; returns where the next ones go. */
-static int32_t *pack(int32_t *out, ek_sources x, int32_t n)
+EK_LOOP int32_t *pack(int32_t *out, ek_sources x, int32_t n)
 {
     const int8_t *a = x.at[0];
     const int8_t *b = x.at[1];
@@ -90,7 +90,7 @@ static void gather(const ek_window *w, const int8_t *x, const windows *at, int32
     s3 += (int64_t)v * weight
 
 /* Sums of two channels in all four slots over `depth`. */
-static void sum_two(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
+EK_LOOP void sum_two(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
 {
     const int32_t *end = &x[2 * depth];
     const int32_t *end_of_fours = &x[2 * (depth & ~3)];
@@ -121,7 +121,7 @@ static void sum_two(const int32_t *x, const int8_t *w, int32_t depth, int32_t *s
 }
 
 /* Sums of two channels in slots 2 and 3 only. */
-static void sum_two_half(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
+EK_LOOP void sum_two_half(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
 {
     int64_t s0 = EK_LANE_START;
     int64_t s1 = EK_LANE_START;
@@ -135,7 +135,7 @@ static void sum_two_half(const int32_t *x, const int8_t *w, int32_t depth, int32
 }
 
 /* Sums of the last channel of an odd number. */
-static void sum_one(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
+EK_LOOP void sum_one(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
 {
     int64_t s0 = EK_LANE_START;
     int64_t s1 = EK_LANE_START;
@@ -168,8 +168,8 @@ static void multiply(const ek_conv2d_s8_params *p, const int32_t *pairs, int32_t
 }
 
 /* Parameters are copied: a store of int8 may change anything that a pointer leads to. */
-static void store(ek_requant requant, const int32_t *bias, const int32_t *sums, int32_t out_c,
-                  ek_targets y)
+EK_LOOP void store(ek_requant requant, const int32_t *bias, const int32_t *sums, int32_t out_c,
+                   ek_targets y)
 {
     for (int32_t c = 0; c < out_c; c++) {
         const ek_scale scale = ek_scale_of(&requant, c);

@@ -2,6 +2,9 @@
  * into a strip, column after column, so that a window's columns are runs of words. */
 #include "ek_lanes.h"
 
+/* Filter rows whose input rows are found once per four output rows, not once per channel. */
+#define EK_HOISTED 5
+
 /* Where the scratch memory's parts begin. */
 typedef struct {
     int32_t *sums;  /* [out_w][4] */
@@ -55,14 +58,15 @@ static ek_sources rows_of(const ek_depthwise_s8_params *p, const int8_t *x, cons
 }
 
 /* Pack `n` columns of one filter row; columns are `step` bytes and `out_step` words apart. */
-static void pack_row(int32_t *out, int32_t out_step, ek_sources x, int32_t n, int32_t step)
+EK_LOOP void pack_row(int32_t *out, int32_t out_step, const ek_sources *x, int32_t offset,
+                      int32_t n, int32_t step)
 {
-    const int8_t *a = x.at[0];
-    const int8_t *b = x.at[1];
-    const int8_t *c = x.at[2];
-    const int8_t *d = x.at[3];
-    const int32_t end = n * step;
-    for (int32_t i = 0; i < end; i += step) {
+    const int8_t *a = x->at[0];
+    const int8_t *b = x->at[1];
+    const int8_t *c = x->at[2];
+    const int8_t *d = x->at[3];
+    const int32_t end = offset + n * step;
+    for (int32_t i = offset; i < end; i += step) {
         out[0] = ek_pair(a[i], b[i]);
         out[1] = ek_pair(c[i], d[i]);
         out += out_step;
@@ -75,7 +79,7 @@ static void pack_row(int32_t *out, int32_t out_step, ek_sources x, int32_t n, in
     s1 += (int64_t)x[2 * (i) + 1] * w[i]
 
 /* One channel's sums of four output rows with a 3x3 filter. */
-static void sum_3x3(const int32_t *x, int32_t step, const int8_t *w, int32_t n, int32_t *sums)
+EK_LOOP void sum_3x3(const int32_t *x, int32_t step, const int8_t *w, int32_t n, int32_t *sums)
 {
     const int32_t *end = &sums[EK_SLOTS * n];
     while (sums != end) {
@@ -98,7 +102,7 @@ static void sum_3x3(const int32_t *x, int32_t step, const int8_t *w, int32_t n, 
 }
 
 /* One channel's sums of four output rows with any filter. */
-static void sum_any(const ek_window *p, const int32_t *strip, const int8_t *weights, int32_t *sums)
+EK_LOOP void sum_any(const ek_window *p, const int32_t *strip, const int8_t *weights, int32_t *sums)
 {
     for (int32_t i = 0; i < p->out_w; i++) {
         const int8_t *w = weights;
@@ -120,18 +124,19 @@ static void sum_any(const ek_window *p, const int32_t *strip, const int8_t *weig
 }
 
 /* Parameters are copied: a store of int8 may change anything that a pointer leads to. */
-static void store(ek_scale scale, int32_t bias, const int32_t *sums, int32_t n, int32_t step,
-                  ek_targets y)
+EK_LOOP void store(ek_scale scale, int32_t bias, const int32_t *sums, int32_t offset, int32_t n,
+                   int32_t step, ek_targets y)
 {
-    const int32_t end = n * step;
-    for (int32_t i = 0; i < end; i += step) {
+    const int32_t end = offset + n * step;
+    for (int32_t i = offset; i < end; i += step) {
         ek_store_slots(&scale, bias, sums, &y, i);
         sums += EK_SLOTS;
     }
 }
 
 /* One output channel in four output rows, from its input channel's strip. */
-static void channel(const ek_depthwise_s8_params *p, const layout *s, int32_t c, ek_targets y)
+static void channel(const ek_depthwise_s8_params *p, const layout *s, int32_t c,
+                    const ek_targets *y)
 {
     const ek_window *w = &p->window;
     const int8_t *weights = &p->weights[c * w->kernel_h * w->kernel_w];
@@ -140,26 +145,29 @@ static void channel(const ek_depthwise_s8_params *p, const layout *s, int32_t c,
     } else {
         sum_any(w, s->strip, weights, s->sums);
     }
-    for (int32_t slot = 0; slot < EK_SLOTS; slot++) {
-        y.at[slot] += c;
-    }
-    store(ek_scale_of(&p->requant, c), p->bias[c], s->sums, w->out_w, w->in_c * p->multiplier, y);
+    store(ek_scale_of(&p->requant, c), p->bias[c], s->sums, c, w->out_w, w->in_c * p->multiplier,
+          *y);
 }
 
 /* All channels of `n` output rows from `row` on. */
 static void rows(const ek_depthwise_s8_params *p, const int8_t *x, const layout *s, int32_t row,
-                 int32_t n, ek_targets y)
+                 int32_t n, const ek_targets *y)
 {
     const ek_window *w = &p->window;
+    const int32_t kh = w->kernel_h;
     const int32_t inside = ek_clamp(s->columns - w->pad_left, 0, w->in_w);
+    int32_t *strip = &s->strip[2 * w->pad_left * kh];
+    ek_sources from[EK_HOISTED];
+    for (int32_t ky = 0; ky < kh && ky < EK_HOISTED; ky++) {
+        from[ky] = rows_of(p, x, s, row, n, ky);
+    }
     for (int32_t in = 0; in < w->in_c; in++) {
-        for (int32_t ky = 0; ky < w->kernel_h; ky++) {
-            ek_sources from = rows_of(p, x, s, row, n, ky);
-            for (int32_t slot = 0; slot < EK_SLOTS; slot++) {
-                from.at[slot] += in;
-            }
-            pack_row(&s->strip[2 * (w->pad_left * w->kernel_h + ky)], 2 * w->kernel_h, from, inside,
-                     w->in_c);
+        for (int32_t ky = 0; ky < kh && ky < EK_HOISTED; ky++) {
+            pack_row(&strip[2 * ky], 2 * kh, &from[ky], in, inside, w->in_c);
+        }
+        for (int32_t ky = EK_HOISTED; ky < kh; ky++) {
+            const ek_sources far = rows_of(p, x, s, row, n, ky);
+            pack_row(&strip[2 * ky], 2 * kh, &far, in, inside, w->in_c);
         }
         for (int32_t m = 0; m < p->multiplier; m++) {
             channel(p, s, in * p->multiplier + m, y);
@@ -180,7 +188,7 @@ void ek_depthwise_s8(const ek_depthwise_s8_params *p, int32_t *scratch, const in
             const int32_t i = ek_slot_pixel(slot, n, p->lanes);
             to.at[slot] = &y[(row + (i >= 0 ? i : n - 1)) * line];
         }
-        rows(p, x, &s, row, n, to);
+        rows(p, x, &s, row, n, &to);
         row += n;
     }
     ek_limit(y, w->out_h * line, p->requant.low, p->requant.high);

@@ -12,6 +12,7 @@ from edgekit.build.plan import Command, Toolchain
 _COMMON = (
     "-std=c99",
     "-ffreestanding",
+    "-O2",
     "-ffunction-sections",
     "-fdata-sections",
     # Two roundings must stay two: float32_rne multiplies, then adds.
@@ -33,6 +34,7 @@ _LINK = ("-nostdlib", "-Wl,--gc-sections", "-T", "linker.ld")
 class _Compiler:
     start: tuple[str, ...]  # tool and target
     extra: tuple[str, ...]  # what only this compiler takes
+    kernels: tuple[str, ...]  # likewise, for generated code and kernels
     link: tuple[str, ...]  # after the objects
 
 
@@ -45,13 +47,16 @@ _COMPILERS: dict[tuple[Toolchain, Cpu], _Compiler] = {
             "-mfloat-abi=hard",
             "-mfpu=fpv4-sp-d16",
         ),
-        extra=("-Wstack-usage=512",),
+        extra=(),
+        # Coalescing variables costs the inner loops moves: 11 % of a keyword spotter's run.
+        kernels=("-Wstack-usage=512", "-fno-tree-coalesce-vars"),
         link=("-lgcc",),
     ),
     ("zig", "cortex-m4f"): _Compiler(
         start=("zig", "cc", "-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4"),
         # zig adds traps for undefined behaviour and a stack protector unless told otherwise.
         extra=("-fno-sanitize=undefined", "-fno-stack-protector"),
+        kernels=(),
         link=(),
     ),
 }
@@ -64,15 +69,18 @@ def compile_command(
     *,
     include: Sequence[str],
     defines: Sequence[str],
-    optimize: str,
+    kernel: bool,
 ) -> Command:
-    """Return the command that compiles `source` to `obj/<source>.o`."""
+    """Return the command that compiles `source` to `obj/<source>.o`.
+
+    `kernel`: the source is generated code or a kernel, not firmware around it.
+    """
     compiler = _COMPILERS[toolchain, cpu]
     argv = (
         *compiler.start,
         *_COMMON,
         *compiler.extra,
-        optimize,
+        *(compiler.kernels if kernel else ()),
         *(f"-I{directory}" for directory in include),
         *(f"-D{define}" for define in defines),
         "-c",

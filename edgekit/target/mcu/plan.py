@@ -19,7 +19,6 @@ from edgekit.target.mcu.ops import emit_node
 from edgekit.target.mcu.scale import ROUND_VALUES
 
 _KERNELS = PurePosixPath("firmware/kernels")
-_OPTIMIZE = "-O2"
 
 
 def scratch_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
@@ -120,15 +119,16 @@ def _commands(
     traced = ("MODEL_TRACE=1",) if trace else ()
     commands = []
     for path in sources:
-        include, defines = ["firmware/include", "model"], traced
+        include, defines, kernel = ["firmware/include", "model"], traced, True
         if path.parent == _KERNELS:
             defines = (f"EK_ROUNDINGS={roundings[path.stem]}U",)
         elif path.parts[0] == "firmware":
+            kernel = False
             include += ["firmware/link", port]
             defines = (*traced, *_clock_defines(board, operating_point))
         commands.append(
             compilers.compile_command(
-                toolchain, board.cpu, path, include=include, defines=defines, optimize=_OPTIMIZE
+                toolchain, board.cpu, path, include=include, defines=defines, kernel=kernel
             )
         )
     return (*commands, compilers.link_command(toolchain, board.cpu, sources, "firmware.elf"))

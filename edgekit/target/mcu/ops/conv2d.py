@@ -9,7 +9,7 @@ from edgekit.target.mcu.ops.window import window
 
 
 def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
-    """Return the C of `node`; scratch holds four packed windows, their sums and two cells of padding."""
+    """Return the C of `node`; scratch holds four windows and their sums, and padding."""
     weight = context.graph.constants[node.weight]
     out_c, kernel_h, kernel_w, in_c = weight.shape
     facts = pack.sums(context.graph, node)

@@ -9,7 +9,7 @@ from edgekit.target.mcu.ops.window import window
 
 
 def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
-    """Return the C of `node`; scratch holds the columns under four output rows, and a padded row."""
+    """Return the C of `node`; scratch holds what lies under four output rows, and padding."""
     weight = context.graph.constants[node.weight]
     kernel_h, kernel_w, out_c = weight.shape
     facts = pack.sums(context.graph, node)
