@@ -84,9 +84,14 @@ def source(board: Literal["hardware", "virtual"], url: str | None) -> Source:
     address = rest.partition("?")[0]
     if scheme == "replay" or scheme not in METERS:
         return "modelled"
+    return "measured" if _is_local(address) else "modelled"
+
+
+def _is_local(address: str) -> bool:
+    """Return whether `address` is a USB device of this machine, links followed."""
     if address.startswith("/"):
         address = str(Path(address).resolve())
-    return "measured" if not address or _USB_DEVICE.match(address) else "modelled"
+    return not address or _USB_DEVICE.match(address) is not None
 
 
 def _open_ppk2(
@@ -114,6 +119,7 @@ def _open_ppk2(
         clock=clock,
         limits=limits,
         wiring="source" if wiring == "source" else "ampere",
+        model="PPK2" if _is_local(address) else "PPK2, emulated or remote",
     )
 
 

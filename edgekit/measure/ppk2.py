@@ -89,11 +89,13 @@ class Ppk2:
         clock: SampleClock | None = None,
         limits: Limits | None = None,
         wiring: Literal["ampere", "source"] = "ampere",
+        model: str = "PPK2",
     ) -> None:
         """Stop whatever the device is doing and read its calibration.
 
         `wiring` is how it is connected: in series with the board's own supply (`ampere`: the
-        supply is declared, not measured), or as the supply (`source`).
+        supply is declared, not measured), or as the supply (`source`). `model` is what reports
+        call it.
 
         Raises DeviceError where no metadata arrives.
         """
@@ -110,7 +112,7 @@ class Ppk2:
             raise
         limits = limits or Limits()
         self.info = MeterInfo(
-            model="PPK2",
+            model=model,
             serial=port.name,
             calibrated=(
                 self._calibration.calibrated if limits.calibrated is None else limits.calibrated

@@ -210,6 +210,16 @@ def inferences_per_mark(busy_s: float, meter_rate_hz: float) -> int:
     return max(1, math.ceil(SHORT_SAMPLES / max(busy_s * meter_rate_hz, 1e-9)))
 
 
+def mark_period_us(busy_s: float, per_mark: int, meter_rate_hz: float) -> int:
+    """Return a period that leaves a gap the meter can see after a mark of `per_mark` inferences.
+
+    Marks run back to back are microseconds apart, less than a sample, and would look like one.
+    The gap is 20 samples, after 5 % and 20 µs an inference for what the firmware does besides.
+    """
+    group_s = per_mark * (1.05 * busy_s + 20e-6)
+    return math.ceil((group_s + 20.0 / meter_rate_hz) * 1e6)
+
+
 def widths(w: Windows, rate_hz: float, per_mark: int = 1) -> MarkWidths:
     """Return the distribution of the mark's width, per inference."""
     us = w.high_samples / rate_hz * 1e6 / per_mark

@@ -71,6 +71,11 @@ def test_what_may_be_called_measured(board: str, url: str | None, expected: str)
     assert source(board, url) == expected  # type: ignore[arg-type]
 
 
+def test_reports_do_not_call_an_emulator_a_ppk2() -> None:
+    assert open_meter("ppk2:/dev/ttyACM1", Ports()).info.model == "PPK2"
+    assert "emulated" in open_meter("ppk2:socket://127.0.0.1:1", Ports()).info.model
+
+
 def test_a_link_to_a_pseudo_terminal_is_still_one(tmp_path: Path) -> None:
     link = tmp_path / "ttyACM0"
     link.symlink_to("/dev/pts/0")

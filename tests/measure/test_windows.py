@@ -15,7 +15,7 @@ from edgekit.errors import UnsureError
 from edgekit.measure.reduce import Reducer
 from edgekit.measure.types import MeterInfo, PowerFigures, Samples, Trace
 from edgekit.measure.uncertainty import Model
-from edgekit.measure.windows import cut, figures, inferences_per_mark, modelled
+from edgekit.measure.windows import cut, figures, inferences_per_mark, mark_period_us, modelled
 
 POINT = board.find("nucleo-l4r5zi").operating_points["run_120mhz"]
 
@@ -181,6 +181,12 @@ def test_several_inferences_in_a_mark_share_its_energy_and_width() -> None:
 )
 def test_how_many_inferences_fill_100_samples(busy_s: float, wanted: int) -> None:
     assert inferences_per_mark(busy_s, 100_000.0) == wanted
+
+
+@pytest.mark.parametrize(("busy_s", "per_mark"), [(0.00014, 8), (0.2, 1), (0.0, 100)])
+def test_marks_in_a_row_leave_a_gap_of_at_least_20_samples(busy_s: float, per_mark: int) -> None:
+    gap_us = mark_period_us(busy_s, per_mark, 100_000.0) - busy_s * per_mark * 1e6
+    assert 200 <= gap_us < 200 + per_mark * (0.05 * busy_s * 1e6 + 20) + 1
 
 
 def test_every_term_by_hand() -> None:
