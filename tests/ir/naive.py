@@ -160,12 +160,16 @@ def softmax(row: list[int], table: list[int]) -> list[int]:
     total = sum(away(t, 12) for t in exponentials if t >= 0)
     zeros = 32 - total.bit_length()
     fraction = (total << zeros) - 2**31
+    inverse = reciprocal(fraction)
+    return [
+        -128 if t < 0 else clip(away(high(inverse, t), 35 - zeros) - 128, -128, 127)
+        for t in exponentials
+    ]
+
+
+def reciprocal(fraction: int) -> int:
     half = (fraction + 2**31 - 1 + 1) // 2
     y = 1515870810 + high(half, -1010580540)
     for _ in range(3):
         y += 4 * high(y, 2**29 - high(half, y))
-    reciprocal = min(2 * y, 2**31 - 1)
-    return [
-        -128 if t < 0 else clip(away(high(reciprocal, t), 35 - zeros) - 128, -128, 127)
-        for t in exponentials
-    ]
+    return min(2 * y, 2**31 - 1)

@@ -457,6 +457,22 @@ def test_accumulator_range_is_tight():
     assert accumulator_range(graph, dense) == (lows.min(), highs.max())
 
 
+def test_accumulator_range_counts_padding():
+    # All inputs lie 10 to 20 above the zero point, but a padded cell lies at it.
+    builder = GraphBuilder(1, samples=1)
+    x = builder.clamp(builder.input(2, 2, 1), 10, 20)
+    builder.conv(x, 1, (3, 3), padding=Padding(1, 1, 1, 1))
+    graph = node(1, builder.graph(builder.nodes[-1].y), input_zero_point=0)
+    conv = graph.nodes[1]
+    weight, bias = graph.constants[conv.weight], int(graph.constants[conv.bias][0])
+    low, high = (20 * int(part.sum()) for part in (np.minimum(weight, 0), np.maximum(weight, 0)))
+    assert accumulator_range(graph, conv) == (bias + low, bias + high)
+    inside = replace(conv, padding=Padding())
+    low = 20 * int(np.minimum(weight, 0).sum()) + 10 * int(np.maximum(weight, 0).sum())
+    high = 10 * int(np.minimum(weight, 0).sum()) + 20 * int(np.maximum(weight, 0).sum())
+    assert accumulator_range(graph, inside) == (bias + low, bias + high)
+
+
 def test_macs():
     assert [macs(GRAPH, n) for n in NODES] == [
         6 * 5 * 2 * 9 * 2, 0, 0, 0, 0, 0, 0, 0, 160, 0, 5 * 4 * 2 * 4

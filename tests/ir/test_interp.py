@@ -10,7 +10,7 @@ from edgekit.ir.arithmetic import softmax_table
 from edgekit.ir.check import verify
 from edgekit.ir.interp import run
 from edgekit.ir.interp.matmul import matmul
-from edgekit.ir.interp.softmax import softmax
+from edgekit.ir.interp.softmax import reciprocal, softmax
 from edgekit.ir.nodes import Softmax
 from edgekit.ir.types import Padding, Rounding
 
@@ -83,6 +83,14 @@ def test_softmax_equals_scalar_algorithm(scale, length):
     )
     wanted = [naive.softmax(row, table.tolist()) for row in rows.tolist()]
     np.testing.assert_array_equal(softmax(rows, table), wanted)
+
+
+def test_softmax_reciprocal_to_the_last_bit():
+    rng = np.random.default_rng(3)
+    fractions = np.concatenate([[0, 1, 2**30, 2**31 - 1], rng.integers(0, 2**31, 500)])
+    found = reciprocal(fractions)
+    assert found.tolist() == [naive.reciprocal(f) for f in fractions.tolist()]
+    np.testing.assert_allclose(found / 2**31, 1 / (1 + fractions / 2**31), atol=1e-8)
 
 
 def test_softmax_is_a_softmax():

@@ -187,11 +187,11 @@ def test_near_identities_stay():
         {"shift": (0,)},
     ]:
         builder = GraphBuilder(5)
-        x = builder.input(4)
+        x = builder.pad(builder.input(4), (1,), (0,))
         one = replace(Requant((1 << 30,), (1,), 7, *WIDE, Rounding.DOUBLE), **change)
-        name = builder._tensor("same", (4,))
-        builder.append(Requantize("SAME", builder.clamp(x, *WIDE), name, 7, one))
-        assert kinds(apply("drop-identity", builder)) == ["Requantize"]
+        name = builder._tensor("same", (5,))
+        builder.append(Requantize("SAME", x, name, 7, one))
+        assert kinds(apply("drop-identity", builder)) == ["Pad", "Requantize"]
 
 
 def test_an_output_never_becomes_an_input_or_a_second_output():

@@ -20,7 +20,7 @@ def softmax(x: Ints, table: Ints) -> Ints:
     shares = np.where(present, divide_by_power(exponentials, 12), 0)
     total = shares.sum(axis=-1, keepdims=True)
     zeros = _leading_zeros(total)
-    scaled = high_product(_reciprocal((total << zeros) - (1 << 31)), exponentials)
+    scaled = high_product(reciprocal((total << zeros) - (1 << 31)), exponentials)
     out = divide_by_power(scaled, 35 - zeros) - 128
     return np.where(present, np.clip(out, -128, 127), -128)
 
@@ -31,7 +31,7 @@ def _leading_zeros(total: Ints) -> Ints:
     return np.asarray(32 - length).astype(np.int64)
 
 
-def _reciprocal(fraction: Ints) -> Ints:
+def reciprocal(fraction: Ints) -> Ints:
     """Return 1 / (1 + f) in Q0.31 for f in [0, 1) given in Q0.31, by three Newton steps."""
     # The sum is not negative, so halves away from zero are halves up.
     half_denominator = (fraction + (1 << 31)) >> 1
