@@ -70,6 +70,8 @@ def pairs(rows: Mapping[str, str]) -> ET.Element:
 def layers(rows: tuple[LayerRow, ...]) -> ET.Element:
     """Return operator, shape, work and memory traffic of each layer, with its share."""
     total = sum(row.instructions or 0 for row in rows)
+    most = max(row.instructions or 0 for row in rows)
+    kernels = any(row.kernel for row in rows)
     head = (
         "layer",
         "operator",
@@ -79,12 +81,10 @@ def layers(rows: tuple[LayerRow, ...]) -> ET.Element:
         "share",
         "per MAC",
         "bytes moved",
-        "kernel",
     )
-    most = max(row.instructions or 0 for row in rows)
-    body = [_layer(row, total, most) for row in rows]
+    body = [(*_layer(row, total, most), *_kernel(row, kernels)) for row in rows]
     macs = sum(row.macs for row in rows)
-    moved = [row.bytes_moved for row in rows]
+    moved = [row.bytes_moved for row in rows if row.bytes_moved is not None]
     foot = (
         "all layers",
         "",
@@ -93,31 +93,35 @@ def layers(rows: tuple[LayerRow, ...]) -> ET.Element:
         _count(total or None),
         "",
         f"{total / macs:.2f}" if macs and total else "",
-        _count(sum(m or 0 for m in moved)) if any(m is not None for m in moved) else "–",
-        "",
+        _count(sum(moved) if moved else None),
+        *([""] if kernels else []),
     )
-    return table(head, body, numbers=(3, 4, 5, 6, 7), foot=foot)
+    return table(
+        (*head, *(["kernel"] if kernels else [])), body, numbers=(3, 4, 5, 6, 7), foot=foot
+    )
+
+
+def _kernel(row: LayerRow, shown: bool) -> tuple[ET.Element, ...]:
+    return (h("td", h("code", row.kernel), class_="whole"),) if shown else ()
 
 
 def _layer(row: LayerRow, total: int, most: int) -> tuple[ET.Element | str, ...]:
     share: ET.Element | str = "–"
     if row.instructions is not None and total:
-        part = row.instructions / total
         bar = h("span", class_="meter", style=f"width:{100 * row.instructions / most:.1f}%")
-        share = h("td", f"{part:.1%}", bar, class_="n share")
+        share = h("td", f"{row.instructions / total:.1%}", bar, class_="n share")
     per_mac = "–"
     if row.instructions is not None and row.macs:
         per_mac = f"{row.instructions / row.macs:.2f}"
     return (
         row.name,
-        row.op,
-        " × ".join(str(n) for n in row.shape),
+        h("td", row.op, class_="whole"),
+        h("td", "×".join(str(n) for n in row.shape), class_="whole"),
         f"{row.macs:,}",
         _count(row.instructions),
         share,
         per_mac,
         _count(row.bytes_moved),
-        h("td", h("code", row.kernel)),
     )
 
 
