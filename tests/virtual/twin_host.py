@@ -1,0 +1,55 @@
+"""The host's side of a twin, for tests."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+
+from edgekit.virtual import Twin
+
+
+@dataclass
+class Host:
+    """The host's end of a twin's serial port."""
+
+    twin: Twin
+    sock: socket.socket
+
+    def ask(self, request: bytes, size: int) -> bytes:
+        self.sock.sendall(request)
+        return self.read(size)
+
+    def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            piece = self.sock.recv(size - len(data))
+            if not piece:
+                raise ConnectionError(f"closed after {data!r}")
+            data += piece
+        return data
+
+    def silent(self, seconds: float) -> bool:
+        self.sock.settimeout(seconds)
+        try:
+            return not self.sock.recv(1)
+        except TimeoutError:
+            return True
+        finally:
+            self.sock.settimeout(20)
+
+
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def link_port(twin: Twin) -> int:
+    return int(twin.link_url.rsplit(":", 1)[1])
+
+
+def wait_ready(twin: Twin, timeout_s: float = 20.0) -> None:
+    """Wait until the firmware waits for the host."""
+    deadline = time.monotonic() + timeout_s
+    while twin.stats()["ready_ns"] is None or twin.stats()["state"] != "idle":
+        assert time.monotonic() < deadline, twin.stats()
+        time.sleep(0.01)
