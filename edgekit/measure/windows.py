@@ -53,6 +53,21 @@ class Windows:
         """Length of all of them together."""
         return int(self.high_samples.sum() + self.low_samples.sum())
 
+    @property
+    def active_mw(self) -> float:
+        """Mean power while the mark is up."""
+        return float(np.average(self.high_mw, weights=self.high_samples))
+
+    @property
+    def idle_mw(self) -> float:
+        """Mean power between marks."""
+        return float(np.average(self.low_mw, weights=self.low_samples))
+
+    @property
+    def whole_mw(self) -> float:
+        """Mean power over all of it."""
+        return float(self.energies().sum() + (self.low_mw * self.low_samples).sum()) / self.samples
+
     def energies(self) -> NDArray[np.float64]:
         """Return mW * samples of each mark."""
         return self.high_mw * self.high_samples
@@ -121,45 +136,41 @@ def figures(
     """
     w = cut(trace)
     _check_count(trace, len(w.start) + 1, marks)
-    n = len(w.start)
-    idle_mw = float(np.average(w.low_mw, weights=w.low_samples))
-    base_mw = idle_mw if scope == "delta" else 0.0
-    high_mw = float(np.average(w.high_mw, weights=w.high_samples))
-    whole_mw = (float(w.energies().sum()) + idle_mw * float(w.low_samples.sum())) / w.samples
+    n = len(w.start) * inferences_per_mark
+    base_mw = w.idle_mw if scope == "delta" else 0.0
+    mean_mw = (w.active_mw if mode == "active" else w.whole_mw) - base_mw
     energies_uj = (w.high_mw - base_mw) * w.high_samples / trace.rate_hz * 1e3
-    energy_uj = float(energies_uj.mean()) / inferences_per_mark
-    median = float(np.median(w.high_samples))
     window_s = w.samples / trace.rate_hz
-    mean_mw = (high_mw if mode == "active" else whole_mw) - base_mw
-    limits = _mean_limits(trace, w, mode, scope, mean_mw, high_mw - idle_mw, model)
-    energy_limit = _energy_limit(trace, w, scope, energies_uj, high_mw - idle_mw, model)
-    filtered_mw = (
-        None
-        if trace.filtered_mean_ua is None or trace.mean_ua <= 0
-        else mean_mw * trace.filtered_mean_ua / trace.mean_ua
-    )
     return PowerFigures(
         source=source,
         scope=scope,
         mode=mode,
         rate_hz=rate_hz,
         mean_mw=mean_mw,
-        uncertainty=limits,
+        uncertainty=_mean_limits(trace, w, mode, scope, mean_mw, model),
         peak_mw=w.peak_mw,
-        idle_mw=idle_mw,
-        energy_uj=energy_uj,
-        energy_plus_minus_uj=energy_limit / inferences_per_mark,
-        inferences_per_window=n * inferences_per_mark,
+        idle_mw=w.idle_mw,
+        energy_uj=float(energies_uj.mean()) / inferences_per_mark,
+        energy_plus_minus_uj=_energy_limit(trace, w, scope, energies_uj, model)
+        / inferences_per_mark,
+        inferences_per_window=n,
         window_s=window_s,
         meter=trace.meter,
         samples=trace.samples,
         lost=trace.lost,
-        seen_rate_hz=n * inferences_per_mark / window_s,
+        seen_rate_hz=n / window_s,
         inferences_per_mark=inferences_per_mark,
-        mark_samples=median,
+        mark_samples=float(np.median(w.high_samples)),
         widths=widths(w, trace.rate_hz, inferences_per_mark),
-        filtered_mean_mw=filtered_mw,
+        filtered_mean_mw=_filtered(trace, mean_mw),
     )
+
+
+def _filtered(trace: Trace, mean_mw: float) -> float | None:
+    """Return the mean as the maker's filter would move it, by its effect on the recording."""
+    if trace.filtered_mean_ua is None or trace.mean_ua <= 0:
+        return None
+    return mean_mw * trace.filtered_mean_ua / trace.mean_ua
 
 
 def _check_count(trace: Trace, seen: int, marks: int | None) -> None:
@@ -245,9 +256,9 @@ def _mean_limits(
     mode: Mode,
     scope: str,
     mean_mw: float,
-    edge_mw: float,
     model: Model | None,
 ) -> Uncertainty:
+    edge_mw = w.active_mw - w.idle_mw
     if mode == "active":
         over, step, means = float(np.median(w.high_samples)), w.high_step_ua, w.high_mw
     else:
@@ -269,7 +280,6 @@ def _energy_limit(
     w: Windows,
     scope: str,
     energies_uj: NDArray[np.float64],
-    edge_mw: float,
     model: Model | None,
 ) -> float:
     """Return the half width of the energy of one mark, in µJ.
@@ -287,7 +297,7 @@ def _energy_limit(
     return math.hypot(
         terms.gain(mean_uj, trace.meter),
         mw * mark_s * 1e3,
-        edge_mw / trace.rate_hz * 1e3,
+        (w.active_mw - w.idle_mw) / trace.rate_hz * 1e3,
         terms.spread(energies_uj),
         terms.energy_model(model, mean_uj),
     )
