@@ -122,15 +122,9 @@ def figures(
 ) -> PowerFigures:
     """Return the figures of `trace` under one contract.
 
-    Args:
-        trace: a recording with the inference mark in it.
-        source: what the figures may be called (`meter.source`).
-        scope: `supply`, a rail's name, or `delta` (over what is drawn between inferences).
-        mode: `average` over whole periods, or `active`: while the mark is high.
-        rate_hz: the contract's rate in mode `average`.
-        model: what the currents rest on, where they come from a model; its limits are added.
-        inferences_per_mark: how many the firmware runs within one mark.
-        marks: how often the firmware raised the mark, where that is known.
+    `source` is what they may be called (`meter.source`); `scope` is `supply`, a rail's name, or
+    `delta` (over what is drawn between inferences); `model` is what modelled currents rest on, so
+    that its limits are added; `marks` is how often the firmware raised the mark, where known.
 
     Raises UnsureError where the mark rose fewer than two times, or not `marks` times.
     """
