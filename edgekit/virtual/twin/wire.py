@@ -41,11 +41,11 @@ class HostWire:
 
     def poll(self) -> int | None:
         """Return the next byte; after a few polls in vain wait one idle step for it."""
-        self.flush()
         if not self._link.received:
             self._empty += 1
             if self._empty <= _EMPTY_POLLS:
                 return None
+            self.flush()
             self._waiting()
             self.idle_step()
             if not self._link.received:
@@ -61,6 +61,7 @@ class HostWire:
     def send(self, byte: int) -> None:
         """Send one byte; bytes travel together until the firmware looks for input."""
         self._out.append(byte)
+        self._empty = 0  # looking for room to send is not waiting for input
         self._faults.count_sent()
         if len(self._out) >= _BUFFER_BYTES:
             self.flush()
