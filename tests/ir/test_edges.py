@@ -99,6 +99,13 @@ def test_dequantize_applies_the_sources_float_softmax():
     assert real.dtype == np.float32
 
 
+def test_dequantize_applies_the_sources_log_softmax():
+    q = np.array([[0, 4, 8, 8]])
+    plain = dequantize(edge(host_ops=("dequantize", "softmax")), q)
+    logarithm = dequantize(edge(host_ops=("dequantize", "log_softmax")), q)
+    np.testing.assert_allclose(np.exp(logarithm), plain, rtol=1e-6)
+
+
 def test_integer_data_for_a_float_input_needs_its_meaning():
     x = np.array([[0, 1, 2, 200]], np.uint8)
     with pytest.raises(ConfigError) as caught:
