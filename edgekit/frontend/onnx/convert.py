@@ -24,6 +24,7 @@ from edgekit.ir.graph import Graph, Source
 from edgekit.ir.types import DType, Edge, HostOp, Tensor
 
 Lower = Callable[[Builder, Operator], None]
+EdgeDType = Literal["float32", "int8", "uint8"]
 
 _OPERATORS: Mapping[str, Lower] = {
     "QuantizeLinear": quantize.quantize_linear,
@@ -179,7 +180,7 @@ def _output(builder: Builder, value: Value) -> Edge:
         tensor=quant.tensor,
         source_name=builder.model.output.name,
         source_shape=shape,
-        source_dtype="float32" if host_ops else q.dtype,
+        source_dtype=_declared(builder, "float32" if host_ops else q.dtype),
         scale=float(q.scale),
         zero_point=q.graph_zero,
         source_offset=q.offset,
@@ -187,6 +188,13 @@ def _output(builder: Builder, value: Value) -> Edge:
         rounding="half_even",
         host_ops=host_ops,
     )
+
+
+def _declared(builder: Builder, dtype: EdgeDType) -> EdgeDType:
+    declared = builder.model.output.dtype
+    if declared not in (dtype, "onnx type 0"):
+        raise UnsupportedError(f"the output is declared as {declared}, and is {dtype}")
+    return dtype
 
 
 def _input_edge(builder: Builder, q: Quantization) -> Edge:
@@ -213,5 +221,6 @@ def _format(model: Model) -> Literal["onnx-qdq", "onnx-qoperator"]:
 
 
 def _identifier(name: str) -> str:
+    # The name may be a digit or a C keyword, which the prefix makes an identifier.
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", name)[:48]
-    return cleaned if cleaned and not cleaned[0].isdigit() else f"m_{cleaned}"
+    return cleaned if re.fullmatch(r"[A-Za-z]\w*_\w+", cleaned) else f"model_{cleaned}"

@@ -79,10 +79,13 @@ def _model(proto: onnx.ModelProto, sha256: str, stem: str) -> Model:
             hint="export the part of the model that runs on the device",
         )
     _check_names(inputs[0], outputs[0], operators, constants)
+    opset = _opset(proto)
+    for operator in operators:
+        _check_schema(operator, opset)
     return Model(
         name=stem,
         sha256=sha256,
-        opset=_opset(proto),
+        opset=opset,
         input=inputs[0],
         output=outputs[0],
         operators=tuple(operators),
@@ -207,10 +210,30 @@ def _info(value: onnx.ValueInfoProto) -> TensorInfo:
     return TensorInfo(name=name, shape=shape, dtype=dtype_name(tensor.elem_type))
 
 
-def _name(value: str) -> str:
+def _name(value: str | bytes) -> str:
+    if isinstance(value, bytes):  # protobuf's answer for a string that is not UTF-8
+        raise UnsupportedError(f"a name is not text: {value[:40]!r}")
     if len(value) > limits.MAX_NAME_BYTES:
         raise UnsupportedError(f"a name has more than {limits.MAX_NAME_BYTES} characters")
-    return str(value)
+    return value
+
+
+def _check_schema(operator: Operator, opset: int) -> None:
+    if operator.domain or not onnx.defs.has(operator.kind):
+        return  # com.microsoft has no schema here; an unknown operator is refused by name later
+    try:
+        schema = onnx.defs.get_schema(operator.kind, opset)
+    except onnx.defs.SchemaError as exc:
+        raise operator.refuse(f"opset {opset} has no such operator") from exc
+    count = len(operator.inputs)
+    if not schema.min_input <= count <= schema.max_input:
+        raise operator.refuse(
+            f"it has {count} inputs; opset {opset} gives it {schema.min_input} to "
+            f"{schema.max_input}"
+        )
+    unknown = sorted(set(operator.attributes) - set(schema.attributes))
+    if unknown:
+        raise operator.refuse(f"opset {opset} gives it no attribute {unknown[0][:80]!r}")
 
 
 def _check_names(

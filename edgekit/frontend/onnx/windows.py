@@ -8,6 +8,8 @@ from edgekit.frontend import limits
 from edgekit.frontend.onnx.model import Operator
 from edgekit.ir.types import Padding
 
+MAX_PAD = 64  # implicit padding is smaller than a kernel in any trained network
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -65,8 +67,8 @@ def _padding(
     mode = operator.text("auto_pad", "NOTSET")
     if mode == "NOTSET":
         pads = operator.integers("pads") or (0, 0, 0, 0)
-        if len(pads) != 4 or not all(0 <= pad <= limits.MAX_EXTENT for pad in pads):
-            raise operator.refuse(f"pads {pads[:8]}: four numbers from 0 are wanted")
+        if len(pads) != 4 or not all(0 <= pad <= MAX_PAD for pad in pads):
+            raise operator.refuse(f"pads {pads[:8]}: four numbers, 0 to {MAX_PAD}, are wanted")
         return Padding(*pads)
     if mode == "VALID":
         return Padding()
