@@ -15,6 +15,8 @@ from edgekit.measure.verdict import MIN_INFERENCES, MIN_WINDOW_S
 from edgekit.progress import Progress
 
 _POLL_S = 0.02
+_MARGIN = 1.02  # an inference may take a little longer than the longest one seen
+_PAUSE_US = 1000  # long enough to be seen, and for the board to fall asleep and wake
 _TAIL_READS = 5  # the meter's stream trails the board by what lies in buffers
 
 
@@ -24,7 +26,7 @@ class Schedule:
 
     marks: int
     batch: int
-    period_us: int  # 0: back to back
+    period_us: int
 
     @property
     def inferences(self) -> int:
@@ -46,13 +48,15 @@ def contract_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -
 
 
 def inference_schedule(busy_s: float, meter_rate_hz: float) -> Schedule:
-    """Return a schedule back to back, for the energy of one inference and for active mode.
+    """Return a schedule as dense as the meter can cut, for one inference and for active mode.
 
-    An inference too short for the meter to cut out shares its mark with others.
+    An inference too short for the meter shares its mark with others, and a pause between marks
+    keeps them apart: two marks without a sample between them would be one.
     """
     batch = windows.inferences_per_mark(busy_s, meter_rate_hz)
     inferences = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(busy_s, 1e-6)))
-    return Schedule(math.ceil(inferences / batch) + 2, batch, 0)
+    period_us = math.ceil(batch * busy_s * 1e6 * _MARGIN) + _PAUSE_US
+    return Schedule(math.ceil(inferences / batch) + 2, batch, period_us)
 
 
 def record(

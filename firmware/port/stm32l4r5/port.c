@@ -16,7 +16,7 @@
 #define LPUART1_BIT (1u << (LPUART1_IRQ - 64u))
 #define TICK_HZ 32768u
 #define GUARD_TICKS 8u /* a compare value nearer than this may be passed while it is written */
-#define LSE_START_CYCLES (EK_CLOCK_HZ / 1000u * 2000u) /* t_SU(LSE) is 2 s */
+#define LSE_START_CYCLES (EK_CLOCK_HZ / 1000u * 5000u) /* t_SU(LSE) is typically 2 s: allow 5 */
 #define BOOT_MAGIC 0x424F4F54u
 
 extern uint8_t ek_store_start[], ek_store_end[];
