@@ -20,7 +20,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from frontend_onnx.mutations import mutate
-from writers.onnx_writer import LOW, Net, random_net
+from writers.onnx_random import random_net
+from writers.onnx_writer import LOW, Net
 
 from edgekit import frontend
 from edgekit.errors import EdgekitError

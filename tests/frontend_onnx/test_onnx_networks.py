@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from writers.onnx_writer import random_net
+from writers.onnx_random import random_net
 
 from edgekit import frontend
 from edgekit.errors import ConfigError

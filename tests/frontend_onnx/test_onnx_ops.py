@@ -212,6 +212,25 @@ def test_integer_input_and_output(check: Check, dtype: str, form: str) -> None:
     assert edge.host_ops == ()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["Conv", "Gemm"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_float_bias_is_quantized(check: Check, seed: int, kind: str, dtype: str) -> None:
+    if kind == "Conv":
+        net = Net(seed, (1, 3, 8, 8), dtype=dtype).conv(7, per_channel=bool(seed % 2))
+    else:
+        net = Net(seed, (1, 30), dtype=dtype).gemm(9, per_channel=bool(seed % 2))
+    user = next(node for node in net.nodes if node.op_type == kind)
+    dequantizer = next(node for node in net.nodes if node.output[0] == user.input[2])
+    stored = {c.name: onnx.numpy_helper.to_array(c) for c in net.constants}
+    integers, scale = (stored[name] for name in dequantizer.input[:2])
+    net.nodes.remove(dequantizer)
+    fractions = net.rng.uniform(-0.5, 0.5, integers.size)
+    real = ((integers + fractions) * scale).astype(np.float32)
+    net.constants.append(onnx.numpy_helper.from_array(real, user.input[2]))
+    check(net)
+
+
 def test_symbolic_batch_is_one(check: Check) -> None:
     graph = check(Net(9, (1, 3, 8, 8), batch="N").conv(4))
     assert graph.inputs[0].source_shape == (1, 3, 8, 8)

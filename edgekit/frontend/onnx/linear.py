@@ -31,7 +31,7 @@ Ints = NDArray[np.int64]
 def conv(builder: Builder, operator: Operator) -> None:
     """Conv between DequantizeLinear and QuantizeLinear."""
     x, w = builder.real(operator, 0), builder.weight(operator, 1)
-    bias = builder.weight(operator, 2) if operator.input(2) else None
+    bias = _bias(builder, operator, x, w)
     if bias is not None:
         _check_bias_scale(operator, x, w, bias)
     size, finish = _conv(builder, operator, x, w, bias)
@@ -51,7 +51,7 @@ def qlinear_conv(builder: Builder, operator: Operator) -> None:
 def gemm(builder: Builder, operator: Operator) -> None:
     """Gemm between DequantizeLinear and QuantizeLinear."""
     x, w = builder.real(operator, 0), builder.weight(operator, 1)
-    bias = builder.weight(operator, 2) if operator.input(2) else None
+    bias = _bias(builder, operator, x, w)
     if operator.real("beta", 1.0) != 1.0:
         raise operator.refuse("beta is not 1")
     _pending(builder, operator, x, w, bias, _transposed(operator))
@@ -90,6 +90,23 @@ def _pending(
     finish = partial(_dense, builder, operator, x, w, bias, turned)
     order = layout.rows((1, w.values.shape[0 if turned else 1]))
     builder.define(operator, Pending(operator, x.quant.dtype, order, finish))
+
+
+def _bias(builder: Builder, operator: Operator, x: Real, w: Weight) -> Weight | None:
+    if not operator.input(2):
+        return None
+    values = builder.value(operator, 2)
+    if not isinstance(values, np.ndarray):
+        return builder.weight(operator, 2)
+    # onnxruntime quantizes a float bias with input scale times weight scale.
+    scale = np.asarray(x.quantization.scale * w.scale, dtype=np.float32)
+    if values.dtype != np.float32 or values.ndim != 1 or scale.size not in (1, values.size):
+        raise operator.refuse(f"a bias of {values.dtype} and shape {values.shape} is not supported")
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        integers = np.rint((values / scale).astype(np.float32))
+    if not np.all(np.abs(integers) < 2.0**31):  # refuses NaN too
+        raise operator.refuse("its bias divided by its scales does not fit int32")
+    return Weight(integers.astype(np.int32), scale, np.zeros(1, np.int64), 0)
 
 
 def _plain_bias(builder: Builder, operator: Operator, position: int) -> Weight | None:
