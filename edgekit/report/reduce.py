@@ -9,6 +9,7 @@ from edgekit.measure.types import Plot, Trace
 from edgekit.report.types import Histogram, PowerTrace
 
 _MAX_WINDOWS = 400
+_ZOOM_BINS = 24  # fewer would be no curve
 
 
 def histogram(latencies_us: NDArray[np.float64], bins: int = 40) -> Histogram:
@@ -23,12 +24,44 @@ def histogram(latencies_us: NDArray[np.float64], bins: int = 40) -> Histogram:
 
 
 def power_traces(trace: Trace) -> tuple[PowerTrace, ...]:
-    """Return the pictures of a recording: the whole of it, and its first whole period."""
+    """Return the pictures of a recording: all inferences, and one.
+
+    What lies before the first mark and after the last is left out: nothing is judged there. The
+    second picture is the first whole period, or its beginning where the inference is a sliver.
+    """
     windows = _windows(trace)
-    out = [_drawn("the whole recording", trace.plot, trace.supply_mv, windows)]
-    if trace.zoom is not None:
-        out.append(_drawn("one period", trace.zoom, trace.supply_mv, windows))
-    return tuple(out)
+    whole = _drawn("all inferences", trace.plot, trace.supply_mv, windows)
+    if len(windows) > 1:
+        margin = (windows[-1][1] - windows[0][0]) * 0.02
+        whole = _cut(whole, windows[0][0] - margin, windows[-1][1] + margin)
+    if trace.zoom is None:
+        return (whole,)
+    zoom = _drawn("one inference", trace.zoom, trace.supply_mv, windows)
+    if zoom.windows_s:
+        first, last = zoom.windows_s[0]
+        needed = max(4 * (last - first), _ZOOM_BINS * zoom.bin_s)
+        zoom = _cut(zoom, zoom.start_s, zoom.start_s + needed)
+    return (whole, zoom)
+
+
+def _cut(picture: PowerTrace, start_s: float, stop_s: float) -> PowerTrace:
+    """Return the bins of `picture` that lie in [start_s, stop_s)."""
+    count = len(picture.mean_mw)
+    first = max(0, int((start_s - picture.start_s) / picture.bin_s))
+    last = min(count, -int((picture.start_s - stop_s) // picture.bin_s))
+    if last <= first:
+        return picture
+    begin = picture.start_s + first * picture.bin_s
+    end = picture.start_s + last * picture.bin_s
+    return PowerTrace(
+        title=picture.title,
+        start_s=begin,
+        bin_s=picture.bin_s,
+        low_mw=picture.low_mw[first:last],
+        mean_mw=picture.mean_mw[first:last],
+        high_mw=picture.high_mw[first:last],
+        windows_s=tuple(w for w in picture.windows_s if w[1] > begin and w[0] < end),
+    )
 
 
 def _drawn(

@@ -112,7 +112,7 @@ def _power(report: Report) -> ET.Element | None:
         "p",
         h("i", style="background:#ffe9b8"),
         "inference (mark pin high)",
-        h("i", style="background:#bcd3ec"),
+        h("i", style="background:#a9c8e8"),
         "lowest to highest sample",
         h("i", style="background:#2f6db3;height:3px;vertical-align:4px"),
         "mean",

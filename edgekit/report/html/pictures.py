@@ -103,7 +103,7 @@ def power(trace: PowerTrace, limit_mw: float | None, mean_mw: float | None) -> E
         a, b = x((start - origin) * scale), x((stop - origin) * scale)
         if b > a:
             tip = f"inference, {microseconds((stop - start) * 1e6)}"
-            parts.append(rect(a, 20, max(b - a, 1.0), 210, "inference", tip))
+            parts.append(rect(a, 20, max(b - a, 2.0), 210, "inference", tip))
     parts += vertical(y, LEFT, RIGHT, "power, mW")
     title = f"time, {unit}" if origin == 0.0 else f"time from {trace.start_s:.4g} s, {unit}"
     parts += horizontal(x, 20, 230, title)
@@ -117,7 +117,8 @@ def power(trace: PowerTrace, limit_mw: float | None, mean_mw: float | None) -> E
     parts.append(h("polygon", points=_points(band), class_="band"))
     parts.append(h("polyline", points=_points(mean), class_="mean"))
     if mean_mw is not None:
-        parts += _level(y(mean_mw), f"mean {mean_mw:.2f} mW", "level", 13)
+        below = y(mean_mw) < 212  # else the label would cover the time axis
+        parts += _level(y(mean_mw), f"mean {mean_mw:.2f} mW", "level", 13 if below else -5)
     if limit_mw is not None:
         parts += _level(y(limit_mw), f"budget for the mean: {limit_mw:g} mW", "limit", -5)
     return picture(WIDTH, 268.0, f"power over time: {trace.title}", *parts)

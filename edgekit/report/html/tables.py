@@ -143,7 +143,7 @@ def uncertainty(terms: Uncertainty) -> ET.Element:
 def facts(rows: tuple[FactRow, ...]) -> ET.Element:
     """Return the figures that the result rests on."""
     body = [(r.name, r.value, r.source, "yes" if r.verified else "no") for r in rows]
-    return table(("figure", "value", "source", "verified by us"), body)
+    return table(("figure", "value", "source", "verified"), body)
 
 
 def _count(value: int | None) -> str:
