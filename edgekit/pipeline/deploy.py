@@ -151,14 +151,18 @@ class _Deployment:
     def _metered(
         self, prepared: Prepared, station: Station, counts: Counts | None, done: Run
     ) -> None:
-        found = power.meter_contract(
-            self._settings,
-            prepared,
-            station,
-            counts,
-            int(done.cycles.max()),
-            progress=self._progress,
-        )
+        try:
+            found = power.meter_contract(
+                self._settings,
+                prepared,
+                station,
+                counts,
+                int(done.cycles.max()),
+                progress=self._progress,
+            )
+        except UnsureError as error:
+            self._update(verdict="unsure", why=error.message)
+            return
         traces = () if found.trace is None else reduce.power_traces(found.trace)
         notes = (*self._report.detail.notes, *found.notes)
         self._update(

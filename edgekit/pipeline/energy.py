@@ -15,8 +15,6 @@ from edgekit.measure.verdict import MIN_INFERENCES, MIN_WINDOW_S
 from edgekit.progress import Progress
 
 _POLL_S = 0.02
-_MARGIN = 1.02  # an inference may take a little longer than the longest one seen
-_PAUSE_US = 1000  # long enough to be seen, and for the board to fall asleep and wake
 _TAIL_READS = 5  # the meter's stream trails the board by what lies in buffers
 
 
@@ -55,7 +53,7 @@ def inference_schedule(busy_s: float, meter_rate_hz: float) -> Schedule:
     """
     batch = windows.inferences_per_mark(busy_s, meter_rate_hz)
     inferences = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(busy_s, 1e-6)))
-    period_us = math.ceil(batch * busy_s * 1e6 * _MARGIN) + _PAUSE_US
+    period_us = windows.mark_period_us(busy_s, batch, meter_rate_hz)
     return Schedule(math.ceil(inferences / batch) + 2, batch, period_us)
 
 

@@ -95,13 +95,13 @@ class _Window:
         rate_hz = self.meter.info.sample_rate_hz
         plan = energy.contract_schedule(contract, busy_s, rate_hz)
         trace, stats = self._record(plan)
-        figures = self._figures(trace, plan.batch)
+        figures = self._figures(trace, plan)
         notes: tuple[str, ...] = ()
         # A mark of few samples says little of one inference: several share one in a second run.
         several = energy.inference_schedule(busy_s, rate_hz)
         if contract.mode == "average" and several.batch > 1:
             second, _ = self._record(several)
-            apart = self._figures(second, several.batch)
+            apart = self._figures(second, several)
             figures = replace(
                 figures,
                 energy_uj=apart.energy_uj,
@@ -141,7 +141,7 @@ class _Window:
             progress=self.progress,
         )
 
-    def _figures(self, trace: Trace, batch: int) -> PowerFigures:
+    def _figures(self, trace: Trace, plan: Schedule) -> PowerFigures:
         contract = self.settings.contract
         kind = "hardware" if self.model is None else "virtual"
         return windows.figures(
@@ -153,7 +153,8 @@ class _Window:
             mode=contract.mode,
             rate_hz=contract.rate_hz,
             model=self.model,
-            inferences_per_mark=batch,
+            inferences_per_mark=plan.batch,
+            marks=plan.marks,
         )
 
 

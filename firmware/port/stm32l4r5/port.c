@@ -91,7 +91,8 @@ void ek_port_init(void)
     uint32_t changed = ek_clock_init();
 
     note_reset();
-    PWR_CR1 |= PWR_CR1_DBP;
+    /* RRSTP: SRAM3 is powered in Stop 2, the arena and the inputs may lie there */
+    PWR_CR1 |= PWR_CR1_DBP | PWR_CR1_RRSTP;
     RCC_BDCR |= RCC_BDCR_LSEON; /* takes up to 2 s; ek_port_start_time waits */
     start_pins();
     start_uart();

@@ -61,6 +61,7 @@
 #define PWR_CR1_LPMS_MASK 7u
 #define PWR_CR1_LPMS_STOP2 2u
 #define PWR_CR1_DBP (1u << 8)
+#define PWR_CR1_RRSTP (1u << 4)
 #define PWR_CR1_VOS_MASK (3u << 9)
 #define PWR_CR1_VOS_RANGE2 (2u << 9)
 #define PWR_CR2 REG(0x40007004u)
