@@ -87,9 +87,7 @@ def run(
 
     with progress() as stage:
         done = run_samples(settings, progress=stage)
-    path = settings.work / "outputs.npz"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, outputs=done.outputs, cycles=done.cycles)
+    path = settings.work / OUTPUTS
     count = int(done.outputs.shape[0])
     if json:
         show_json(

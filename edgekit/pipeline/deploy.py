@@ -9,7 +9,7 @@ from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
 from edgekit.ir import text
 from edgekit.measure.verdict import refusal
-from edgekit.pipeline import chain, detail, latency, power, stages
+from edgekit.pipeline import chain, detail, keep, latency, power, stages
 from edgekit.pipeline.equality import top1
 from edgekit.pipeline.prepare import Prepared, prepare
 from edgekit.pipeline.settings import Settings
@@ -163,7 +163,10 @@ class _Deployment:
         except UnsureError as error:
             self._update(verdict="unsure", why=error.message)
             return
-        traces = () if found.trace is None else reduce.power_traces(found.trace)
+        traces = ()
+        if found.trace is not None:
+            keep.trace(found.trace, self._settings.work)
+            traces = reduce.power_traces(found.trace)
         notes = (*self._report.detail.notes, *found.notes)
         self._update(
             power=Power.of(found.figures, found.stimuli),
@@ -177,10 +180,15 @@ class _Deployment:
 
 
 def _run(settings: Settings, prepared: Prepared, station: Station, progress: Progress) -> Run:
-    return stages.run(
+    """Run all samples; the journal is only for runs that break off, so a finished one ends it."""
+    journal = settings.work / JOURNAL
+    done = stages.run(
         prepared.artifact,
         station.port,
         prepared.samples.as_bytes(),
-        journal=settings.work / JOURNAL,
+        journal=journal,
         progress=progress,
     )
+    keep.outputs(done, settings.work)
+    journal.unlink(missing_ok=True)
+    return done
