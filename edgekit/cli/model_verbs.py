@@ -29,19 +29,22 @@ def check(
     """Say whether a model runs exactly, and what it costs."""
     from edgekit import config as project_files
     from edgekit.config import Options, Project
+    from edgekit.frontend import load
     from edgekit.passes import optimize
-    from edgekit.pipeline import settings, stages
+    from edgekit.pipeline import settings
 
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
     wanted = Options(model=model, board=board)
     chosen = settings.board_of(wanted, project) if board or project.board else None
-    graph = stages.load(settings.model_of(wanted, project))
+    graph = load(settings.model_of(wanted, project))
     passes = PassDump(print_now=dump_passes and not json)
     arena: MemoryPlan | None = None
     if chosen is None:
         graph = optimize(graph, passes.take)
     else:
+        from edgekit.pipeline import stages
+
         graph, arena = stages.lower(graph, chosen, passes.take)
     found = _checked(graph, arena, None if chosen is None else chosen.name)
     if json:

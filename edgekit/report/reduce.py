@@ -32,7 +32,7 @@ def power_traces(trace: Trace) -> tuple[PowerTrace, ...]:
     windows = _windows(trace)
     whole = _drawn("all inferences", trace.plot, trace.supply_mv, windows)
     if len(windows) > 1:
-        margin = (windows[-1][1] - windows[0][0]) * 0.02
+        margin = (windows[-1][1] - windows[0][0]) * 0.003
         whole = _cut(whole, windows[0][0] - margin, windows[-1][1] + margin)
     if trace.zoom is None:
         return (whole,)

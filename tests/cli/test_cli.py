@@ -216,6 +216,24 @@ def test_long_messages_keep_their_lines(capsys: pytest.CaptureFixture[str]) -> N
     )
 
 
+def test_check(root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    model = str(root / "examples" / "digits" / "digits.onnx")
+    assert app.run(["check", model, "--json", "--dump-passes"]) == 0
+    body = json.loads(capsys.readouterr().out)
+    assert body["reference"] == "onnxruntime"
+    assert body["macs"] == sum(layer["macs"] for layer in body["layers"]) > 0
+    assert len(body["model_hash"]) == 64
+    assert body["passes"][0]["graph"].startswith("graph digits\n")
+    assert app.run(["check", model, "--dump-passes"]) == 0
+    shown = capsys.readouterr().out
+    assert "# after " in shown
+    assert "digits: every layer runs in integers, exactly as onnxruntime does" in shown
+    junk = tmp_path / "junk.tflite"
+    junk.write_bytes(b"\0" * 100)
+    assert app.run(["check", str(junk), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "config"
+
+
 def test_boards(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["boards"]) == 0
     assert BOARD in capsys.readouterr().out

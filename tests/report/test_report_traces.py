@@ -50,7 +50,7 @@ def test_nothing_is_drawn_far_from_the_inferences() -> None:
     values = [float(v) for v in range(20)]
     plot = Plot(0.0, 0.5, *(np.array(values) + d for d in (-1, 0, 1)))
     whole, zoom = reduce.power_traces(_trace(plot, Plot(1.0, 0.01, *(np.arange(400.0),) * 3)))
-    # Marks from 1.0 to 3.5 s and 2 % beside them: bins from 0.5 to 4.0 s.
+    # Marks from 1.0 to 3.5 s and 0.3 % beside them: bins from 0.5 to 4.0 s.
     assert whole.start_s == 0.5
     assert whole.mean_mw == tuple(round(v * 3.3e-3, 5) for v in range(1, 8))
     # Four times as long as the inference.

@@ -12,6 +12,7 @@ from edgekit.report.types import Histogram, Latency, Power, PowerTrace
 
 WIDTH = 960.0
 LEFT, RIGHT = 64.0, 944.0
+_MAX_STEPS = 300
 
 
 def budget(power: Power, limit_mw: float, state: State) -> ET.Element | None:
@@ -107,21 +108,26 @@ def power(trace: PowerTrace, limit_mw: float | None, mean_mw: float | None) -> E
     parts += vertical(y, LEFT, RIGHT, "power, mW")
     title = f"time, {unit}" if origin == 0.0 else f"time from {trace.start_s:.4g} s, {unit}"
     parts += horizontal(x, 20, 230, title)
-    centres = [
-        x((trace.start_s - origin + (i + 0.5) * trace.bin_s) * scale)
-        for i in range(len(trace.mean_mw))
+    edges = [
+        x((trace.start_s - origin + i * trace.bin_s) * scale) for i in range(len(trace.mean_mw) + 1)
     ]
-    band = [(c, y(v)) for c, v in zip(centres, trace.high_mw, strict=True)]
-    band += [(c, y(v)) for c, v in zip(reversed(centres), reversed(trace.low_mw), strict=True)]
-    mean = [(c, y(v)) for c, v in zip(centres, trace.mean_mw, strict=True)]
-    parts.append(h("polygon", points=_points(band), class_="band"))
-    parts.append(h("polyline", points=_points(mean), class_="mean"))
+    high, low = _steps(edges, trace.high_mw, y), _steps(edges, trace.low_mw, y)
+    parts.append(h("polygon", points=_points([*high, *reversed(low)]), class_="band"))
+    parts.append(h("polyline", points=_points(_steps(edges, trace.mean_mw, y)), class_="mean"))
     if mean_mw is not None:
         below = y(mean_mw) < 212  # else the label would cover the time axis
         parts += _level(y(mean_mw), f"mean {mean_mw:.2f} mW", "level", 13 if below else -5)
     if limit_mw is not None:
         parts += _level(y(limit_mw), f"budget for the mean: {limit_mw:g} mW", "limit", -5)
     return picture(WIDTH, 268.0, f"power over time: {trace.title}", *parts)
+
+
+def _steps(edges: list[float], values: tuple[float, ...], y: Axis) -> list[tuple[float, float]]:
+    """Return a curve that is level within each bin; one point a bin where they are narrow."""
+    pairs = list(zip(edges, edges[1:], values, strict=False))
+    if len(values) > _MAX_STEPS:
+        return [((a + b) / 2, y(v)) for a, b, v in pairs]
+    return [(x, y(v)) for a, b, v in pairs for x in (a, b)]
 
 
 def _level(y: float, words: str, class_: str, shift: float) -> list[ET.Element]:
