@@ -13,6 +13,7 @@ from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekit.config import Options
+    from edgekit.device.session import Run
     from edgekit.pipeline.settings import Settings
     from edgekit.report.types import Report
 
@@ -68,8 +69,6 @@ def run(
     json: options.Json = False,
 ) -> int:
     """Run the samples on the board and keep its outputs."""
-    import numpy as np
-
     from edgekit.config import Options
 
     wanted = Options(
@@ -87,25 +86,31 @@ def run(
 
     with progress() as stage:
         done = run_samples(settings, progress=stage)
+    _show_run(settings, done, json)
+    return 0
+
+
+def _show_run(settings: Settings, done: Run, as_json: bool) -> None:
+    from edgekit.pipeline.keep import OUTPUTS
+
     path = settings.work / OUTPUTS
     count = int(done.outputs.shape[0])
-    if json:
-        show_json(
-            {
-                "schema": 1,
-                "model": settings.model.stem,
-                "board": settings.board.name,
-                "virtual": settings.virtual,
-                "inferences": count,
-                "outputs": str(path),
-                "cold_start_us": done.cold_start_us,
-                "link": dict(done.link_stats),
-                "error": None,
-            }
-        )
-    else:
+    if not as_json:
         say(f"{count} inferences on {settings.board.name}; outputs and cycles are in {path}")
-    return 0
+        return
+    show_json(
+        {
+            "schema": 1,
+            "model": settings.model.stem,
+            "board": settings.board.name,
+            "virtual": settings.virtual,
+            "inferences": count,
+            "outputs": str(path),
+            "cold_start_us": done.cold_start_us,
+            "link": dict(done.link_stats),
+            "error": None,
+        }
+    )
 
 
 def measure(
