@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgekit.cli import options
 from edgekit.cli.output import say, show_json
 from edgekit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edgekit.pipeline.gate import Limits
 
 
 def gate(
@@ -34,12 +37,9 @@ def gate(
     json: options.Json = False,
 ) -> int:
     """Judge a report against a baseline or limits."""
-    import dataclasses
+    from edgekit.pipeline.gate import Limits
 
-    from edgekit.pipeline import gate as judge
-    from edgekit.report import json_form
-
-    limits = judge.Limits(
+    limits = Limits(
         min_accuracy=min_accuracy,
         max_mean_mw=max_mean_mw,
         max_energy_uj=max_energy_uj,
@@ -50,25 +50,31 @@ def gate(
         max_instructions=max_instructions,
         max_p99_us=max_p99_us,
     )
-    if baseline is None and limits == judge.Limits():
+    if baseline is None and limits == Limits():
         raise ConfigError(
             "neither a baseline nor a limit was given",
             hint="pass --baseline OTHER.json, or a limit such as --max-flash-bytes",
         )
-    found = judge.gate(
-        json_form.load(report),
-        limits,
-        None if baseline is None else json_form.load(baseline),
-        tolerance_percent=tolerance_percent,
-    )
-    if json:
-        rows = [
-            {k: v for k, v in dataclasses.asdict(row).items() if k != "exit_code"}
-            for row in found.rows
-        ]
-        show_json(
-            {"schema": 1, "exit_code": found.exit_code, "rows": rows, "dearer": list(found.dearer)}
-        )
-    else:
+    return _judge(report, limits, baseline, tolerance_percent, json)
+
+
+def _judge(
+    report: Path, limits: Limits, baseline: Path | None, tolerance_percent: float, as_json: bool
+) -> int:
+    import dataclasses
+
+    from edgekit.pipeline import gate as judge
+    from edgekit.report import json_form
+
+    before = None if baseline is None else json_form.load(baseline)
+    found = judge.gate(json_form.load(report), limits, before, tolerance_percent=tolerance_percent)
+    if not as_json:
         say(judge.markdown(found))
+        return found.exit_code
+    rows = [
+        {k: v for k, v in dataclasses.asdict(row).items() if k != "exit_code"} for row in found.rows
+    ]
+    show_json(
+        {"schema": 1, "exit_code": found.exit_code, "rows": rows, "dearer": list(found.dearer)}
+    )
     return found.exit_code
