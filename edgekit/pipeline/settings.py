@@ -13,6 +13,8 @@ from edgekit import config
 from edgekit.board import Board, Contract
 from edgekit.config import ContractWish, Options, Project
 from edgekit.errors import ConfigError
+from edgekit.virtual.ppk2_emulator.device import Faults as MeterFaults
+from edgekit.virtual.process import Faults as TwinFaults
 
 SCOPES = ("supply", "delta")  # beside the names of a board's rails
 
@@ -31,6 +33,10 @@ class Settings:
     meter: str | None = None
     seed: int = 0
     config_file: Path | None = None
+    twin_faults: TwinFaults | None = (
+        None  # what goes wrong on the virtual board, for rigs' own tests
+    )
+    meter_faults: MeterFaults | None = None  # and on its meter
 
 
 def resolve(options: Options, *, start: Path, config_file: Path | None = None) -> Settings:

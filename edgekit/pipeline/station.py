@@ -49,6 +49,7 @@ def attach(settings: Settings, artifact: Artifact, *, progress: Progress) -> Ite
                 settings.work / "twin",
                 cache=cache,
                 operating_point=settings.contract.operating_point,
+                faults=settings.twin_faults,
             ) as twin,
             _opened(twin.link_url) as port,
         ):
@@ -84,7 +85,9 @@ def metered(settings: Settings, station: Station) -> Iterator[Meter | None]:
             hint="leave --meter out: the twin brings its own",
         )
     point = settings.board.operating_points[settings.contract.operating_point]
-    with start_meter(point, station.state_port, seed=settings.seed + 1) as emulated:
+    with start_meter(
+        point, station.state_port, seed=settings.seed + 1, faults=settings.meter_faults
+    ) as emulated:
         url = settings.meter or emulated.url
         meter = open_meter(url, open_port, clock=None if settings.meter else emulated.clock)
         try:
