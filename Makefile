@@ -12,13 +12,13 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 # The environment of a user: the default path, no torch, no root.
 $(VENV)/demo.stamp: pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint .ci/constraints.txt --editable '.[onnx,virtual,report]'
+	$(BIN)/pip install --quiet --constraint .ci/constraints.txt --editable '.[onnx,virtual]'
 	@touch $@
 
 # The environment of a developer: the same and the tools of `make check`.
 $(VENV)/dev.stamp: pyproject.toml .ci/constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint .ci/constraints.txt --editable '.[tflite,onnx,virtual,report,flash,train,dev]'
+	$(BIN)/pip install --quiet --constraint .ci/constraints.txt --editable '.[all,dev]'
 	@touch $@ $(VENV)/demo.stamp
 
 demo: $(VENV)/demo.stamp

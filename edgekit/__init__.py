@@ -6,7 +6,9 @@ Names are loaded on first use, so that `edgekit --help` stays fast.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,11 +64,25 @@ __all__ = [  # noqa: RUF022 - in the order in which a deployment goes
 ]
 
 
+def _home(name: str) -> object:
+    return getattr(import_module(_HOMES[name]), name)
+
+
 def __getattr__(name: str) -> object:
-    # `measure`, `build` and others are sub-packages too: Python sets those as attributes when
-    # they are imported, so the functions are reached through this table only until then.
     if name in _HOMES:
-        value = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
+        return _home(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Keeps `edgekit.build` and `edgekit.measure` functions, though packages are called so too.
+
+    Importing a sub-package sets it as an attribute of its parent; these two let that pass, so
+    that what a user sees does not depend on what was imported before (decision 4).
+    """
+
+    build = property(lambda _self: _home("build"), lambda _self, _package: None)
+    measure = property(lambda _self: _home("measure"), lambda _self, _package: None)
+
+
+sys.modules[__name__].__class__ = _Package

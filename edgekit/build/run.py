@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
 
@@ -57,22 +58,33 @@ def _run_all(plan: BuildPlan, directory: Path, progress: Progress) -> None:
     note = f" ({first})" if plan.toolchain == "zig" else ""
     progress.stage(f"compile{note}", len(plan.commands))
     done = 0
+    running: set[subprocess.Popen[bytes]] = set()
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        jobs = [pool.submit(_run, c, directory, logs) for c in plan.commands[:-1]]
+        jobs = [pool.submit(_run, c, directory, logs, running) for c in plan.commands[:-1]]
         try:
-            for job in jobs:
+            for job in as_completed(jobs):
                 job.result()
                 done += 1
                 progress.advance(done)
         except BaseException:
+            # Ctrl-C reaches this thread alone: the others must not keep it waiting.
             for job in jobs:
                 job.cancel()
+            for process in tuple(running):
+                _kill(process)
             raise
-    _run(plan.commands[-1], directory, logs)
+    _run(plan.commands[-1], directory, logs, running)
     progress.advance(done + 1)
 
 
-def _run(command: Command, directory: Path, logs: Path) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _run(
+    command: Command, directory: Path, logs: Path, running: set[subprocess.Popen[bytes]]
+) -> None:
     argv = (*tools.require(command.argv[0]), *command.argv[1:])
     for part in command.argv:
         if part.startswith("obj/"):
@@ -87,16 +99,16 @@ def _run(command: Command, directory: Path, logs: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        running.add(process)
         try:
-            status = process.wait(timeout=_TIMEOUT_S)
+            status: int | None = process.wait(timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
             status = None
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+        finally:
+            # Whatever ended the wait, nothing of this call goes on: not its children either.
+            _kill(process)
             process.wait()
-            raise
+            running.discard(process)
     if status != 0:
         what = "ran out of time" if status is None else f"ended with status {status}"
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]

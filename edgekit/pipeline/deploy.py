@@ -16,7 +16,7 @@ from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import Station, attach
 from edgekit.progress import Progress, Silent
 from edgekit.report import reduce
-from edgekit.report.types import Budget, Detail, ErrorInfo, Power, Report
+from edgekit.report.types import Budget, Detail, ErrorInfo, Power, PowerTrace, Report
 from edgekit.virtual.process import Counts
 
 JOURNAL = "outputs.journal"
@@ -163,7 +163,7 @@ class _Deployment:
         except UnsureError as error:
             self._update(verdict="unsure", why=error.message)
             return
-        traces = ()
+        traces: tuple[PowerTrace, ...] = ()
         if found.trace is not None:
             keep.trace(found.trace, self._settings.work)
             traces = reduce.power_traces(found.trace)
