@@ -103,11 +103,14 @@ def _run(
         try:
             status: int | None = process.wait(timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            status = None
-        finally:
-            # Whatever ended the wait, nothing of this call goes on: not its children either.
             _kill(process)
             process.wait()
+            status = None
+        except BaseException:
+            _kill(process)
+            process.wait()
+            raise
+        finally:
             running.discard(process)
     if status != 0:
         what = "ran out of time" if status is None else f"ended with status {status}"
