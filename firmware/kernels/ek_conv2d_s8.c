@@ -120,7 +120,7 @@ EK_LOOP void sum_two(const int32_t *x, const int8_t *w, int32_t depth, int32_t *
     ek_split(s3, &sums[6]);
 }
 
-/* Sums of two channels in slots 2 and 3 only. */
+/* Sums of two channels in slots 2 and 3 only; the others become 0. */
 EK_LOOP void sum_two_half(const int32_t *x, const int8_t *w, int32_t depth, int32_t *sums)
 {
     int64_t s0 = EK_LANE_START;
@@ -129,6 +129,9 @@ EK_LOOP void sum_two_half(const int32_t *x, const int8_t *w, int32_t depth, int3
         const int32_t v = x[2 * i + 1];
         s0 += (int64_t)v * w[2 * i];
         s1 += (int64_t)v * w[2 * i + 1];
+    }
+    for (int32_t i = 0; i < 2 * EK_SLOTS; i++) {
+        sums[i] = 0;
     }
     ek_split(s0, &sums[2]);
     ek_split(s1, &sums[6]);

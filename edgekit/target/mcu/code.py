@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,22 +57,18 @@ class Array:
 class NodeCode:
     """The C of one node.
 
-    `params` is the initializer of `model_p_<index>`; `roundings` the EK_ROUND_* names that the
-    kernel file must be compiled with.
+    `params` holds the fields of `model_p_<index>`, in order; `roundings` names the EK_ROUND_*
+    that the kernel file must be compiled with.
     """
 
     index: int
     kernel: str  # function, file stem and prefix of the parameter type
-    params: str
+    params: Mapping[str, ctext.Value]
     arrays: tuple[Array, ...]
     inputs: tuple[str, ...]  # tensors
     output: str
     roundings: tuple[str, ...] = ()
     scratch_bytes: int = 0
-
-    def data(self, kind: Kind) -> Array:
-        """Return the node's array of that kind."""
-        return next(array for array in self.arrays if array.kind == kind)
 
 
 @dataclass(frozen=True, slots=True)

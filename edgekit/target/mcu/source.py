@@ -133,7 +133,7 @@ def model(program: Program) -> str:
     graph = program.graph
     tables = "\n".join(
         f"/* {ctext.comment(graph.nodes[n.index].label)}: {' '.join(n.inputs)} -> {n.output} */\n"
-        f"static const {n.kernel}_params model_p_{n.index} = {n.params};\n"
+        f"static const {n.kernel}_params model_p_{n.index} = {ctext.initializer(n.params)};\n"
         for n in program.nodes
     )
     source, sink = graph.inputs[0].tensor, graph.outputs[0].tensor

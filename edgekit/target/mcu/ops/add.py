@@ -28,7 +28,7 @@ def emit_add(context: Context, node: Add) -> NodeCode:
         return NodeCode(
             index=context.index,
             kernel="ek_add_f32_s8",
-            params=ctext.initializer(params),
+            params=params,
             arrays=(),
             inputs=(node.a, node.b),
             output=node.y,
@@ -46,7 +46,7 @@ def emit_add(context: Context, node: Add) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_add_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=scaling.arrays,
         inputs=(node.a, node.b),
         output=node.y,

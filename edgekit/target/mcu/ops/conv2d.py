@@ -33,7 +33,7 @@ def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_conv2d_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=(weights, bias, *scaling.arrays),
         inputs=(node.x,),
         output=node.y,

@@ -27,7 +27,7 @@ def emit_dense(context: Context, node: Dense) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_dense_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=(weights, bias, *scaling.arrays),
         inputs=(node.x,),
         output=node.y,

@@ -36,7 +36,7 @@ def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_depthwise_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=(weights, bias, *scaling.arrays),
         inputs=(node.x,),
         output=node.y,

@@ -22,7 +22,7 @@ def emit_pad(context: Context, node: Pad) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_pad_s8",
-        params=ctext.initializer({**params, "value": node.value}),
+        params={**params, "value": node.value},
         arrays=(),
         inputs=(node.x,),
         output=node.y,
@@ -39,7 +39,7 @@ def emit_clamp(context: Context, node: Clamp) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_clamp_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=(),
         inputs=(node.x,),
         output=node.y,
@@ -60,7 +60,7 @@ def emit_requantize(context: Context, node: Requantize) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_requantize_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=scaling.arrays,
         inputs=(node.x,),
         output=node.y,

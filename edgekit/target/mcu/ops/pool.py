@@ -27,7 +27,7 @@ def emit_average_pool(context: Context, node: AveragePool) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_avgpool_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=arrays,
         inputs=(node.x,),
         output=node.y,
@@ -45,7 +45,7 @@ def emit_max_pool(context: Context, node: MaxPool) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_maxpool_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=(),
         inputs=(node.x,),
         output=node.y,

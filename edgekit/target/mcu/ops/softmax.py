@@ -20,7 +20,7 @@ def emit_softmax(context: Context, node: Softmax) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_softmax_s8",
-        params=ctext.initializer(params),
+        params=params,
         arrays=(table,),
         inputs=(node.x,),
         output=node.y,

@@ -1,0 +1,47 @@
+"""python check_copy.py FIRMWARE KERNEL ROUNDING SEEDS: 0 equal, 3 different (see test_mutants).
+
+With EDGEKIT_SANITIZE=1 the library carries address and undefined-behaviour checks.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "kernels")]
+
+import kernel_driver  # noqa: E402
+from kernel_cases import build, compare  # noqa: E402
+
+from edgekit.ir.types import Rounding  # noqa: E402
+
+SANITIZE = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def main() -> int:
+    firmware, kernel, rounding, seeds = sys.argv[1:]
+    kernel_driver.FIRMWARE = Path(firmware)
+    # The second operand of an addition comes from a clamp.
+    files = sorted({kernel, "ek_clamp_s8"})
+    sources = [kernel_driver.FIRMWARE / "kernels" / f"{file}.c" for file in files]
+    sanitize = os.environ.get("EDGEKIT_SANITIZE") == "1"
+    # Mutants may leave something unused: that is no way to be found.
+    flags = SANITIZE if sanitize else ("-O1", "-Wno-error")
+    out = Path(firmware).parent
+    if sanitize:
+        out = Path(os.environ["EDGEKIT_SANITIZE_OUT"])
+    kernels = kernel_driver.Kernels(kernel_driver.host_library(out, sources=sources, flags=flags))
+    for seed in range(int(seeds)):
+        try:
+            wrong = compare(kernels, build(kernel, Rounding[rounding], seed))
+        except AssertionError:
+            wrong = 1  # a guard or an input was overwritten
+        if wrong:
+            return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""Random single-node graphs for each kernel, aimed away from saturation."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from kernel_driver import Kernels
+from numpy.typing import NDArray
+from writers.random_graphs import GraphBuilder
+
+from edgekit.ir.check import verify
+from edgekit.ir.types import Padding, Requant, Rounding
+from edgekit.target.mcu.code import Context
+from edgekit.target.mcu.ops import emit_node
+
+Draw = np.random.Generator
+FIXED = (Rounding.DOUBLE, Rounding.TIES_UP, Rounding.SINGLE)
+
+
+class CaseBuilder(GraphBuilder):
+    """Also draws limits on one side only, and scales that are powers of two, which make ties."""
+
+    def _limits(self) -> tuple[int, int]:
+        low, high = super()._limits()
+        kind = self.rng.integers(0, 4)
+        return (low if kind != 1 else -128), (high if kind != 2 else 127)
+
+    def requant(self, acc: NDArray[np.int64], channels: int) -> Requant:
+        drawn = super().requant(acc, channels)
+        if self.rng.random() < 0.7:
+            return drawn
+        unit = 1 << (23 if self.rounding is Rounding.FLOAT32_RNE else 30)
+        return dataclasses.replace(drawn, multiplier=tuple(unit for _ in drawn.multiplier))
+
+
+def _ints(draw: Draw, low: int, high: int, count: int) -> tuple[int, ...]:
+    return tuple(int(v) for v in draw.integers(low, high + 1, count))
+
+
+def _window(draw: Draw, builder: GraphBuilder, largest: int) -> dict[str, object]:
+    """Draw an input and a window that meets it: 1x1 and 3x3 often, anything else sometimes."""
+    kind = draw.random()
+    if kind < 0.25:
+        kernel, dilation, padding = (1, 1), (1, 1), Padding()
+    elif kind < 0.6:
+        kernel, dilation, padding = (3, 3), (1, 1), Padding(*_ints(draw, 0, 1, 4))
+    else:
+        kernel, dilation = _ints(draw, 1, 6, 2), _ints(draw, 1, 3, 2)
+        padding = Padding(*_ints(draw, 0, 4, 4))
+    reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
+    around = (padding.top + padding.bottom, padding.left + padding.right)
+    extra = _ints(draw, 0, largest, 2)
+    height, width = (max(r - a, 1) + e for r, a, e in zip(reach, around, extra, strict=True))
+    channels = int(draw.integers(1, 12))
+    return {
+        "x": builder.input(height, width, channels),
+        "kernel": kernel,
+        "stride": _ints(draw, 1, 3, 2) if draw.random() < 0.5 else (1, 1),
+        "dilation": dilation,
+        "padding": padding,
+    }
+
+
+def conv2d(builder: GraphBuilder, draw: Draw) -> None:
+    builder.conv(channels=int(draw.integers(1, 14)), **_window(draw, builder, 8))
+
+
+def depthwise(builder: GraphBuilder, draw: Draw) -> None:
+    multiplier = 1 if draw.random() < 0.7 else int(draw.integers(2, 4))
+    builder.conv(channels=multiplier, depthwise=True, **_window(draw, builder, 12))
+
+
+def dense(builder: GraphBuilder, draw: Draw) -> None:
+    builder.dense(builder.input(int(draw.integers(1, 90))), int(draw.integers(1, 20)))
+
+
+def add(builder: GraphBuilder, draw: Draw) -> None:
+    # A single graph input: the second operand is made of it.
+    x = builder.input(*_ints(draw, 1, 6, 3))
+    builder.add(x, builder.clamp(x, -100, 90))
+
+
+def average_pool(builder: GraphBuilder, draw: Draw) -> None:
+    _pool(builder.average_pool, builder, draw)
+
+
+def max_pool(builder: GraphBuilder, draw: Draw) -> None:
+    _pool(builder.max_pool, builder, draw)
+
+
+def _pool(append: Callable[..., str], builder: GraphBuilder, draw: Draw) -> None:
+    kernel = _ints(draw, 1, 5, 2)
+    # Every window keeps a cell inside.
+    padding = Padding(*(int(draw.integers(0, k)) for k in (*kernel, *kernel)))
+    extents = (k + e for k, e in zip(kernel, _ints(draw, 0, 6, 2), strict=True))
+    x = builder.input(*extents, int(draw.integers(1, 8)))
+    append(x, kernel, _ints(draw, 1, 3, 2), padding if draw.random() < 0.6 else Padding())
+
+
+def pad(builder: GraphBuilder, draw: Draw) -> None:
+    rank = int(draw.choice([1, 3]))
+    x = builder.input(*_ints(draw, 1, 6, rank))
+    builder.pad(x, _ints(draw, 0, 3, rank), _ints(draw, 0, 3, rank))
+
+
+def clamp(builder: GraphBuilder, draw: Draw) -> None:
+    low, high = sorted(_ints(draw, -128, 127, 2))
+    builder.clamp(builder.input(*_ints(draw, 1, 8, 3)), low, high)
+
+
+def requantize(builder: GraphBuilder, draw: Draw) -> None:
+    builder.requantize(builder.input(*_ints(draw, 1, 8, 3)))
+
+
+def softmax(builder: GraphBuilder, draw: Draw) -> None:
+    scale = float(2 ** draw.uniform(-10, 1))
+    builder.softmax(builder.input(*_ints(draw, 1, 12, int(draw.choice([1, 3])))), scale)
+
+
+CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
+    "ek_conv2d_s8": conv2d,
+    "ek_depthwise_s8": depthwise,
+    "ek_dense_s8": dense,
+    "ek_add_s8": add,
+    "ek_add_f32_s8": add,
+    "ek_avgpool_s8": average_pool,
+    "ek_maxpool_s8": max_pool,
+    "ek_pad_s8": pad,
+    "ek_clamp_s8": clamp,
+    "ek_requantize_s8": requantize,
+    "ek_softmax_s8": softmax,
+}
+
+
+def roundings_of(kernel: str) -> tuple[Rounding, ...]:
+    """Return the roundings that a kernel is built for."""
+    if kernel == "ek_add_s8":
+        return FIXED
+    if kernel == "ek_add_f32_s8":
+        return (Rounding.FLOAT32_RNE,)
+    if kernel in ("ek_maxpool_s8", "ek_pad_s8", "ek_clamp_s8", "ek_softmax_s8"):
+        return (Rounding.DOUBLE,)
+    return tuple(Rounding)
+
+
+def build(kernel: str, rounding: Rounding, seed: int) -> GraphBuilder:
+    """Return case number `seed` of `kernel`."""
+    builder = CaseBuilder(seed, rounding, samples=2)
+    CASES[kernel](builder, np.random.default_rng([seed, 7]))
+    return builder
+
+
+def compare(kernels: Kernels, builder: GraphBuilder) -> int:
+    """Run every node on the interpreter's own inputs; return how many values differ."""
+    graph = builder.graph(builder.nodes[-1].y)
+    verify(graph)
+    wrong = 0
+    for index, node in enumerate(graph.nodes):
+        code = emit_node(Context(graph, index), node)
+        assert code is not None
+        for sample in range(builder.samples):
+            inputs = [builder.values[name][sample] for name in code.inputs]
+            wanted = builder.values[node.y][sample].ravel()
+            wrong += int((kernels.run(code, inputs, wanted.size) != wanted).sum())
+    return wrong

@@ -1,0 +1,144 @@
+"""Runs single kernels, compiled for the host as one shared library, through ctypes.
+
+Parameter structures are read from edgekit.h, so they cannot differ from it. All buffers lie
+between guard bytes, scratch starts as noise, and inputs must come back unchanged.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.target.mcu.code import NodeCode
+from edgekit.target.mcu.scale import ROUND_VALUES
+
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
+STRICT = [
+    "-std=c99",
+    "-ffreestanding",
+    "-ffp-contract=off",
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Wshadow",
+    "-Wstrict-prototypes",
+    "-Wundef",
+    "-Wvla",
+    "-Werror",
+]
+_GUARD = 256
+_GUARD_BYTE = 0x5A
+_TYPES = {"int32_t": ctypes.c_int32}
+
+
+def host_library(
+    directory: Path,
+    *,
+    sources: Sequence[Path] = (),
+    flags: Sequence[str] = ("-O2",),
+    compiler: str = "gcc",
+) -> Path:
+    """Compile the kernels (or `sources`) into a shared library below `directory`."""
+    if shutil.which(compiler) is None:
+        raise RuntimeError(f"{compiler} is not installed: apt-get install {compiler}")
+    sources = list(sources) or sorted((FIRMWARE / "kernels").glob("*.c"))
+    output = directory / "kernels.so"
+    include = f"-I{FIRMWARE / 'include'}"
+    # fmaf comes from libm where the host has no such instruction.
+    argv = [compiler, *STRICT, *flags, include, "-fPIC", "-shared", *map(str, sources)]
+    subprocess.run([*argv, "-lm", "-o", str(output)], check=True)
+    return output
+
+
+def structures() -> dict[str, type[ctypes.Structure]]:
+    """Return every struct of edgekit.h as a ctypes class."""
+    text = re.sub(r"/\*.*?\*/", "", (FIRMWARE / "include" / "edgekit.h").read_text(), flags=re.S)
+    found: dict[str, type[ctypes.Structure]] = {}
+    for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", text, flags=re.S):
+        fields = []
+        for kind, pointer, field in re.findall(r"(?:const )?(\w+) (\*?)(\w+);", body):
+            base = ctypes.c_void_p if pointer else _TYPES.get(kind) or found[kind]
+            fields.append((field, base))
+        found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
+    return found
+
+
+class Kernels:
+    """A loaded kernel library."""
+
+    def __init__(self, library: Path) -> None:
+        self._library = ctypes.CDLL(str(library))
+        self._structures = structures()
+        self._noise = np.random.default_rng(0)
+
+    def run(
+        self, code: NodeCode, inputs: Sequence[NDArray[np.int64]], size: int
+    ) -> NDArray[np.int64]:
+        """Run the node's kernel on flat int8 values and return its `size` outputs."""
+        keep: list[object] = []
+        arrays = {a.name: _constant(a.c_type, a.values, keep) for a in code.arrays}
+        params = self._fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
+        buffers = [_Guarded(np.asarray(x).astype(np.int8).ravel()) for x in inputs]
+        scratch = _Guarded(self._noise.integers(-128, 128, code.scratch_bytes).astype(np.int8))
+        out = _Guarded(self._noise.integers(-128, 128, size).astype(np.int8))
+        arguments = [ctypes.byref(params)]
+        arguments += [scratch.pointer()] if code.scratch_bytes else []
+        arguments += [b.pointer() for b in buffers] + [out.pointer()]
+        getattr(self._library, code.kernel)(*arguments)
+        for buffer, x in zip(buffers, inputs, strict=True):
+            np.testing.assert_array_equal(buffer.values(), np.asarray(x).ravel())
+        scratch.values()
+        return out.values()
+
+    def _fill(
+        self,
+        kind: type[ctypes.Structure],
+        fields: Mapping[str, object],
+        arrays: Mapping[str, int],
+    ) -> ctypes.Structure:
+        filled = kind()
+        for name, value in fields.items():
+            if isinstance(value, Mapping):
+                nested = dict(kind._fields_)[name]  # type: ignore[misc]
+                setattr(filled, name, self._fill(nested, value, arrays))
+            elif isinstance(value, str):
+                setattr(filled, name, {**arrays, **ROUND_VALUES, "0": None}[value])
+            else:
+                setattr(filled, name, value)
+        return filled
+
+
+def _constant(c_type: str, values: Sequence[int], keep: list[object]) -> int:
+    array = np.array(values, np.int8 if c_type == "int8_t" else np.int32)
+    keep.append(array)
+    buffer = ctypes.create_string_buffer(array.tobytes(), max(array.nbytes, 1))
+    keep.append(buffer)
+    return ctypes.addressof(buffer)
+
+
+class _Guarded:
+    """Bytes between two guards, starting at a multiple of 4 that is no multiple of 8."""
+
+    def __init__(self, values: NDArray[np.int8]) -> None:
+        self._size = values.size
+        self._memory = np.full(values.size + 2 * _GUARD + 8, _GUARD_BYTE, np.uint8)
+        self._start = _GUARD + (4 - self._memory.ctypes.data - _GUARD) % 8
+        self._memory[self._start : self._start + self._size] = values.view(np.uint8)
+
+    def pointer(self) -> ctypes.c_void_p:
+        return ctypes.c_void_p(self._memory.ctypes.data + self._start)
+
+    def values(self) -> NDArray[np.int64]:
+        """Return the bytes as integers; a touched guard is an error."""
+        end = self._start + self._size
+        outside = np.concatenate([self._memory[: self._start], self._memory[end:]])
+        assert (outside == _GUARD_BYTE).all(), "the kernel wrote outside its buffer"
+        return self._memory[self._start : end].view(np.int8).astype(np.int64)

@@ -1,0 +1,105 @@
+"""Kernels compile without a warning everywhere, and run clean under sanitizers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kernel_cases import CASES, roundings_of
+from kernel_driver import FIRMWARE, STRICT, host_library
+
+SOURCES = sorted((FIRMWARE / "kernels").glob("*.c"))
+ARM = ("-mcpu=cortex-m4", "-mthumb")
+HARD = ("-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+
+
+def compile_all(compiler: list[str], *flags: str) -> None:
+    include = f"-I{FIRMWARE / 'include'}"
+    for source in SOURCES:
+        argv = [*compiler, *STRICT, *flags, include, "-c", str(source), "-o", os.devnull]
+        done = subprocess.run(argv, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2", "-O3", "-Os"])
+@pytest.mark.gcc
+def test_arm_gcc(level):
+    for fpu in (HARD, ("-mfloat-abi=soft",)):
+        stack = () if level == "-O0" else ("-Wstack-usage=512",)
+        compile_all(["arm-none-eabi-gcc"], *ARM, *fpu, level, *stack)
+
+
+@pytest.mark.gcc
+@pytest.mark.parametrize("mask", range(8))
+def test_arm_gcc_with_one_rounding(mask):
+    flags = (*ARM, *HARD, "-O2", f"-DEK_ROUNDINGS={1 << mask}U", "-Wstack-usage=512")
+    compile_all(["arm-none-eabi-gcc"], *flags)
+
+
+@pytest.mark.parametrize("flag", ["-DEK_FLOAT32=0", "-DEK_FLOAT32=1"])
+def test_host_gcc(flag):
+    compile_all(["gcc"], "-O2", flag)
+
+
+@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+@pytest.mark.parametrize("flag", ["-DEK_FLOAT32=0", "-DEK_FLOAT32=1"])
+def test_host_clang(flag):
+    compile_all(["clang"], "-O2", flag)
+
+
+@pytest.mark.zig
+def test_zig(tmp_path):
+    include = f"-I{FIRMWARE / 'include'}"
+    target = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4")
+    for source in SOURCES:
+        argv = [sys.executable, "-m", "ziglang", "cc", *target, *STRICT, "-O2", include]
+        argv += ["-c", str(source), "-o", str(tmp_path / "out.o")]
+        done = subprocess.run(argv, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("clang-format") is None, reason="clang-format is not installed")
+def test_format():
+    headers = [FIRMWARE / "include" / f"{name}.h" for name in
+               ("edgekit", "ek_float32", "ek_lanes", "ek_requant")]  # fmt: skip
+    argv = ["clang-format", "--dry-run", "-Werror", *map(str, SOURCES + headers)]
+    assert subprocess.run(argv, capture_output=True).returncode == 0
+
+
+def _sanitized(tmp_path: Path, kernel: str, rounding: str, seeds: int) -> None:
+    library = subprocess.run(
+        ["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": library,
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "PYTHONMALLOC": "malloc",
+        "EDGEKIT_SANITIZE": "1",
+        "EDGEKIT_SANITIZE_OUT": str(tmp_path),
+    }
+    check = Path(__file__).with_name("check_copy.py")
+    argv = [sys.executable, str(check), str(FIRMWARE), kernel, rounding, str(seeds)]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("kernel", CASES)
+def test_sanitizers(tmp_path, kernel):
+    _sanitized(tmp_path, kernel, roundings_of(kernel)[0].name, 15)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("kernel", "rounding"), [(k, r.name) for k in CASES for r in roundings_of(k)]
+)
+def test_sanitizers_many(tmp_path, kernel, rounding):
+    _sanitized(tmp_path, kernel, rounding, 400)
+
+
+def test_library_builds_without_optimization(tmp_path):
+    assert host_library(tmp_path, flags=("-O0",)).is_file()

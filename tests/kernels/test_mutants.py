@@ -1,0 +1,116 @@
+"""A planted bug turns the comparison red; the untouched copy stays green.
+
+Each mutant is one replacement in a copy of the kernels or their headers. A mutant may read out of
+bounds, so every one runs in a process of its own, where a crash counts as found.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kernel_driver import FIRMWARE
+
+TESTS = Path(__file__).resolve().parents[1]
+LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include/ek_float32.h"
+CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
+DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
+MOVE = "kernels/ek_requantize_s8.c"
+AVERAGE, MAX, PAD = "kernels/ek_avgpool_s8.c", "kernels/ek_maxpool_s8.c", "kernels/ek_pad_s8.c"
+
+# file, what stands there, what the mutant has, kernel and rounding that must notice
+MUTANTS = {
+    "rounding left out": (REQUANT, "(int32_t)((1U << n) >> 1)) >> n", "0) >> n", CONV, "DOUBLE"),
+    "ties not away": (REQUANT, "(v + (v >> 31) +", "(v +", CONV, "DOUBLE"),
+    "high product floored": (REQUANT, "0xFFFFFFFFU) >> 31)", "0U) >> 31)", DEPTHWISE, "TIES_UP"),
+    "single loses a bit": (REQUANT, "(int64_t)(acc * 2) * m) >> 32)", "(int64_t)acc * m) >> 32)",
+                           DENSE, "SINGLE"),
+    "float32 half up": (FLOAT32, "+ ((v >> k) & 1U)) >> k", "+ 1U) >> k", MOVE, "FLOAT32_RNE"),
+    "clamp off by one": (REQUANT, "ek_clamp(y[i], low, high)", "ek_clamp(y[i], low, high - 1)",
+                         CONV, "DOUBLE"),
+    "low clamp ignored": (REQUANT, "low > -128 || high < 127", "high < 127", DENSE, "DOUBLE"),
+    "saturation off by one": (REQUANT, "ek_clamp(v, -128, 127)", "ek_clamp(v, -127, 127)",
+                              MOVE, "DOUBLE"),
+    "lane a biased": (LANES, "(int32_t)EK_LANE_START;", "(int32_t)EK_LANE_START + 1;", CONV,
+                      "DOUBLE"),
+    "lanes swapped": (LANES, "out[1] = (int32_t)(sum >> EK_LANE_BITS)",
+                      "out[1] = (int32_t)(sum >> (EK_LANE_BITS + 1))", DEPTHWISE, "DOUBLE"),
+    "conv border off by one": (CONV, "row >= w->in_h", "row > w->in_h", CONV, "DOUBLE"),
+    "conv left border": (CONV, "column < 0 ||", "column < -1 ||", CONV, "DOUBLE"),
+    "conv run past the edge": (CONV, "+ w->kernel_w > w->in_w", "+ w->kernel_w > w->in_w + 1",
+                               CONV, "DOUBLE"),
+    "conv dilation ignored": (CONV, "ky * w->dilation_h, kx * w->dilation_w",
+                              "ky * w->dilation_h, kx", CONV, "DOUBLE"),
+    "conv wrong zero point": (CONV, "(int8_t)p->pad_value", "(int8_t)(p->pad_value + 1)", CONV,
+                              "DOUBLE"),
+    "conv dropped bias": (CONV, "&scale, bias[c]", "&scale, 0", CONV, "DOUBLE"),
+    "conv bias of a neighbour": (CONV, "&scale, bias[c]", "&scale, bias[c / 2]", CONV, "DOUBLE"),
+    "conv scale of a neighbour": (CONV, "ek_scale_of(&requant, c)", "ek_scale_of(&requant, 0)",
+                                  CONV, "DOUBLE"),
+    "conv depth cut": (CONV, "while (x != end)", "while (x + 2 < end)", CONV, "DOUBLE"),
+    "conv odd channel lost": (CONV, "if (c < p->out_c)", "if (c + 1 < p->out_c)", CONV, "DOUBLE"),
+    "conv half block": (CONV, "x[2 * i + 1];\n        s0", "x[2 * i];\n        s0", CONV, "DOUBLE"),
+    "depthwise tap lost": (DEPTHWISE, "EK_TAP(8);", "EK_TAP(7);", DEPTHWISE, "DOUBLE"),
+    "depthwise row border": (DEPTHWISE, "y >= w->in_h", "y >= w->in_h - 1", DEPTHWISE, "DOUBLE"),
+    "depthwise channel index": (DEPTHWISE, "in * p->multiplier + m", "in + m * w->in_c", DEPTHWISE,
+                                "DOUBLE"),
+    "depthwise wrong zero point": (DEPTHWISE, "s->pad[i] = (int8_t)p->pad_value",
+                                   "s->pad[i] = (int8_t)(p->pad_value - 1)", DEPTHWISE, "DOUBLE"),
+    "depthwise columns cut": (DEPTHWISE, "columns - w->pad_left, 0", "columns - w->pad_left - 1, 0",
+                              DEPTHWISE, "DOUBLE"),
+    "dense dropped bias": (DENSE, "sum + p->bias[channel]", "sum", DENSE, "DOUBLE"),
+    "dense channel index": (DENSE, "finish(p, n + 2, s2)", "finish(p, n + 2, s1)", DENSE, "DOUBLE"),
+    "add wrong zero point": (ADD, "b[i] - p->b_zero_point", "b[i] - p->a_zero_point", ADD,
+                             "DOUBLE"),
+    "add scale of the other": (ADD, "vb, p->b_multiplier", "vb, p->a_multiplier", ADD, "TIES_UP"),
+    "average truncates": (AVERAGE, "(sum - n / 2) / n", "sum / n", AVERAGE, "DOUBLE"),
+    "average over padding": (AVERAGE, "mean_of(sum, n)",
+                             "mean_of(sum, p->window.kernel_h * p->window.kernel_w)", AVERAGE,
+                             "DOUBLE"),
+    "maximum misses a column": (MAX, "col < left + w->kernel_w", "col < left + w->kernel_w - 1",
+                                MAX, "DOUBLE"),
+    "maximum unclamped": (MAX, "y[c] > p->high ? p->high", "y[c] > p->high ? y[c]", MAX, "DOUBLE"),
+    "pad wrong value": (PAD, "p->before_w * out_c, p->value", "p->before_w * out_c, 0", PAD,
+                        "DOUBLE"),
+    "softmax two Newton steps": (SOFTMAX, "i < 3", "i < 1", SOFTMAX, "DOUBLE"),
+    "softmax sum in other units": (SOFTMAX, "divide_power(t, 12)", "(t >> 12)", SOFTMAX, "DOUBLE"),
+}  # fmt: skip
+SEEDS = "200"
+
+
+def check(directory: Path, kernel: str, rounding: str) -> int:
+    """Compile the copy in `directory`, run the cases, return the process's exit status."""
+    argv = [sys.executable, str(TESTS / "kernels" / "check_copy.py"), str(directory)]
+    argv += [Path(kernel).stem, rounding, SEEDS]
+    return subprocess.run(argv, cwd=TESTS, capture_output=True, timeout=300).returncode
+
+
+@pytest.fixture
+def copy(tmp_path):
+    target = tmp_path / "firmware"
+    for part in ("include", "kernels"):
+        shutil.copytree(FIRMWARE / part, target / part)
+    return target
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_mutant_is_found(copy, name):
+    file, old, new, kernel, rounding = MUTANTS[name]
+    path = copy / file
+    text = path.read_text()
+    assert text.count(old) >= 1, f"{file} does not hold {old!r}"
+    path.write_text(text.replace(old, new))
+    status = check(copy, kernel, rounding)
+    # 3: values differ; negative: it crashed; 1 would be a broken test or a C error.
+    assert status == 3 or status < 0, f"exit status {status}"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "rounding"),
+    sorted({(kernel, rounding) for *_, kernel, rounding in MUTANTS.values()}),
+)
+def test_untouched_copy_is_green(copy, kernel, rounding):
+    assert check(copy, kernel, rounding) == 0
