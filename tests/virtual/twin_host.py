@@ -29,6 +29,18 @@ class Host:
             data += piece
         return data
 
+    def read_until_quiet(self, seconds: float = 0.3) -> bytes:
+        data = b""
+        self.sock.settimeout(seconds)
+        try:
+            while piece := self.sock.recv(4096):
+                data += piece
+        except TimeoutError:
+            pass
+        finally:
+            self.sock.settimeout(20)
+        return data
+
     def silent(self, seconds: float) -> bool:
         self.sock.settimeout(seconds)
         try:

@@ -24,6 +24,7 @@ class LinkFaults:
             "stuck": plan.stuck_after_bytes,
         }
         self.dropped = self.flipped = 0
+        self.cut = False
 
     def damage(self, data: bytes) -> bytes:
         """Return what arrives of `data`."""
@@ -45,9 +46,16 @@ class LinkFaults:
         """Change how many bytes are lost and damaged from now on."""
         self._drop_rate, self._flip_rate = drop, flip
 
-    def count_sent(self) -> None:
-        """Count one byte from the board; each trigger fires once."""
+    def passes(self) -> bool:
+        """Count one byte from the board and say whether it leaves; each trigger fires once.
+
+        From the trigger until the core has felt it nothing leaves: the cut is at that byte.
+        """
+        if self.cut:
+            return False
         self._sent += 1
         for name, after in self._waiting.items():
             if after and self._sent == after:
+                self.cut = True
                 self._trigger(name)
+        return True

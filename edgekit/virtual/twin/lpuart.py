@@ -60,6 +60,7 @@ class Lpuart:
     def reset(self) -> None:
         """Forget the byte in the receive register."""
         self._held: int | None = None
+        self._sending = False
 
     def configure(self, baud: int) -> None:
         """Say which rate the host uses."""
@@ -88,8 +89,9 @@ class Lpuart:
         flags |= _TEACK if self._active(_TE) else 0
         if self._active(_RE):
             flags |= _REACK
-            if self._held is None:
+            if self._held is None and (not self._sending or self._wire.ready()):
                 self._held = self._wire.poll()
+            self._sending = False  # asked about the transmitter: the next read may be a wait
             flags |= _RXNE if self._held is not None else 0
         return flags
 
@@ -113,6 +115,7 @@ class Lpuart:
             return
         self._byte_time()
         self.sent += 1
+        self._sending = True
         self._wire.send(value & 0xFF)
 
     def _write_brr(self, value: int) -> None:

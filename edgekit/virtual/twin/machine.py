@@ -164,6 +164,7 @@ class Machine:
             self._reset("power")
         elif name == "stuck":
             self._halted = True
+        self.faults.cut = False
         self._requests.popleft()
         with request.lock:
             request.done.set()

@@ -53,6 +53,7 @@ class ClockTree:
         self._ready_at: dict[str, int] = {}
         for base in (RCC, PWR, 0x4002_2000, 0x4000_2800):
             bus.claim(base)
+        bus.next_ready_ns = self._next_ready_ns
         bus.on_read(CR, self._read_cr)
         bus.on_write(CR, self._write_cr)
         bus.on_write(CFGR, self._write_cfgr)
@@ -142,6 +143,10 @@ class ClockTree:
         elif name not in self._ready_at:
             ready = self._clock.t_ns + ns
             self._ready_at[name] = max(ready, self._pll_from) if name == "pll" else ready
+
+    def _next_ready_ns(self) -> int | None:
+        now = self._clock.t_ns
+        return min((at for at in self._ready_at.values() if at > now), default=None)
 
     def _is_ready(self, name: str) -> bool:
         at = self._ready_at.get(name)

@@ -60,9 +60,9 @@ class HostWire:
 
     def send(self, byte: int) -> None:
         """Send one byte; bytes travel together until the firmware looks for input."""
-        self._out.append(byte)
+        if self._faults.passes():
+            self._out.append(byte)
         self._empty = 0  # looking for room to send is not waiting for input
-        self._faults.count_sent()
         if len(self._out) >= _BUFFER_BYTES:
             self.flush()
 

@@ -1,0 +1,150 @@
+"""The firmware that users get, on the twin and on QEMU."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+from twin_host import connect
+
+from edgekit.device import session
+from edgekit.device.link import Link
+from edgekit.device.serial_port import open_port
+from edgekit.errors import DeviceError, ToolError
+from edgekit.ir import interp
+from edgekit.virtual import Faults, qemu, start_twin
+
+pytestmark = pytest.mark.virtual
+TOOLCHAINS = [
+    pytest.param("gcc", marks=pytest.mark.gcc),
+    pytest.param("zig", marks=pytest.mark.zig),
+]
+
+
+def _expected(graph, samples):
+    shape = graph.tensors[graph.inputs[0].tensor].shape
+    x = samples.reshape(len(samples), *shape).astype(np.int64)
+    values = interp.run(graph, {graph.inputs[0].tensor: x})
+    return values[graph.outputs[0].tensor].reshape(len(samples), -1)
+
+
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+def test_answers_over_the_link_equal_the_graph(
+    toolchain, image_of, board, cache, tmp_path, small_graph, samples
+):
+    with start_twin(image_of(toolchain), board, tmp_path, cache=cache) as twin:
+        port = open_port(twin.link_url)
+        try:
+            run = session.run_samples(port, samples)
+        finally:
+            port.close()
+        counts, stats = twin.counts(), twin.stats()
+    np.testing.assert_array_equal(run.outputs, _expected(small_graph, samples))
+    assert run.hello.kind == 1  # virtual
+    assert set(run.cycles) == {counts.cycles_hi}
+    assert counts.cycles_lo < counts.cycles_hi < 2.5 * counts.cycles_lo
+    assert counts.cycles_lo > counts.instructions
+    assert len(counts.per_call) == len(small_graph.nodes)
+    assert run.cold_start_us is not None
+    assert run.cold_start_us > counts.cycles_hi / 120
+    assert stats["violations"] == []
+    assert stats["unknown"] == []
+    assert stats["fault"] is None
+
+
+@pytest.mark.qemu
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+def test_qemu_and_unicorn_agree(toolchain, image_of, board, cache, tmp_path, small_graph, samples):
+    with start_twin(image_of(toolchain), board, tmp_path, cache=cache) as twin:
+        counts = twin.counts()
+    # The first inference of the firmware, which the twin counts, is of zeros.
+    inputs = np.concatenate([np.zeros_like(samples[:1]), samples])
+    run = qemu.count(image_of(toolchain, oracle=True), inputs)
+    np.testing.assert_array_equal(run.outputs, _expected(small_graph, inputs))
+    tolerance = 0.002 * counts.instructions
+    assert tolerance > 2 * qemu.TICK_INSTRUCTIONS
+    assert abs(run.instructions[0] - counts.instructions) <= tolerance
+
+
+@pytest.mark.gcc
+def test_timed_run_repeats_exactly(image_of, board, cache, tmp_path, samples):
+    logs = []
+    for _ in range(2):
+        with (
+            start_twin(image_of("gcc"), board, tmp_path, cache=cache) as twin,
+            connect(twin.state_port) as state,
+        ):
+            port = open_port(twin.link_url)
+            try:
+                link = Link(port)
+                link.connect()
+                run = session.energy_run(link, samples, 25, 50_000)
+                before = twin.stats()["t_ns"]
+                run.start()
+                stats = None
+                while stats is None:
+                    stats = run.poll(0.5)
+                link.bye()
+            finally:
+                port.close()
+            logs.append(_run_log(state, before, 25))
+    assert stats.missed == 0
+    assert stats.n == 25
+    assert abs(stats.t_us - 25 * 50_000) < 100  # whole periods, to ticks of 30.5 us
+    assert logs[0] == logs[1]
+    starts = [t for t, _, mark in logs[0] if mark]
+    periods = np.diff(starts)
+    assert len(starts) == 25
+    assert np.all(np.abs(periods - 50_000_000) < 400_000)
+    asleep = sum(b[0] - a[0] for a, b in zip(logs[0], logs[0][1:], strict=False) if a[1] == "sleep")
+    assert asleep > 0.9 * (logs[0][-1][0] - logs[0][0][0])
+
+
+def _run_log(state, after_ns: int, inferences: int) -> list[tuple[int, str, int]]:
+    """Return (time since the first mark, state, mark) of a run, up to its last sleep's end."""
+    log: list[tuple[int, str, int]] = []
+    marks = 0
+    with state.makefile("rb") as stream:
+        for line in stream:
+            entry = json.loads(line)
+            if entry["t_ns"] <= after_ns or (not log and not entry["mark"]):
+                continue
+            if entry["state"] == "idle":
+                break
+            marks += entry["mark"]
+            log.append((entry["t_ns"], entry["state"], entry["mark"]))
+    assert marks == inferences, log
+    return [(t - log[0][0], s, m) for t, s, m in log]
+
+
+@pytest.mark.gcc
+def test_run_survives_a_reset_and_a_bad_cable(
+    image_of, board, cache, tmp_path, small_graph, samples
+):
+    faults = Faults(seed=3, flip_rate=0.0005, reset_after_bytes=400)
+    with start_twin(image_of("gcc"), board, tmp_path, cache=cache, faults=faults) as twin:
+        port = open_port(twin.link_url)
+        try:
+            run = session.run_samples(port, samples)
+        finally:
+            port.close()
+        assert twin.stats()["resets"] == 1
+    np.testing.assert_array_equal(run.outputs, _expected(small_graph, samples))
+
+
+@pytest.mark.qemu
+def test_qemu_that_cannot_start_is_told(tmp_path, samples):
+    with pytest.raises(ToolError, match="ended while it ran"):
+        qemu.count(tmp_path / "missing.elf", samples)
+
+
+@pytest.mark.qemu
+@pytest.mark.gcc
+def test_inputs_of_another_size_are_refused(image_of, samples):
+    with pytest.raises(DeviceError, match="takes 300 bytes"):
+        qemu.count(image_of("gcc", oracle=True), samples[:, :10])
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    image = str(image_of("gcc", oracle=True))
+    assert not [line for line in running.stdout.splitlines() if image in line and "qemu" in line]
