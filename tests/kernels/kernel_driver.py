@@ -20,20 +20,10 @@ from edgekit.target.mcu.code import NodeCode
 from edgekit.target.mcu.scale import ROUND_VALUES
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
-STRICT = [
-    "-std=c99",
-    "-ffreestanding",
-    "-ffp-contract=off",
-    "-Wall",
-    "-Wextra",
-    "-Wpedantic",
-    "-Wconversion",
-    "-Wshadow",
-    "-Wstrict-prototypes",
-    "-Wundef",
-    "-Wvla",
-    "-Werror",
-]
+STRICT = (
+    *("-std=c99", "-ffreestanding", "-ffp-contract=off", "-Wall", "-Wextra", "-Wpedantic"),
+    *("-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wundef", "-Wvla", "-Werror"),
+)
 _GUARD = 256
 _GUARD_BYTE = 0x5A
 _TYPES = {"int32_t": ctypes.c_int32}
