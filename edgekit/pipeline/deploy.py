@@ -17,6 +17,7 @@ from edgekit.pipeline.station import Station, attach
 from edgekit.progress import Progress, Silent
 from edgekit.report import reduce
 from edgekit.report.types import Budget, Detail, ErrorInfo, Power, PowerTrace, Report
+from edgekit.target import mcu
 from edgekit.virtual.process import Counts
 
 JOURNAL = "outputs.journal"
@@ -105,7 +106,11 @@ class _Deployment:
             detail=Detail(
                 model_hash=text.digest(prepared.lowered),
                 arena_lower_bound_bytes=prepared.arena.lower_bound_bytes,
-                memory=detail.memory_rows(prepared.lowered, prepared.arena),
+                memory=detail.memory_rows(
+                    prepared.lowered,
+                    prepared.arena,
+                    mcu.scratch_bytes(prepared.lowered, self._settings.board),
+                ),
                 nodes=tuple(node.label for node in prepared.lowered.nodes),
                 layers=detail.layer_rows(prepared.lowered, None),
                 facts=detail.fact_rows(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from edgekit.board import Board, Fact
 from edgekit.ir import check
 from edgekit.ir.graph import Graph
@@ -11,8 +13,13 @@ from edgekit.report.types import Cycles, FactRow, LayerRow, MemoryRow
 from edgekit.virtual.process import Counts
 
 
-def memory_rows(graph: Graph, arena: MemoryPlan) -> tuple[MemoryRow, ...]:
-    """Return one rectangle per arena tensor and scratch buffer, in order of first use."""
+def memory_rows(
+    graph: Graph, arena: MemoryPlan, scratch_bytes: Mapping[str, int]
+) -> tuple[MemoryRow, ...]:
+    """Return one rectangle per arena tensor and scratch buffer, in order of first use.
+
+    `scratch_bytes` is what the target's kernels need, by the output tensor of their node.
+    """
     inputs = {edge.tensor for edge in graph.inputs}
     outputs = {edge.tensor for edge in graph.outputs}
     rows = [
@@ -26,6 +33,10 @@ def memory_rows(graph: Graph, arena: MemoryPlan) -> tuple[MemoryRow, ...]:
         )
         for name, life in arena.lifetimes.items()
     ]
+    for number, node in enumerate(graph.nodes):
+        if node.y in scratch_bytes:
+            offset, size = arena.scratch_offsets[node.y], scratch_bytes[node.y]
+            rows.append(MemoryRow(node.y, "scratch", number, number, offset, size))
     return tuple(sorted(rows, key=lambda r: (r.first_node, r.offset_bytes)))
 
 
