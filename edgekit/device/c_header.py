@@ -34,6 +34,7 @@ _NUMBERS: tuple[tuple[str, int], ...] = (
     ("MTU_MAX_BYTES", layout.MTU_MAX_BYTES),
     ("INLINE_SLOT", layout.INLINE_SLOT),
     ("ERROR_TEXT_BYTES", layout.ERROR_TEXT_BYTES),
+    ("BATCH_MAX", layout.BATCH_MAX),
     ("CYCLE_LOG_ENTRIES", layout.CYCLE_LOG_ENTRIES),
 )
 

@@ -114,6 +114,8 @@ class Link:
         while (frame := self._next(deadline)) is not None:
             if frame.command != Command.HELLO or frame.type not in (Type.RSP, Type.ERR):
                 self._counts["stale"] += 1
+            elif frame.type == Type.ERR and frame.sequence != self._sequence:
+                self._counts["stale"] += 1
             elif frame.type == Type.ERR:
                 reply, text = unpack(ErrorReply, frame.payload)
                 raise RemoteError(Command.HELLO, reply, text.decode("utf-8", "replace"))

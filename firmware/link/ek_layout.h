@@ -9,6 +9,7 @@
 #define EK_MTU_MAX_BYTES 0x1000u
 #define EK_INLINE_SLOT 0xffffffffu
 #define EK_ERROR_TEXT_BYTES 0x40u
+#define EK_BATCH_MAX 0x1000u
 #define EK_CYCLE_LOG_ENTRIES 0x400u
 
 #define EK_TYPE_REQ 0x1u

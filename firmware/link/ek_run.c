@@ -48,7 +48,9 @@ static uint32_t begin(const uint8_t *p, uint32_t length, ek_reply *reply)
         reply->text = "slots are outside the stored set";
         return EK_ERR_OUT_OF_RANGE;
     }
-    if (ek_get32(p + EK_RUN_REQUEST_N) == 0 || ek_get32(p + EK_RUN_REQUEST_BATCH) == 0) {
+    /* A group cannot be interrupted, so its size is bounded. */
+    if (ek_get32(p + EK_RUN_REQUEST_N) == 0 || ek_get32(p + EK_RUN_REQUEST_BATCH) == 0 ||
+        ek_get32(p + EK_RUN_REQUEST_BATCH) > EK_BATCH_MAX) {
         return EK_ERR_BAD_ARG;
     }
     run.first = first;

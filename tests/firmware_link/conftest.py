@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from link_host import INPUT_BYTES, HostBoard, compile_host
 
-from edgekit.device import link
+from edgekit.device import link, session
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +45,7 @@ def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process answers in microseconds: wait less for what a fault has eaten."""
     monkeypatch.setattr(link, "SHORTEST_TIMEOUT_S", 0.02)
     monkeypatch.setattr(link, "TRIES", 9)
+    monkeypatch.setattr(session, "_FIRST_BUDGET_S", 0.02)
 
 
 @pytest.fixture

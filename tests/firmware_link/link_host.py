@@ -97,19 +97,26 @@ class HostBoard:
         if not ready:
             held, self._held["in"] = self._held["in"], b""
             return held
-        data = self._socket.recv(65536)
+        if self.faults != Faults():
+            time.sleep(0.001)  # rates are per reply, and the firmware writes one in small pieces
+        try:
+            data = self._socket.recv(65536)
+        except OSError as exc:
+            raise DeviceError(f"{self.name} went away: {exc}") from exc
         if not data:
             raise DeviceError(f"{self.name} went away")
         return b"".join(self._damage("in", data))
 
     def close(self) -> None:
+        assert self._process.stderr is not None
+        if self._process.stderr.closed:
+            return
         self._socket.close()
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         self._process.kill()
         self._process.wait()
-        assert self._process.stderr is not None
         errors = self._process.stderr.read().decode()
         self._process.stderr.close()
         assert "ERROR" not in errors, errors  # what a sanitizer found
