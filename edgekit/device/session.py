@@ -111,7 +111,7 @@ def run_samples(
             raise DeviceError(
                 f"{exc.message}; {int(kept.done.sum())} of {len(inputs)} outputs are kept in "
                 f"{journal}",
-                hint=f"{exc.hint}; run again to go on from there" if exc.hint else "run again",
+                hint="; ".join(filter(None, (exc.hint, "run again to go on from there"))),
             ) from exc
         finally:
             link.bye()
