@@ -6,8 +6,9 @@ from __future__ import annotations
 _NS = 1_000_000_000
 
 # Idle time passes in whole steps of this length: 256 periods of 32,768 Hz, 250 of 32,000 Hz, and a
-# whole number of cycles of every core clock in use. However long the host waited, every divider
-# stands where it stood, and what follows is the same in each run.
+# whole number of cycles of every core clock in use. What the host sends is received at such a step
+# too, so however long the host took, every divider stands where it stood and what follows is the
+# same in each run.
 IDLE_STEP_NS = 7_812_500
 
 
@@ -33,6 +34,13 @@ class Clock:
         self._ns_part += cycles * _NS
         self.t_ns += self._ns_part // self.hz
         self._ns_part %= self.hz
+
+    def align(self) -> int:
+        """Pass on to the next whole idle step since the start; return how long that took."""
+        ns = -self.t_ns % IDLE_STEP_NS
+        self.t_ns += ns
+        self._ns_part = 0
+        return ns
 
     def wait(self, ns: int, *, core_clocked: bool) -> None:
         """Let `ns` pass while the core does nothing, with or without its clock."""

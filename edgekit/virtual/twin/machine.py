@@ -181,9 +181,11 @@ class Machine:
         if reason == "power":
             memory.fill_ram(self._uc, self.config)
             self._late_banner()
+            self.clock.align()
             self._powered_ns = self.clock.t_ns
             self.ready_ns = None
         else:
+            self.clock.align()
             self.resets += 1
         self.wire.discard()
         self.clocks.reset(reason)

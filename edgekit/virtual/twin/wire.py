@@ -38,6 +38,8 @@ class HostWire:
         self._out = bytearray()
         self._empty = 0
         self._anchor_ns: int | None = None  # wall time up to which idle time was passed on
+        self._ahead_ns = 0  # virtual idle time that the wall clock has yet to catch up with
+        self._turn = True  # the next byte from the host begins something new
 
     def poll(self) -> int | None:
         """Return the next byte; after a few polls in vain wait one idle step for it."""
@@ -51,6 +53,10 @@ class HostWire:
             if not self._link.received:
                 return None
         byte = self._link.received.popleft()
+        if self._turn or self._anchor_ns is not None:
+            self._log.set_state("idle")
+            self._ahead_ns += self._clock.align()
+            self._turn = False
         self.activity()
         return byte
 
@@ -60,6 +66,7 @@ class HostWire:
 
     def send(self, byte: int) -> None:
         """Send one byte; bytes travel together until the firmware looks for input."""
+        self._turn = True
         if self._faults.passes():
             self._out.append(byte)
         self._empty = 0  # looking for room to send is not waiting for input
@@ -97,8 +104,10 @@ class HostWire:
             if not self._link.received and not self._interrupted():
                 self._link.changed.wait(IDLE_STEP_NS / 1e9)
         elapsed = time.monotonic_ns() - self._anchor_ns
-        steps = elapsed // IDLE_STEP_NS
-        self._anchor_ns += steps * IDLE_STEP_NS
+        caught_up = min(elapsed, self._ahead_ns)
+        self._ahead_ns -= caught_up
+        steps = (elapsed - caught_up) // IDLE_STEP_NS
+        self._anchor_ns += caught_up + steps * IDLE_STEP_NS
         for _ in range(steps):
             self._clock.wait(IDLE_STEP_NS, core_clocked=core_clocked)
             self._log.beat()
