@@ -24,7 +24,7 @@ from edgekit.passes import memory
 from edgekit.target.mcu import ctext, emit, scratch_bytes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "mcu_small"
-FILES = ("model.c", "model.h", "model_data.c", "model_data.h")
+FILES = ("model.c", "model.h", "model_data.c", "model_data.h", "model.cmake")
 
 
 @pytest.fixture(scope="module")

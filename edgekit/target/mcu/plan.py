@@ -60,6 +60,7 @@ def emit(
         PurePosixPath("model/model.c"): source.model(program).encode(),
         PurePosixPath("model/model_data.h"): source.data_header(program).encode(),
         PurePosixPath("model/model_data.c"): source.data(program).encode(),
+        PurePosixPath("model/model.cmake"): source.cmake(program, _roundings(program)).encode(),
         **_firmware_files(program, board),
     }
     commands = _commands(files, program, board, toolchain, trace, operating_point)

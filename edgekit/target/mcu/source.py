@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.errors import UnsupportedError
@@ -220,6 +220,19 @@ const int8_t *model_trace_tensor(int32_t node, int32_t *bytes)
 #define MODEL_STOP_AFTER(node)
 #endif
 """
+
+
+def cmake(program: Program, roundings: Mapping[str, int]) -> str:
+    """Return `model.cmake`, which `edgekit_add_model` includes."""
+    kernels = sorted({node.kernel for node in program.nodes})
+    names = "\n    ".join(kernels)
+    rows = "".join(f"set(EDGEKIT_ROUNDINGS_{k} {roundings[k]})\n" for k in kernels)
+    return f"""# {program.title}
+# {_BANNER}
+set(EDGEKIT_MODEL_SOURCES model.c model_data.c)
+set(EDGEKIT_MODEL_KERNELS
+    {names})
+{rows}"""
 
 
 def build_id(program: Program, plan_digest: str) -> str:
