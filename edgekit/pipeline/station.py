@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edgekit.build.plan import Artifact
 from edgekit.device import flash
 from edgekit.device.find import find_port
+from edgekit.device.link import Link
 from edgekit.device.port import Port
 from edgekit.device.serial_port import open_port
 from edgekit.errors import DeviceError
@@ -17,6 +18,8 @@ from edgekit.pipeline.settings import Settings
 from edgekit.progress import Progress
 from edgekit.virtual.meter_process import start_meter
 from edgekit.virtual.process import Counts, start_twin
+
+_PATIENCE_S = 1.0  # a board with edgekit's firmware answers at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,23 @@ def attach(settings: Settings, artifact: Artifact, *, progress: Progress) -> Ite
             yield Station(port, twin.counts, twin.state_port)
         return
     url = find_port(settings.board, settings.port)
-    progress.stage("flash")
-    flash.flash(artifact, settings.board)
+    if not _runs(url, artifact):
+        progress.stage("flash")
+        flash.flash(artifact, settings.board)
     with _opened(url) as port:
         yield Station(port, None, None)
+
+
+def _runs(url: str, artifact: Artifact) -> bool:
+    """Whether the board already runs this build: flash wears out, and writing takes time."""
+    with _opened(url) as port:
+        link = Link(port)
+        try:
+            hello = link.connect(patience_s=_PATIENCE_S)
+        except DeviceError:
+            return False  # it runs something else, or nothing: flashing will tell
+        link.bye()
+    return hello.build_id.hex() == artifact.plan
 
 
 @contextmanager
