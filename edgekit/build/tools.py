@@ -34,7 +34,12 @@ TOOLS: tuple[Tool, ...] = (
     ),
     Tool("qemu-system-arm", "the second emulator (oracle)", "apt-get install qemu-system-arm"),
     Tool("openocd", "flashing through ST-LINK", "apt-get install openocd"),
-    Tool("pyocd", "flashing through CMSIS-DAP and ST-LINK", "pip install 'edgekit[flash]'"),
+    Tool(
+        "pyocd",
+        "flashing through CMSIS-DAP and ST-LINK",
+        "pip install 'edgekit[flash]'",
+        wheel="pyocd",
+    ),
 )
 
 _COMPILERS: dict[Toolchain, str] = {"gcc": "arm-none-eabi-gcc", "zig": "zig"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from serial.tools import list_ports
 
@@ -31,16 +30,16 @@ def candidates(
     if serial is not None:
         found = [p for p in found if (p.serial_number or "") == serial]
     if interface is not None:
-        found = [p for p in found if _interface(p) in (None, interface)]
+        found = [p for p in found if _interface(p.location) in (None, interface)]
     return tuple(
         Candidate(p.device, p.serial_number or "", p.product or "")
         for p in sorted(found, key=lambda p: str(p.device))
     )
 
 
-def _interface(port: Any) -> int | None:
+def _interface(location: str | None) -> int | None:
     """Return the USB interface number out of a location like `1-2:1.3`, None without one."""
-    match = re.search(r":\d+\.(\d+)$", port.location or "")
+    match = re.search(r":\d+\.(\d+)$", location or "")
     return int(match.group(1)) if match else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
@@ -128,7 +129,7 @@ def flash(
     for attempt, careful in enumerate(_LADDER, 1):
         argv = FLASHERS[name](image, board.flash.targets[name], probe, careful)
         try:
-            _run((*prefix, *argv[1:]), log, timeout_s)
+            _run(name, (*prefix, *argv[1:]), log, timeout_s)
         except FlashError as exc:
             _log.warning("%s, attempt %d: %s", name, attempt, exc.message)
             if exc.cause not in _RETRY or attempt == len(_LADDER):
@@ -138,7 +139,7 @@ def flash(
     raise AssertionError("unreachable")
 
 
-def _run(argv: tuple[str, ...], log: Path, timeout_s: float) -> None:
+def _run(name: str, argv: tuple[str, ...], log: Path, timeout_s: float) -> None:
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -154,7 +155,7 @@ def _run(argv: tuple[str, ...], log: Path, timeout_s: float) -> None:
         output = _kill(process)
         _note(log, argv, "killed", output)
         raise FlashError(
-            "TIMEOUT", f"{Path(argv[0]).name} did not end within {timeout_s:g} s (log: {log})"
+            "TIMEOUT", f"{name} did not end within {timeout_s:g} s (log: {log})"
         ) from None
     except BaseException:
         _kill(process)
@@ -165,14 +166,15 @@ def _run(argv: tuple[str, ...], log: Path, timeout_s: float) -> None:
         last = [line.strip() for line in output.splitlines() if line.strip()][-3:]
         raise FlashError(
             cause,
-            f"{Path(argv[0]).name} ended with status {process.returncode}: "
+            f"{name} ended with status {process.returncode}: "
             f"{' / '.join(last) or 'no output'} (log: {log})",
         )
 
 
 def _kill(process: subprocess.Popen[str]) -> str:
     """End the flasher and whatever it started; return what it had written."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     output, _ = process.communicate()
     return output
 

@@ -112,14 +112,12 @@ class Link:
     def _await_hello(self, nonce: int, timeout_s: float) -> Hello | None:
         deadline = time.monotonic() + timeout_s
         while (frame := self._next(deadline)) is not None:
-            if frame.command != Command.HELLO or frame.type not in (Type.RSP, Type.ERR):
-                self._counts["stale"] += 1
-            elif frame.type == Type.ERR and frame.sequence != self._sequence:
+            if (frame.command, frame.sequence) != (Command.HELLO, self._sequence):
                 self._counts["stale"] += 1
             elif frame.type == Type.ERR:
                 reply, text = unpack(ErrorReply, frame.payload)
                 raise RemoteError(Command.HELLO, reply, text.decode("utf-8", "replace"))
-            else:
+            elif frame.type == Type.RSP:
                 hello, _ = unpack(Hello, frame.payload)
                 if hello.nonce == nonce:
                     return hello
