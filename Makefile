@@ -39,6 +39,7 @@ nightly: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m nightly -n $(JOBS)
 
 golden: $(VENV)/dev.stamp
+	EDGEKIT_GOLDEN=refresh $(BIN)/python -m pytest -q tests/frontend_*/test_*_ops.py
 	EDGEKIT_GOLDEN=refresh $(BIN)/python -m pytest -q tests -k golden
 
 format: $(VENV)/dev.stamp

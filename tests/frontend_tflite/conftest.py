@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from repo import operator_table
 from writers.tflite_small import Small
 from writers.tflite_writer import write
 
@@ -23,8 +24,13 @@ def reference() -> Iterator[Reference]:
         yield worker
 
 
+@pytest.fixture(scope="session")
+def proven(pytestconfig: pytest.Config) -> Iterator[operator_table.Proven]:
+    yield from operator_table.collect(pytestconfig)
+
+
 @pytest.fixture
-def check(reference: Reference, tmp_path: Path) -> Check:
+def check(reference: Reference, proven: operator_table.Proven, tmp_path: Path) -> Check:
     """Compare interpreter and reference on random inputs; the outputs must vary."""
 
     def compare(small: Small, samples: int = 4, distinct: int = 4) -> Graph:
@@ -45,6 +51,7 @@ def check(reference: Reference, tmp_path: Path) -> Check:
             assert np.unique(got).size >= distinct, (
                 "the outputs do not spread: the test proves nothing"
             )
+        proven.add(path)
         return graph
 
     return compare

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from writers.tflite_small import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Small
-from writers.tflite_writer import FLOAT32, UINT8
+from writers.tflite_writer import FLOAT32, INT32, UINT8, constant
 
 from edgekit.ir import nodes
 from edgekit.ir.graph import Graph
@@ -143,8 +143,11 @@ def test_reshape_and_its_relatives(check: Check, by_input: bool) -> None:
     small.reshape((1, 1, 1, 48))
     y = small.activation((1, 48), *small.quant)
     small.op("SQUEEZE", [small.at], y, ("SqueezeOptions", {"SqueezeDims": [1, 2]}))
-    graph = check(small.dense(7), samples=16)
-    assert [type(node) for node in graph.nodes] == [nodes.Reshape] * 3 + [nodes.Dense]
+    axis = small.tensor(constant("axis", np.asarray([-1]), INT32))
+    y = small.activation((1, 48, 1), *small.quant)
+    small.op("EXPAND_DIMS", [small.at, axis], y, ("ExpandDimsOptions", {}))
+    graph = check(small.reshape((1, 48)).dense(7), samples=16)
+    assert [type(node) for node in graph.nodes] == [nodes.Reshape] * 5 + [nodes.Dense]
 
 
 @pytest.mark.parametrize("seed", range(700, 724))
@@ -196,13 +199,15 @@ def test_other_ranks(check: Check, shape: tuple[int, ...]) -> None:
     check(Small(1, shape).dense(20))
 
 
-def test_float_softmax_stays_on_the_host(check: Check) -> None:
+@pytest.mark.parametrize("code", ["SOFTMAX", "LOG_SOFTMAX"])
+def test_float_softmax_stays_on_the_host(check: Check, code: str) -> None:
     small = Small(3, (12,)).dense(6).dequantize()
     last = small.tensor(type(small.now)("probabilities", [1, 6], FLOAT32))
-    small.op("SOFTMAX", [small.at], last, ("SoftmaxOptions", {"Beta": 1.0}))
+    options = ("SoftmaxOptions", {"Beta": 1.0}) if code == "SOFTMAX" else None
+    small.op(code, [small.at], last, options)
     graph = check(small, samples=16)
-    assert graph.outputs[0].host_ops == ("dequantize", "softmax")
-    assert [skipped.label for skipped in graph.not_compared] == ["SOFTMAX"]
+    assert graph.outputs[0].host_ops == ("dequantize", code.lower())
+    assert [skipped.label for skipped in graph.not_compared] == [code]
 
 
 @pytest.mark.parametrize("seed", range(8))
