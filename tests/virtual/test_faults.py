@@ -7,7 +7,7 @@ import struct
 import time
 
 import pytest
-from twin_host import connect, link_port, wait_ready
+from twin_host import connect, connect_state, link_port, wait_ready
 
 from edgekit.errors import DeviceError
 from edgekit.virtual import Faults
@@ -86,7 +86,7 @@ def test_stuck_board_is_silent_until_reset(firmware, twin_of):
 
 
 def test_brown_out_is_a_power_on_with_time_off(firmware, twin_of):
-    with twin_of(firmware("gcc")) as host, connect(host.twin.state_port) as state:
+    with twin_of(firmware("gcc")) as host, connect_state(host.twin) as state:
         host.twin.control("brown_out", off_ms=200)
         assert host.read(1) == b"!"
         lines = [json.loads(line) for line in state.recv(65_536).split(b"\n")[:-1]]
@@ -120,13 +120,11 @@ def test_unplug_in_mid_answer(firmware, twin_of):
 @pytest.mark.parametrize("ppm", [0.0, 200.0, -5000.0])
 def test_clock_drift_moves_the_low_speed_oscillator(firmware, twin_of, ppm):
     with twin_of(firmware("gcc"), Faults(clock_drift_ppm=ppm)) as host:
-        with connect(host.twin.state_port) as state, state.makefile("rb") as stream:
+        with connect_state(host.twin) as state, state.makefile("rb") as stream:
             host.ask(b"S" + struct.pack("<H", 30_000), 1)
-            for line in stream:
-                if json.loads(line)["state"] == "sleep":
-                    break
-            slept = json.loads(line)["t_ns"]
-            woken = json.loads(stream.readline())["t_ns"]
+            lines = [json.loads(stream.readline()) for _ in range(200)]
+        at = next(i for i, line in enumerate(lines) if line["state"] == "sleep")
+        slept, woken = lines[at]["t_ns"], lines[at + 1]["t_ns"]
         exact = 30_000 * 1e9 / (32_768 * (1 + ppm * 1e-6))
         assert exact - 2_000 < woken - slept <= exact + 1
 

@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from twin_host import connect
+from twin_host import connect_state
 
 from edgekit.device import session
 from edgekit.device.link import Link
@@ -74,7 +74,7 @@ def test_timed_run_repeats_exactly(image_of, board, cache, tmp_path, samples):
     for _ in range(2):
         with (
             start_twin(image_of("gcc"), board, tmp_path, cache=cache) as twin,
-            connect(twin.state_port) as state,
+            connect_state(twin) as state,
         ):
             port = open_port(twin.link_url)
             try:

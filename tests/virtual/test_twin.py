@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from twin_host import connect, link_port, wait_ready
+from twin_host import connect, connect_state, link_port, wait_ready
 
 from edgekit.errors import ToolError
 from edgekit.virtual import start_twin
@@ -52,7 +52,7 @@ def test_bytes_take_ten_bits_of_virtual_time_each(firmware, twin_of):
             time.sleep(0.01)
         passed_ns = host.twin.stats()["t_ns"] - before["t_ns"]
         wire_ns = 402 * 10 * 1e9 / 115_200
-        assert wire_ns <= passed_ns <= wire_ns * 1.01 + 1e9 * (wall_s + 1)
+        assert wire_ns <= passed_ns <= wire_ns * 1.01 + 1e9 * (wall_s + 0.2)
         assert wall_s < 1e-9 * wire_ns + 1  # the wire is not throttled
 
 
@@ -104,7 +104,7 @@ def test_counts_are_cached_by_image(firmware, twin_of, cache, board):
 def test_sleep_takes_exactly_the_timer_ticks(firmware, twin_of):
     """One shot of n ticks of the 32,768 Hz oscillator, told by the state log."""
     ticks = 20_000
-    with twin_of(firmware("gcc")) as host, connect(host.twin.state_port) as state:
+    with twin_of(firmware("gcc")) as host, connect_state(host.twin) as state:
         start = time.monotonic()
         assert host.ask(b"S" + struct.pack("<H", ticks), 1) == b"s"
         assert time.monotonic() - start < 0.5  # 0.61 s of virtual time do not take as long
@@ -120,7 +120,7 @@ def test_sleep_takes_exactly_the_timer_ticks(firmware, twin_of):
 def test_state_log_repeats_exactly(firmware, twin_of):
     logs = []
     for pause_s in (0.0, 0.13):
-        with twin_of(firmware("gcc")) as host, connect(host.twin.state_port) as state:
+        with twin_of(firmware("gcc")) as host, connect_state(host.twin) as state:
             host.ask(b"M", 8)
             time.sleep(pause_s)  # idle time follows the wall clock and must not matter
             assert host.ask(b"R\x05", 1) == b"r"
@@ -178,7 +178,7 @@ def test_software_reset(firmware, twin_of):
 
 @pytest.mark.gcc
 def test_idle_time_follows_the_wall_with_heartbeats(firmware, twin_of):
-    with twin_of(firmware("gcc")) as host, connect(host.twin.state_port) as state:
+    with twin_of(firmware("gcc")) as host, connect_state(host.twin) as state:
         state.settimeout(0.05)
         start, data = time.monotonic(), b""
         while time.monotonic() - start < 0.5:
@@ -243,6 +243,8 @@ def _lines_until(sock, first: str, then: str) -> list[dict]:
             seen = seen or entry["state"] == first
             if seen and entry["state"] == then:
                 return lines
+            if len(lines) > 5_000:
+                break
     raise AssertionError(f"no {then} after {first}: {lines}")
 
 

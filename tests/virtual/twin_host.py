@@ -59,6 +59,13 @@ def link_port(twin: Twin) -> int:
     return int(twin.link_url.rsplit(":", 1)[1])
 
 
+def connect_state(twin: Twin) -> socket.socket:
+    """Connect to the state log; what happens from now on will be in it."""
+    sock = connect(twin.state_port)
+    sock.recv(1, socket.MSG_PEEK)
+    return sock
+
+
 def wait_ready(twin: Twin, timeout_s: float = 20.0) -> None:
     """Wait until the firmware waits for the host."""
     deadline = time.monotonic() + timeout_s

@@ -66,7 +66,7 @@ class HostWire:
 
     def send(self, byte: int) -> None:
         """Send one byte; bytes travel together until the firmware looks for input."""
-        self._turn = True
+        self._turn = not self._link.received  # else the host talks at the same time
         if self._faults.passes():
             self._out.append(byte)
         self._empty = 0  # looking for room to send is not waiting for input
