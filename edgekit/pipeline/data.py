@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,11 @@ from edgekit.ir.types import DType, Edge
 
 _MAX_BYTES = 1 << 30
 _RANDOM_SAMPLES = 64
+_UNREADABLE = (
+    *(OSError, ValueError, EOFError, KeyError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),  # compressed, encrypted
+    *(tokenize.TokenError, SyntaxError),  # an array's header is a Python literal
+)
 _KEYS = ("x", "y", "x_scale", "x_zero_point")
 
 
@@ -44,7 +51,7 @@ def read(path: Path | None, graph: Graph, *, seed: int) -> Samples:
     """Return the samples of `path`; without a file, random ones over the whole input range.
 
     Raises ConfigError for a file that is not an .npz, lacks `x`, or whose data do not fit the
-    model's input in shape, dtype or value (NaN, infinity, integers for a float input).
+    model's input in shape, dtype or value (NaN, integers for a float input).
     """
     edge = graph.inputs[0]
     if path is None:
@@ -111,7 +118,7 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in _KEYS if key in file.files}
             names = ", ".join(file.files) or "nothing"
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as exc:
+    except _UNREADABLE as exc:
         raise ConfigError(
             f"{path} cannot be read as .npz: {exc}",
             hint="write it with numpy.savez(path, x=..., y=...)",
@@ -134,10 +141,24 @@ def _descaled(
             hint="add x_scale and x_zero_point to the file, or store real values",
         )
     scale, zero = arrays["x_scale"], arrays["x_zero_point"]
-    if scale.size != 1 or zero.size != 1 or not np.isfinite(scale).all() or float(scale) <= 0:
-        raise ConfigError(f"{path}: x_scale and x_zero_point must be one positive and one integer")
-    real = (x.astype(np.int64) - int(zero)).astype(np.float32) * np.float32(scale)
+    if not _is_scale(scale) or zero.size != 1 or not np.issubdtype(zero.dtype, np.integer):
+        raise ConfigError(
+            f"{path}: x_scale is {_brief(scale)} and x_zero_point {_brief(zero)}; "
+            "wanted one positive number and one integer"
+        )
+    real = (x.astype(np.int64) - int(zero.item())).astype(np.float32) * np.float32(scale.item())
     return real.astype(np.float32)
+
+
+def _is_scale(scale: NDArray[np.generic]) -> bool:
+    """Return whether `scale` is one positive, finite number."""
+    if scale.size != 1 or scale.dtype.kind not in "fiu":
+        return False
+    return bool(np.isfinite(scale).all() and float(scale.item()) > 0)
+
+
+def _brief(array: NDArray[np.generic]) -> str:
+    return f"{array.item()!r}" if array.size == 1 else f"{array.dtype} {array.shape}"
 
 
 def _labels(y: NDArray[np.generic], count: int, path: Path) -> NDArray[np.int64]:
