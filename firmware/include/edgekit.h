@@ -101,15 +101,15 @@ typedef struct {
 
 void ek_dense_s8(const ek_dense_s8_params *p, const int8_t *x, int8_t *y);
 
-/* Fixed-point roundings only. Scales have shifts <= 0; y may be a or b. */
+/* Fixed-point roundings only; y may be a or b. */
 typedef struct {
     int32_t size;
-    int32_t left_shift;
+    int32_t left_shift; /* at most 21 */
     int32_t a_zero_point;
     int32_t b_zero_point;
     int32_t a_multiplier;
     int32_t b_multiplier;
-    int32_t a_shift; /* e <= 0, whatever the rounding */
+    int32_t a_shift; /* to the right, 0..31, whatever the rounding */
     int32_t b_shift;
     ek_requant requant;
 } ek_add_s8_params;

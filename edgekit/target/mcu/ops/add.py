@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from edgekit.errors import UnsupportedError
 from edgekit.ir.check import accumulator_range
 from edgekit.ir.nodes import Add
 from edgekit.ir.types import Rounding
 from edgekit.target.mcu import ctext, scale
 from edgekit.target.mcu.code import Context, NodeCode
+
+_MAX_LEFT_SHIFT = 21  # 255 * 2**21 stays below 2**30
 
 
 def emit_add(context: Context, node: Add) -> NodeCode:
@@ -33,14 +36,20 @@ def emit_add(context: Context, node: Add) -> NodeCode:
             inputs=(node.a, node.b),
             output=node.y,
         )
+    if node.left_shift > _MAX_LEFT_SHIFT:
+        raise UnsupportedError(
+            f"{node.label}: inputs are shifted left by {node.left_shift} bits; "
+            f"the kernel takes at most {_MAX_LEFT_SHIFT}",
+            hint="TFLite's own value for int8 is 20",
+        )
     low, high = accumulator_range(context.graph, node)
     scaling = scale.choose(node.requant, context.index, low, high)
     params |= {
         "left_shift": node.left_shift,
         "a_multiplier": node.a_scale[0],
         "b_multiplier": node.b_scale[0],
-        "a_shift": node.a_scale[1],
-        "b_shift": node.b_scale[1],
+        "a_shift": -node.a_scale[1],
+        "b_shift": -node.b_scale[1],
         "requant": scaling.fields,
     }
     return NodeCode(
