@@ -120,6 +120,25 @@ def _run_log(state, after_ns: int, inferences: int) -> list[tuple[int, str, int]
 
 
 @pytest.mark.gcc
+def test_run_is_answered_before_it_ends(image_of, board, cache, tmp_path, samples, caplog):
+    with start_twin(image_of("gcc"), board, tmp_path, cache=cache) as twin:
+        port = open_port(twin.link_url)
+        try:
+            link = Link(port)
+            link.connect()
+            run = session.energy_run(link, samples, 3000, 0)
+            run.start()
+            stats = None
+            while stats is None:
+                stats = run.poll(0.5)
+            link.bye()
+        finally:
+            port.close()
+    assert stats.n == 3000
+    assert not caplog.records  # a lost answer would be retried and logged
+
+
+@pytest.mark.gcc
 def test_run_survives_a_reset_and_a_bad_cable(
     image_of, board, cache, tmp_path, small_graph, samples
 ):

@@ -246,6 +246,7 @@ class Machine:
             return
         self._resuming = False
         self._in_model = True
+        self.wire.flush()  # the host should not wait for an answer while the model runs
         self._return_to = returns_to
         self.wire.activity()
 
