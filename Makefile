@@ -32,7 +32,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/repo
+	$(BIN)/python -m pytest -q -m "not nightly" tests/repo
 	$(BIN)/python -m pytest -q tests/kernels -k warnings
 
 nightly: $(VENV)/dev.stamp
