@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edgekit.build import image, tools
 from edgekit.build.plan import Artifact, BuildPlan, Command, Sizes
-from edgekit.errors import ToolError
+from edgekit.errors import ConfigError, ToolError
 from edgekit.progress import Progress, Silent
 
 _RECORD = "artifact.json"
@@ -29,14 +29,19 @@ def execute(plan: BuildPlan, work: Path, *, progress: Progress | None = None) ->
     """
     progress = progress or Silent()
     directory = work / "build" / plan.digest()
-    directory.mkdir(parents=True, exist_ok=True)
     compiler = tools.compiler(plan.toolchain)
     # Versions cost a process each: the path of the compiler is enough to know that it is there.
     finished = _load(directory, plan)
     if finished is not None:
         return finished
     tools.require(compiler)
-    write_files(plan, directory)
+    try:
+        write_files(plan, directory)
+    except OSError as exc:
+        raise ConfigError(
+            f"work directory {work} cannot be written: {exc.strerror}",
+            hint="choose one with --work",
+        ) from exc
     _run_all(plan, directory, progress)
     return _finish(plan, directory, {compiler: tools.version(compiler) or "unknown"})
 
@@ -91,14 +96,20 @@ def _run(
             (directory / part).parent.mkdir(parents=True, exist_ok=True)
     log = logs / f"{command.log}.log"
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            argv,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        try:
+            process = subprocess.Popen(
+                argv,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            raise ToolError(
+                f"{command.argv[0]} cannot be started: {exc.strerror}: {' '.join(argv)}",
+                hint=tools.tool(command.argv[0]).install,
+            ) from exc
         running.add(process)
         try:
             status: int | None = process.wait(timeout=_TIMEOUT_S)

@@ -101,7 +101,7 @@ def run_samples(
     hello = link.connect()
     _check_firmware(hello, inputs, expected)
     with Journal(journal, hello.build_id, inputs, hello.output_bytes) as kept:
-        progress.stage("run on board", len(inputs))
+        progress.stage(_stage_name(int(kept.done.sum())), len(inputs))
         try:
             hello = _run_all(link, inputs, kept, progress)
             stats = link.stats()
@@ -117,6 +117,12 @@ def run_samples(
             link.bye()
         cold = float(hello.cold_start_us) if hello.cold_start_us else None
         return Run(hello, kept.outputs, kept.cycles, cold, stats)
+
+
+def _stage_name(kept: int) -> str:
+    if not kept:
+        return "run on board"
+    return f"run on board: {kept} outputs are kept from a run that broke off"
 
 
 def _check_firmware(hello: Hello, inputs: NDArray[np.int8], expected: str | None) -> None:

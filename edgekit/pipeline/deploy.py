@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgekit.build import tools
+from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
 from edgekit.ir import text
@@ -122,14 +123,20 @@ class _Deployment:
 
     def _ran(self, prepared: Prepared, done: Run, counts: Counts | None) -> None:
         clock_hz = done.hello.clock_hz
+        virtual = self._settings.virtual or done.hello.kind == Kind.VIRTUAL
         notes = [*self._report.detail.notes]
         if counts is not None:
             notes.append("cycles: one inference was counted on the twin and credited to all others")
             if self._report.sizes is not None:
                 self._update(sizes=replace(self._report.sizes, stack_bytes=counts.stack_bytes))
         self._update(
+            virtual=virtual,
             latency=latency.of_cycles(
-                done.cycles, clock_hz, counts=counts, cold_start_us=done.cold_start_us
+                done.cycles,
+                clock_hz,
+                counts=counts,
+                cold_start_us=done.cold_start_us,
+                virtual=virtual,
             ),
             accuracy=top1(done.outputs.astype("int64"), prepared.samples.labels),
             detail=replace(

@@ -16,13 +16,14 @@ def of_cycles(
     *,
     counts: Counts | None,
     cold_start_us: float | None,
+    virtual: bool,
 ) -> Latency:
-    """Return the latency of a run; `counts` is the twin's, None on hardware.
+    """Return the latency of a run; `counts` is the twin's, None where it cannot be asked.
 
     A twin counts one inference and credits it to all others: there is then no spread to tell.
     """
     us = cycles / clock_hz * 1e6
-    source: Source = "measured" if counts is None else "modelled"
+    source: Source = "modelled" if virtual else "measured"
     if counts is None:
         interval = Cycles(int(cycles.min()), int(cycles.max()))
     else:
@@ -35,7 +36,7 @@ def of_cycles(
         p90_us=_percentile(us, 90.0, 10),
         p99_us=_percentile(us, 99.0, 100),
         p999_us=_percentile(us, 99.9, 1000),
-        cv=float(us.std() / us.mean()) if counts is None else None,
+        cv=float(us.std() / us.mean()) if not virtual else None,
         cold_start_us=cold_start_us,
         source=source,
     )

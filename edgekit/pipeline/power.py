@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from edgekit.device.layout import Kind
 from edgekit.device.link import Link
 from edgekit.device.session import RunStats, energy_run
 from edgekit.measure import meter as meters
@@ -59,7 +61,16 @@ def meter_contract(
         hello = link.connect()
         room = hello.store_bytes // hello.input_bytes
         chosen, note = data.stimuli(prepared.samples, prepared.graph, room=room, seed=settings.seed)
-        window = _Window(settings, meter, link, chosen, None if counts is None else model, progress)
+        virtual = settings.virtual or hello.kind == Kind.VIRTUAL
+        window = _Window(
+            settings,
+            meter,
+            link,
+            chosen,
+            None if counts is None else model,
+            "virtual" if virtual else "hardware",
+            progress,
+        )
         metered_ = window.contract(busy_s)
         link.bye()
     stimuli = Stimuli(len(chosen), data.digest(chosen))
@@ -88,6 +99,7 @@ class _Window:
     link: Link
     stimuli: Samples
     model: Model | None
+    board: Literal["hardware", "virtual"]
     progress: Progress
 
     def contract(self, busy_s: float) -> Metered:
@@ -115,7 +127,7 @@ class _Window:
         judgement = verdict.judge(
             figures,
             contract.limit_mw,
-            board="hardware" if self.model is None else "virtual",
+            board=self.board,
             floor_mw=self.settings.board.floor_mw,
         )
         if contract.mode == "average":
@@ -143,12 +155,9 @@ class _Window:
 
     def _figures(self, trace: Trace, plan: Schedule) -> PowerFigures:
         contract = self.settings.contract
-        kind = "hardware" if self.model is None else "virtual"
         return windows.figures(
             trace,
-            source=meters.source(
-                "hardware" if kind == "hardware" else "virtual", self.settings.meter
-            ),
+            source=meters.source(self.board, self.settings.meter),
             scope=contract.scope,
             mode=contract.mode,
             rate_hz=contract.rate_hz,
