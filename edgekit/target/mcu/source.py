@@ -47,6 +47,33 @@ def single_edge(edges: Sequence[Edge], what: str) -> Edge:
     return edges[0]
 
 
+_API = """#ifndef MODEL_TRACE
+#define MODEL_TRACE 0
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+int8_t *model_input(void);
+const int8_t *model_output(void);
+void model_run(void);
+
+#if MODEL_TRACE
+/* model_run returns after this node; -1: it runs them all. */
+extern int32_t model_trace_stop;
+/* What `node` wrote: valid until the next node runs. */
+const int8_t *model_trace_tensor(int32_t node, int32_t *bytes);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
+"""
+
+
 def header(program: Program) -> str:
     """Return `model.h`."""
     graph = program.graph
@@ -73,31 +100,7 @@ def header(program: Program) -> str:
 #include <stdint.h>
 
 {defines}
-#ifndef MODEL_TRACE
-#define MODEL_TRACE 0
-#endif
-
-#ifdef __cplusplus
-extern "C" {{
-#endif
-
-int8_t *model_input(void);
-const int8_t *model_output(void);
-void model_run(void);
-
-#if MODEL_TRACE
-/* model_run returns after this node; -1: it runs them all. */
-extern int32_t model_trace_stop;
-/* What `node` wrote: valid until the next node runs. */
-const int8_t *model_trace_tensor(int32_t node, int32_t *bytes);
-#endif
-
-#ifdef __cplusplus
-}}
-#endif
-
-#endif
-"""
+{_API}"""
 
 
 def data_header(program: Program) -> str:
