@@ -1,6 +1,6 @@
 """Shared fixtures: the optional data folder and the rule for missing tools.
 
-A test marked with a tool (gcc, zig, qemu, chromium) is skipped where the tool is missing, with its
+A test marked with a tool (gcc, zig, qemu, ...) is skipped where the tool is missing, with its
 install line, and fails there when CI=true: a skipped proof is no proof. Tests marked `data` need
 the data folder beside the checkout and are deselected, with a printed count, where it is absent.
 """
@@ -22,6 +22,18 @@ _TOOLS = {
     "zig": (lambda: importlib.util.find_spec("ziglang"), "pip install 'edgekit[virtual]'"),
     "qemu": (lambda: shutil.which("qemu-system-arm"), "apt-get install qemu-system-arm"),
     "chromium": (lambda: shutil.which("chromium"), "apt-get install chromium"),
+    "cc": (lambda: shutil.which("cc"), "apt-get install gcc libc6-dev"),
+    "clang": (lambda: shutil.which("clang"), "apt-get install clang"),
+    "clang_format": (lambda: shutil.which("clang-format"), "apt-get install clang-format"),
+    "cmake": (lambda: shutil.which("cmake"), "apt-get install cmake"),
+    "openocd": (lambda: shutil.which("openocd"), "apt-get install openocd"),
+    "pyocd": (lambda: importlib.util.find_spec("pyocd"), "pip install 'edgekit[flash]'"),
+    "tflite": (
+        lambda: (
+            importlib.util.find_spec("tflite_runtime") or importlib.util.find_spec("ai_edge_litert")
+        ),
+        "pip install 'edgekit[tflite]'",
+    ),
 }
 
 

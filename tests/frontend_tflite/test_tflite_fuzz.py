@@ -49,19 +49,19 @@ def judge(results: list[dict[str, Any]], count: int) -> None:
     assert ends["reference"] <= 0.02 * count, ends
 
 
+@pytest.mark.tflite
 def test_fuzz() -> None:
-    pytest.importorskip("tflite_runtime")
     judge(run_cases(0, NORMAL), NORMAL)
 
 
 @pytest.mark.nightly
+@pytest.mark.tflite
 def test_fuzz_nightly() -> None:
-    pytest.importorskip("tflite_runtime")
     judge(run_cases(NORMAL, NIGHTLY), NIGHTLY)
 
 
+@pytest.mark.tflite
 def test_unchanged_models_are_exact(tmp_path: Path) -> None:
-    pytest.importorskip("tflite_runtime")
     with fuzz.Reference() as reference:
         for place, spec in enumerate(fuzz.corpus()):
             result = fuzz.outcome(place, write(spec), tmp_path / "m.tflite", reference)

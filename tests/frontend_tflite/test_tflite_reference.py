@@ -15,7 +15,7 @@ from edgekit import frontend
 from edgekit.errors import ConfigError, ToolError
 from edgekit.frontend.reference import Reference, run_reference
 
-pytest.importorskip("tflite_runtime")
+pytestmark = pytest.mark.tflite
 
 
 def saved(small: Small, path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +44,7 @@ def test_host_gcc(flag):
     compile_all(["gcc"], "-O2", flag)
 
 
-@pytest.mark.skipif(shutil.which("clang") is None, reason="clang is not installed")
+@pytest.mark.clang
 @pytest.mark.parametrize("flag", ["-DEK_FLOAT32=0", "-DEK_FLOAT32=1"])
 def test_host_clang(flag):
     compile_all(["clang"], "-O2", flag)
@@ -62,7 +61,7 @@ def test_zig(tmp_path):
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.skipif(shutil.which("clang-format") is None, reason="clang-format is not installed")
+@pytest.mark.clang_format
 def test_format():
     headers = [FIRMWARE / "include" / f"{name}.h" for name in
                ("edgekit", "ek_float32", "ek_lanes", "ek_requant")]  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +14,7 @@ from small_graph import small_graph
 from edgekit.build.run import write_files
 from edgekit.ir.interp import run
 
-pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+pytestmark = [pytest.mark.cmake, pytest.mark.cc]
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 MAIN = """
 #include <stdio.h>
