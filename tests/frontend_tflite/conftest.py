@@ -20,9 +20,9 @@ Check = Callable[..., Graph]
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever asks for the reference needs its runtime."""
     for item in items:
-        if Path(__file__).parent in item.path.parents:
-            if "reference" in getattr(item, "fixturenames", ()):
-                item.add_marker("tflite")
+        here = Path(__file__).parent in item.path.parents
+        if here and "reference" in getattr(item, "fixturenames", ()):
+            item.add_marker("tflite")
 
 
 @pytest.fixture(scope="session")
