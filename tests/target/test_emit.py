@@ -169,6 +169,12 @@ def test_a_label_cannot_leave_its_comment():
     assert ctext.string('a"b\\') == '"a\'b/"'
 
 
+@pytest.mark.parametrize("evil", ["*\\", "*\\/", "*/", "/*/", "*??//", "???/", "/\\*", "**//**//"])
+def test_a_comment_holds_neither_its_end_nor_a_second_beginning(evil):
+    text = ctext.comment(f"n {evil} int evil;")
+    assert not any(mark in text for mark in ("*/", "/*", "\\", "??/"))
+
+
 def test_lowest_int32_is_a_legal_literal():
     assert ctext.integer(-(2**31)) == "(-2147483647 - 1)"
     assert "-2147483648" not in ctext.array([-(2**31), 5])

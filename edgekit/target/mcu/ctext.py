@@ -48,7 +48,9 @@ def initializer(fields: Mapping[str, Value], depth: int = 0) -> str:
 def comment(text: str) -> str:
     """Return `text` made safe inside a C comment: labels come from the user's model file."""
     plain = "".join(c if " " <= c <= "~" else "?" for c in text)
-    return plain.replace("*/", "* /").replace("/*", "/ *").replace("\\", "/")
+    # Backslashes go first: what replaces them must not end the comment.
+    plain = plain.replace("\\", "/").replace("?/", "? /")
+    return plain.replace("*/", "* /").replace("/*", "/ *")
 
 
 def string(text: str) -> str:
