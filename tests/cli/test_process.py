@@ -17,8 +17,10 @@ EDGEKIT = (sys.executable, "-m", "edgekit.cli.app")
 
 # A deployment that starts a process in a context manager and then waits.
 WAITING = """
-import subprocess, sys, types
+import signal, subprocess, sys, types
 from edgekit.cli import app
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's shell ignores it
 
 def deploy(settings, *, progress):
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as child:
@@ -107,7 +109,10 @@ def test_stopping_it_leaves_nothing_running(
         assert process.stdout is not None
         child = int(process.stdout.readline())
         process.send_signal(sign)
-        _, err = process.communicate(timeout=20)
+        try:
+            _, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert err == words
     with pytest.raises(ProcessLookupError):
