@@ -20,6 +20,7 @@ from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import attach
 from edgekit.progress import Progress, Silent
 from edgekit.report.types import Cycles
+from edgekit.target import mcu
 from edgekit.virtual.process import Counts
 
 
@@ -90,6 +91,6 @@ def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
                 "kernel": row.kernel,
                 "bytes_moved": row.bytes_moved,
             }
-            for row in detail.layer_rows(graph, counts)
+            for row in detail.layer_rows(graph, mcu.kernels(graph), counts)
         ],
     }

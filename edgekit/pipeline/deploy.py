@@ -113,7 +113,7 @@ class _Deployment:
                     mcu.scratch_bytes(prepared.lowered, self._settings.board),
                 ),
                 nodes=tuple(node.label for node in prepared.lowered.nodes),
-                layers=detail.layer_rows(prepared.lowered, None),
+                layers=detail.layer_rows(prepared.lowered, mcu.kernels(prepared.lowered), None),
                 facts=detail.fact_rows(
                     self._settings.board, self._settings.contract.operating_point
                 ),
@@ -141,7 +141,7 @@ class _Deployment:
             accuracy=top1(done.outputs.astype("int64"), prepared.samples.labels),
             detail=replace(
                 self._report.detail,
-                layers=detail.layer_rows(prepared.lowered, counts),
+                layers=detail.layer_rows(prepared.lowered, mcu.kernels(prepared.lowered), counts),
                 latencies=reduce.histogram(done.cycles / clock_hz * 1e6),
                 notes=tuple(notes),
             ),

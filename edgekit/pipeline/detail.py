@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from edgekit.board import Board, Fact
 from edgekit.ir import check
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Reshape
 from edgekit.passes.memory import MemoryPlan
 from edgekit.report.types import Cycles, FactRow, LayerRow, MemoryRow
 from edgekit.virtual.process import Counts
@@ -40,12 +39,17 @@ def memory_rows(
     return tuple(sorted(rows, key=lambda r: (r.first_node, r.offset_bytes)))
 
 
-def layer_rows(graph: Graph, counts: Counts | None) -> tuple[LayerRow, ...]:
-    """Return one row per node; figures of a node that costs no call (a reshape) stay None."""
+def layer_rows(
+    graph: Graph, kernels: Mapping[str, str], counts: Counts | None
+) -> tuple[LayerRow, ...]:
+    """Return one row per node; figures of a node that costs no call (a reshape) stay None.
+
+    `kernels` names each node's kernel by the tensor it writes, in the order of the calls.
+    """
     calls = iter(counts.per_call if counts is not None else ())
     rows = []
     for node in graph.nodes:
-        call = None if isinstance(node, Reshape) else next(calls, None)
+        call = next(calls, None) if node.y in kernels else None
         rows.append(
             LayerRow(
                 name=node.label,
@@ -55,6 +59,7 @@ def layer_rows(graph: Graph, counts: Counts | None) -> tuple[LayerRow, ...]:
                 instructions=None if call is None else call.instructions,
                 cycles=None if call is None else Cycles(call.cycles_lo, call.cycles_hi),
                 bytes_moved=None if call is None else call.bytes_moved,
+                kernel=kernels.get(node.y, ""),
             )
         )
     return tuple(rows)

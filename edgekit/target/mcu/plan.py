@@ -27,6 +27,11 @@ def scratch_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
     return {node.output: node.scratch_bytes for node in _codes(graph) if node.scratch_bytes}
 
 
+def kernels(graph: Graph) -> Mapping[str, str]:
+    """Return the kernel of each node that has one, by the tensor it writes; a reshape has none."""
+    return {node.output: node.kernel for node in _codes(graph)}
+
+
 def emit(
     graph: Graph,
     memory: MemoryPlan,

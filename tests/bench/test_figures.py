@@ -1,0 +1,52 @@
+"""The counts that README states, and what they may not exceed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgekit import board as boards
+from edgekit.pipeline.bench import bench
+
+pytestmark = [pytest.mark.data, pytest.mark.virtual, pytest.mark.gcc]
+
+REFERENCE = "models/mlperf_tiny_ref"
+MODELS = ("kws_ref_model", "vww_96_int8", "pretrainedResnet_quant")
+
+
+@pytest.fixture(scope="module")
+def rows(shared_data: Path) -> dict[str, dict[str, Any]]:
+    models = [shared_data / REFERENCE / f"{name}.tflite" for name in MODELS]
+    found = bench(models, boards.find("nucleo-l4r5zi"), virtual=True)
+    json.dumps(found)  # one JSON object, no numpy in it
+    return {row["model"]: row for row in found["models"]}
+
+
+def test_keyword_spotting_keeps_its_limits(rows: dict[str, dict[str, Any]]) -> None:
+    row = rows["kws_ref_model"]
+    assert row["instructions"] <= 20_000_000
+    assert row["arena_bytes"] <= 20_000
+    assert row["code_bytes"] <= 16_000
+    assert row["macs"] == 2_656_768
+
+
+def test_layers_account_for_the_whole(rows: dict[str, dict[str, Any]]) -> None:
+    for row in rows.values():
+        counted = sum(layer["instructions"] or 0 for layer in row["layers"])
+        # The rest is model_run itself: a few instructions to pass each call's arguments.
+        assert 0 <= row["instructions"] - counted <= 12 * len(row["layers"])
+        assert sum(layer["macs"] for layer in row["layers"]) == row["macs"]
+        assert all(layer["kernel"].startswith("ek_") for layer in row["layers"])
+        assert row["cycles"]["lo"] >= row["instructions"] * 0.9
+        assert row["arena_bytes"] >= row["arena_lower_bound_bytes"]
+
+
+def test_readme_states_what_is_counted(rows: dict[str, dict[str, Any]], root: Path) -> None:
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for row in rows.values():
+        cells = [f"{row[key]:,}" for key in ("macs", "instructions", "code_bytes", "tables_bytes")]
+        cells += [f"{row[key]:,}" for key in ("weights_bytes", "arena_bytes")]
+        assert " | ".join(cells) in readme, f"README's row of {row['model']}: {' | '.join(cells)}"
