@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgekit import board as boards
+from edgekit.build import tools
 from edgekit.pipeline.bench import bench
 
 pytestmark = [pytest.mark.data, pytest.mark.virtual, pytest.mark.gcc]
@@ -45,6 +46,8 @@ def test_layers_account_for_the_whole(rows: dict[str, dict[str, Any]]) -> None:
 
 
 def test_readme_states_what_is_counted(rows: dict[str, dict[str, Any]], root: Path) -> None:
+    if "12.2" not in (tools.version("arm-none-eabi-gcc") or ""):
+        pytest.skip("README's figures are those of arm-none-eabi-gcc 12.2; this is another one")
     readme = (root / "README.md").read_text(encoding="utf-8")
     for row in rows.values():
         cells = [f"{row[key]:,}" for key in ("macs", "instructions", "code_bytes", "tables_bytes")]
