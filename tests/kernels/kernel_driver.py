@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.pipeline import native
 from edgekit.target.mcu.code import NodeCode
 from edgekit.target.mcu.scale import ROUND_VALUES
 
@@ -34,16 +34,15 @@ def host_library(
     *,
     sources: Sequence[Path] = (),
     flags: Sequence[str] = ("-O2",),
-    compiler: str = "gcc",
 ) -> Path:
     """Compile the kernels (or `sources`) into a shared library below `directory`."""
-    if shutil.which(compiler) is None:
-        raise RuntimeError(f"{compiler} is not installed: apt-get install {compiler}")
+    compiler = native.compiler()
+    assert compiler is not None, "no C compiler on this machine"
     sources = list(sources) or sorted((FIRMWARE / "kernels").glob("*.c"))
     output = directory / "kernels.so"
     include = f"-I{FIRMWARE / 'include'}"
     # fmaf comes from libm where the host has no such instruction.
-    argv = [compiler, *STRICT, *flags, include, "-fPIC", "-shared", *map(str, sources)]
+    argv = [*compiler, *STRICT, *flags, include, "-fPIC", "-shared", *map(str, sources)]
     subprocess.run([*argv, "-lm", "-o", str(output)], check=True)
     return output
 

@@ -39,6 +39,7 @@ def test_arm_gcc_with_one_rounding(mask):
     compile_all(["arm-none-eabi-gcc"], *flags)
 
 
+@pytest.mark.cc
 @pytest.mark.parametrize("flag", ["-DEK_FLOAT32=0", "-DEK_FLOAT32=1"])
 def test_host_gcc(flag):
     compile_all(["gcc"], "-O2", flag)
@@ -87,11 +88,13 @@ def _sanitized(tmp_path: Path, kernel: str, rounding: str, seeds: int) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.cc
 @pytest.mark.parametrize("kernel", CASES)
 def test_sanitizers(tmp_path, kernel):
     _sanitized(tmp_path, kernel, roundings_of(kernel)[0].name, 15)
 
 
+@pytest.mark.cc
 @pytest.mark.nightly
 @pytest.mark.parametrize(
     ("kernel", "rounding"), [(k, r.name) for k in CASES for r in roundings_of(k)]

@@ -14,6 +14,7 @@ from edgekit.build.plan import BuildPlan
 from edgekit.build.run import write_files
 from edgekit.ir.graph import Graph
 from edgekit.passes import memory
+from edgekit.pipeline import native
 from edgekit.target.mcu import emit, scratch_bytes
 
 STRICT = (
@@ -48,7 +49,9 @@ class NativeModel:
         sources = [str(directory / p) for p in plan.files if is_model(p) and p.suffix == ".c"]
         library = directory / "model.so"
         traced = any("-DMODEL_TRACE=1" in command.argv for command in plan.commands)
-        argv = ["gcc", *STRICT, *(["-DMODEL_TRACE=1"] if traced else [])]
+        compiler = native.compiler()
+        assert compiler is not None, "no C compiler on this machine"
+        argv = [*compiler, *STRICT, *(["-DMODEL_TRACE=1"] if traced else [])]
         argv += [f"-I{directory / 'firmware/include'}", f"-I{directory / 'model'}"]
         subprocess.run([*argv, *sources, "-lm", "-o", str(library)], check=True)
         self._library = ctypes.CDLL(str(library))
