@@ -70,8 +70,13 @@ def _check_order(graph: Graph, node: Node, ranges: Mapping[str, Range]) -> None:
         _fail(f"{node.label}: it writes {node.y}, which already has a value")
 
 
+def is_name(name: str) -> bool:
+    """Return whether a graph or a tensor may have this name: an identifier of C."""
+    return bool(_IDENTIFIER.fullmatch(name)) and not _KEYWORDS.fullmatch(name)
+
+
 def _check_name(name: str, what: str) -> None:
-    if not _IDENTIFIER.fullmatch(name) or _KEYWORDS.fullmatch(name):
+    if not is_name(name):
         _fail(f"{what} {name!r}: the name must be a C identifier of at most 63 characters")
 
 

@@ -223,7 +223,7 @@ def test_check(root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert body["reference"] == "onnxruntime"
     assert body["macs"] == sum(layer["macs"] for layer in body["layers"]) > 0
     assert len(body["model_hash"]) == 64
-    assert body["passes"][0]["graph"].startswith("graph model_digits\n")
+    assert body["passes"][0]["graph"].startswith("graph digits\n")
     assert app.run(["check", model, "--dump-passes"]) == 0
     shown = capsys.readouterr().out
     assert "# after " in shown

@@ -85,7 +85,7 @@ def test_dispatch_ignores_the_name(tmp_path: Path) -> None:
     path.write_bytes(small_file())
     graph = frontend.load(path)
     assert graph.source.format == "tflite"
-    assert graph.name == "model_really"
+    assert graph.name == "really"
 
 
 def test_the_same_file_gives_the_same_graph() -> None:

@@ -162,6 +162,9 @@ def test_names_become_unique_identifiers(tmp_path: Path) -> None:
     path.write_bytes(write(spec))
     graph = frontend.load(path)
     assert graph.name == "model_9_lives"
+    for stem, known in {"kws01": "kws01", "int": "model_int", "-": "model"}.items():
+        assert frontend.load(path.rename(tmp_path / f"{stem}.tflite")).name == known
+        (tmp_path / f"{stem}.tflite").rename(path)
     activations = [graph.inputs[0].tensor, *(node.y for node in graph.nodes)]
     assert activations == ["t0_int", "t3_a", "t4", "t5", "t9_a_b"]
     assert all(name.isidentifier() and len(name) < 64 for name in graph.tensors)

@@ -20,6 +20,7 @@ from edgekit.frontend.onnx.values import (
     Tail,
     Value,
 )
+from edgekit.ir.check import is_name
 from edgekit.ir.graph import Graph, Source
 from edgekit.ir.types import DType, Edge, HostOp, Tensor
 
@@ -223,4 +224,4 @@ def _format(model: Model) -> Literal["onnx-qdq", "onnx-qoperator"]:
 def _identifier(name: str) -> str:
     # The name may be a digit or a C keyword, which the prefix makes an identifier.
     cleaned = re.sub(r"[^A-Za-z0-9_]", "_", name)[:48]
-    return cleaned if re.fullmatch(r"[A-Za-z]\w*_\w+", cleaned) else f"model_{cleaned}"
+    return cleaned if is_name(cleaned) else f"model_{cleaned}"

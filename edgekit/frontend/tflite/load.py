@@ -12,6 +12,7 @@ from edgekit.frontend.tflite.ops import HINTS, OPS
 from edgekit.frontend.tflite.ops.quantize import UINT8_OFFSET
 from edgekit.frontend.tflite.parse import parse
 from edgekit.frontend.tflite.schema import TensorType
+from edgekit.ir.check import is_name
 from edgekit.ir.graph import Graph, NotCompared, Source
 from edgekit.ir.nodes import Node, constants_of, inputs_of
 from edgekit.ir.types import DType, Edge, Tensor
@@ -68,7 +69,7 @@ def tensor_indices(data: bytes) -> dict[str, int]:
 
 def _identifier(name: str) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_") or "model"
-    return words if words[0].isalpha() and "_" in words else f"model_{words}"
+    return words if is_name(words) else f"model_{words}"
 
 
 def _check_names(model: Model) -> None:
