@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,6 +38,9 @@ _TOOLS = {
 }
 
 
+_WITHOUT_DATA = pytest.StashKey[int]()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if SHARED.is_dir():
         return
@@ -45,9 +49,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = kept
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"{len(dropped)} tests need the data folder, which is not here")
+        config.stash[_WITHOUT_DATA] = len(dropped)
+        if hasattr(config, "workeroutput"):  # xdist: only the controller has a terminal
+            config.workeroutput["without_data"] = len(dropped)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    node.config.stash[_WITHOUT_DATA] = getattr(node, "workeroutput", {}).get("without_data", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    count = terminalreporter.config.stash.get(_WITHOUT_DATA, 0)
+    if count:
+        terminalreporter.write_line(f"{count} tests need the data folder, which is not here")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
