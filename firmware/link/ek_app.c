@@ -268,6 +268,14 @@ static void cold_start(void)
     }
 }
 
+/* What came before the banner is not answered: the banner ends with m-ready as an answer does, and
+ * a text host that got two for one command would read every later answer one command late. */
+static void forget_input(void)
+{
+    while (ek_port_read() >= 0) {
+    }
+}
+
 void ek_app_main(void)
 {
     uint32_t quiet = 0;
@@ -276,6 +284,7 @@ void ek_app_main(void)
     cold_start();
     ek_port_start_time();
     ek_store_init();
+    forget_input();
     ek_ee_banner();
     for (;;) {
         if (ek_link_poll()) {

@@ -41,6 +41,7 @@ class Raw:
 
     def __init__(self, board: HostBoard) -> None:
         self.board = board
+        board.banner()  # what comes before it is not heard
         self.decoder = Decoder()
         self.frames: list[Frame] = []
         self.session = 0
@@ -58,8 +59,12 @@ class Raw:
 
     def hello(self, nonce: int = 1) -> Hello:
         self.session = 0
-        self.send(Command.HELLO, pack(HelloRequest(PROTOCOL, PROTOCOL, 1024, nonce)))
-        frame = self.receive()
+        frame = None
+        for _ in range(10):  # after a reset the board is deaf for a moment
+            self.send(Command.HELLO, pack(HelloRequest(PROTOCOL, PROTOCOL, 1024, nonce)))
+            frame = self.receive(0.5)
+            if frame is not None:
+                break
         assert frame is not None
         hello, _ = unpack(Hello, frame.payload)
         self.session = hello.session
@@ -245,6 +250,7 @@ def test_reset_by_request_restarts_after_the_answer(boards: Boards) -> None:
 
 def test_noise_and_endless_frames_are_dropped_and_counted(boards: Boards) -> None:
     board = boards()
+    board.banner()
     board.write(b"\0" + b"\x05" * 5000 + b"\0" + bytes(range(1, 200)) + b"\0\0")
     link = Link(board)
     link.connect()

@@ -139,6 +139,13 @@ def test_text_does_not_disturb_frames_nor_frames_text(boards: Boards, inputs: np
     assert board.text("name%") == f"m-name-dut-[edgekit]\r\n{READY}"
 
 
+def test_a_command_sent_before_the_banner_is_answered_by_it(boards: Boards) -> None:
+    board = boards(late_us=400_000)  # the cold start takes that long
+    board.write(b"profile%name%")
+    assert board.banner().count(READY) == 1
+    assert board.text("name%") == f"m-name-dut-[edgekit]\r\n{READY}"
+
+
 def test_an_energy_build_stamps_by_pin(boards: Boards, inputs: np.ndarray) -> None:
     board = boards("-DEK_EE_ENERGY=1", "-DEK_EE_INPUT_U8=1")
     assert board.banner() == "m-timestamp-mode-energy\r\nm-init-done\r\nm-ready\r\n"
