@@ -33,7 +33,8 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not nightly" tests/repo
-	$(BIN)/python -m pytest -q tests/kernels -k warnings
+	$(BIN)/python -m pytest -q -m "not nightly" -k "not sanitizers" \
+		tests/kernels/test_compilers.py tests/firmware_link/test_port_build.py
 
 nightly: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -m nightly -n $(JOBS)
