@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO
 
 from edgekit.build import image, tools
 from edgekit.build.plan import Artifact, BuildPlan, Command, Sizes
@@ -63,9 +65,9 @@ def _run_all(plan: BuildPlan, directory: Path, progress: Progress) -> None:
     note = f" ({first})" if plan.toolchain == "zig" else ""
     progress.stage(f"compile{note}", len(plan.commands))
     done = 0
-    running: set[subprocess.Popen[bytes]] = set()
+    processes = _Processes()
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        jobs = [pool.submit(_run, c, directory, logs, running) for c in plan.commands[:-1]]
+        jobs = [pool.submit(_run, c, directory, logs, processes) for c in plan.commands[:-1]]
         try:
             for job in as_completed(jobs):
                 job.result()
@@ -75,28 +77,27 @@ def _run_all(plan: BuildPlan, directory: Path, progress: Progress) -> None:
             # Ctrl-C reaches this thread alone: the others must not keep it waiting.
             for job in jobs:
                 job.cancel()
-            for process in tuple(running):
-                _kill(process)
+            processes.end()
             raise
-    _run(plan.commands[-1], directory, logs, running)
+    _run(plan.commands[-1], directory, logs, processes)
     progress.advance(done + 1)
 
 
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+class _Processes:
+    """The tools that run now; after `end` none does, and none can be started."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
 
-def _run(
-    command: Command, directory: Path, logs: Path, running: set[subprocess.Popen[bytes]]
-) -> None:
-    argv = (*tools.require(command.argv[0]), *command.argv[1:])
-    for part in command.argv:
-        if part.startswith("obj/"):
-            (directory / part).parent.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{command.log}.log"
-    with log.open("wb") as out:
-        try:
+    def start(
+        self, argv: Sequence[str], directory: Path, out: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start a tool in a group of its own; OSError where that is impossible."""
+        with self._lock:
+            if self._ended:
+                raise ToolError("the build was broken off")
             process = subprocess.Popen(
                 argv,
                 cwd=directory,
@@ -105,12 +106,41 @@ def _run(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            self._running.add(process)
+            return process
+
+    def forget(self, process: subprocess.Popen[bytes]) -> None:
+        """Say that a tool has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+    def end(self) -> None:
+        """Kill what runs."""
+        with self._lock:
+            self._ended = True
+            for process in self._running:
+                _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _run(command: Command, directory: Path, logs: Path, processes: _Processes) -> None:
+    argv = (*tools.require(command.argv[0]), *command.argv[1:])
+    for part in command.argv:
+        if part.startswith("obj/"):
+            (directory / part).parent.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{command.log}.log"
+    with log.open("wb") as out:
+        try:
+            process = processes.start(argv, directory, out)
         except OSError as exc:
             raise ToolError(
                 f"{command.argv[0]} cannot be started: {exc.strerror}: {' '.join(argv)}",
                 hint=tools.tool(command.argv[0]).install,
             ) from exc
-        running.add(process)
         try:
             status: int | None = process.wait(timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired:
@@ -122,7 +152,7 @@ def _run(
             process.wait()
             raise
         finally:
-            running.discard(process)
+            processes.forget(process)
     if status != 0:
         what = "ran out of time" if status is None else f"ended with status {status}"
         tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]

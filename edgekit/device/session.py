@@ -101,7 +101,12 @@ def run_samples(
     hello = link.connect()
     _check_firmware(hello, inputs, expected)
     with Journal(journal, hello.build_id, inputs, hello.output_bytes) as kept:
-        progress.stage(_stage_name(int(kept.done.sum())), len(inputs))
+        done = int(kept.done.sum())
+        if done:
+            _log.info(
+                "%d of %d outputs are in %s from a run that broke off", done, len(inputs), journal
+            )
+        progress.stage(_stage_name(done), len(inputs))
         try:
             hello = _run_all(link, inputs, kept, progress)
             stats = link.stats()

@@ -9,7 +9,6 @@ from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
 from edgekit.ir import text
-from edgekit.measure.verdict import refusal
 from edgekit.pipeline import chain, detail, keep, latency, power, stages
 from edgekit.pipeline.equality import top1
 from edgekit.pipeline.prepare import Prepared, prepare
@@ -80,11 +79,7 @@ class _Deployment:
     def _stages(self, *, equality: bool, metered: bool) -> None:
         settings = self._settings
         if metered:
-            refused = refusal(
-                settings.contract.scope, settings.contract.limit_mw, settings.board.floor_mw
-            )
-            if refused is not None:
-                raise UnsureError(refused, hint="use --scope delta, or a board with a lower floor")
+            power.refuse(settings)
         prepared = prepare(settings, progress=self._progress)
         self._built(prepared)
         with attach(settings, prepared.artifact, progress=self._progress) as station:
@@ -181,7 +176,7 @@ class _Deployment:
             traces = reduce.power_traces(found.trace)
         notes = (*self._report.detail.notes, *found.notes)
         self._update(
-            power=Power.of(found.figures, found.stimuli),
+            power=None if found.figures is None else Power.of(found.figures, found.stimuli),
             verdict=found.judgement.verdict,
             why=found.judgement.why,
             detail=replace(self._report.detail, traces=traces, notes=notes),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgekit.ir import interp
 from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import inputs_of
 from edgekit.report.types import Accuracy, Equality, FirstDifference, NotCompared
 
 # Gives the output tensor of node k of the lowered graph, flat, for one input.
@@ -86,15 +88,18 @@ def bisect(
 ) -> FirstDifference | None:
     """Return the first layer whose tensor differs from the interpreter's, or None if none does.
 
-    `sample` is (1, *input shape). A wrong layer is taken to stay visible in all later ones, as
-    it does on the way to a wrong output; log2(nodes) layers are read.
+    `sample` is (1, *input shape). A wrong layer is taken to stay visible up to the output, as it
+    does on one path at least; log2(nodes) layers are read, and then what feeds the one found:
+    it may be a sum that sees, past a branch of right layers, one that was wrong before.
     """
     expected = interp.run(graph, {graph.inputs[0].tensor: sample}, keep=True)
+    makers = {node.y: index for index, node in enumerate(graph.nodes)}
 
-    def difference(node: int) -> int | None:
-        wanted = expected[graph.nodes[node].y].reshape(-1)
-        (places,) = np.nonzero(wanted != read(node))
-        return int(places[0]) if places.size else None
+    @functools.cache
+    def difference(index: int) -> tuple[int, int] | None:
+        wanted, found = expected[graph.nodes[index].y].reshape(-1), read(index)
+        (places,) = np.nonzero(wanted != found)
+        return (int(places[0]), int(found[places[0]])) if places.size else None
 
     low, high = 0, len(graph.nodes) - 1
     if difference(high) is None:
@@ -105,9 +110,16 @@ def bisect(
             low = middle + 1
         else:
             high = middle
+    while wrong := [
+        makers[name]
+        for name in inputs_of(graph.nodes[low])
+        if name in makers and difference(makers[name]) is not None
+    ]:
+        low = min(wrong)
+    seen = difference(low)
+    assert seen is not None  # `low` was seen to differ
+    place, actual = seen
     node = graph.nodes[low]
-    place = difference(low)
-    assert place is not None  # `low` is the lowest node that was seen to differ
     return FirstDifference(
         between=(found.reference, found.wrong),
         sample=found.sample,
@@ -115,7 +127,7 @@ def bisect(
         tensor=node.y,
         index=_index(place, graph.tensors[node.y].shape),
         expected=int(expected[node.y].reshape(-1)[place]),
-        actual=int(read(low)[place]),
+        actual=actual,
     )
 
 

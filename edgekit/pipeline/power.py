@@ -8,6 +8,7 @@ from typing import Literal
 from edgekit.device.layout import Kind
 from edgekit.device.link import Link
 from edgekit.device.session import RunStats, energy_run
+from edgekit.errors import UnsureError
 from edgekit.measure import meter as meters
 from edgekit.measure import verdict, windows
 from edgekit.measure.meter import Meter
@@ -30,11 +31,25 @@ _BOARD_SILENT_S = 30.0
 class Metered:
     """What the contract's window gave."""
 
-    figures: PowerFigures
+    figures: PowerFigures | None  # None: the board was late, and its marks ran together
     judgement: Judgement
     trace: Trace | None
     stimuli: Stimuli | None
     notes: tuple[str, ...]
+
+
+def refuse(settings: Settings) -> None:
+    """Raise UnsureError for a scope that cannot be judged here; to be asked before any work."""
+    contract, board = settings.contract, settings.board
+    for rail in board.rails:
+        if rail.name == contract.scope and rail.measurable == "none":
+            raise UnsureError(
+                f"rail {rail.name} of {board.name} cannot be measured: {rail.how}",
+                hint="use --scope supply or --scope delta",
+            )
+    refused = verdict.refusal(contract.scope, contract.limit_mw, board.floor_mw)
+    if refused is not None:
+        raise UnsureError(refused, hint="use --scope delta, or a board with a lower floor")
 
 
 def meter_contract(
@@ -107,23 +122,16 @@ class _Window:
         rate_hz = self.meter.info.sample_rate_hz
         plan = energy.contract_schedule(contract, busy_s, rate_hz)
         trace, stats = self._record(plan)
-        figures = self._figures(trace, plan)
+        try:
+            figures = self._figures(trace, plan)
+        except UnsureError as error:
+            if contract.mode != "average" or stats.missed == 0:
+                raise
+            cut = Judgement("unsure", error.message, contract.limit_mw)
+            return Metered(None, _in_time(cut, stats, plan), trace, None, ())
         notes: tuple[str, ...] = ()
-        # A mark of few samples says little of one inference: several share one in a second run.
-        several = energy.inference_schedule(busy_s, rate_hz)
-        if contract.mode == "average" and several.batch > 1:
-            second, _ = self._record(several)
-            apart = self._figures(second, several)
-            figures = replace(
-                figures,
-                energy_uj=apart.energy_uj,
-                energy_plus_minus_uj=apart.energy_plus_minus_uj,
-                inferences_per_mark=several.batch,
-            )
-            notes = (
-                f"energy per inference: from a second recording with {several.batch} inferences "
-                "to a mark, because one lasts fewer than 100 samples of the meter",
-            )
+        if contract.mode == "average":
+            figures, notes = self._several(figures, busy_s)
         judgement = verdict.judge(
             figures,
             contract.limit_mw,
@@ -133,6 +141,33 @@ class _Window:
         if contract.mode == "average":
             judgement = _in_time(judgement, stats, plan)
         return Metered(figures, judgement, trace, None, notes)
+
+    def _several(
+        self, figures: PowerFigures, busy_s: float
+    ) -> tuple[PowerFigures, tuple[str, ...]]:
+        """Return `figures` with the energy per inference from marks long enough for the meter.
+
+        A mark of few samples says little of one inference: several share one in a second run.
+        """
+        plan = energy.inference_schedule(busy_s, self.meter.info.sample_rate_hz)
+        if plan.batch == 1:
+            return figures, ()
+        trace, _ = self._record(plan)
+        try:
+            apart = self._figures(trace, plan)
+        except UnsureError as error:
+            return figures, (f"energy per inference: from short marks, since {error.message}",)
+        found = replace(
+            figures,
+            energy_uj=apart.energy_uj,
+            energy_plus_minus_uj=apart.energy_plus_minus_uj,
+            inferences_per_mark=plan.batch,
+        )
+        note = (
+            f"energy per inference: from a second recording with {plan.batch} inferences to a "
+            "mark, because one lasts fewer than 100 samples of the meter"
+        )
+        return found, (note,)
 
     def _record(self, plan: Schedule) -> tuple[Trace, RunStats]:
         session = energy_run(

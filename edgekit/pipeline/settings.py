@@ -13,6 +13,7 @@ from edgekit import config
 from edgekit.board import Board, Contract
 from edgekit.config import ContractWish, Options, Project
 from edgekit.errors import ConfigError
+from edgekit.measure.meter import METERS
 from edgekit.virtual.ppk2_emulator.device import Faults as MeterFaults
 from edgekit.virtual.process import Faults as TwinFaults
 
@@ -64,7 +65,7 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         data=_existing(options.data or project.data, "data file"),
         virtual=virtual,
         port=None if virtual else port,
-        meter=options.meter or project.meter,
+        meter=meter_of(options, project, virtual),
         seed=options.seed,
         config_file=found,
     )
@@ -122,6 +123,25 @@ def model_of(options: Options, project: Project) -> Path:
     existing = _existing(path, "model file")
     assert existing is not None  # path is not None
     return existing
+
+
+def meter_of(options: Options, project: Project, virtual: bool) -> str | None:
+    """Return the meter that was asked for; a virtual board brings its own, or takes a recording."""
+    url = options.meter or project.meter
+    if url is None:
+        return None
+    scheme, _, rest = url.partition(":")
+    if scheme not in METERS:
+        raise ConfigError(f"no meter is called {scheme!r}", hint=f"use one of: {', '.join(METERS)}")
+    if scheme == "replay":
+        _existing(Path(rest.partition("?")[0]), "recording")
+        return url
+    if virtual and options.meter is not None:
+        raise ConfigError(
+            f"--meter {url} cannot measure a virtual board",
+            hint="leave --meter out: the twin brings its own",
+        )
+    return None if virtual else url
 
 
 def _existing(path: Path | None, what: str) -> Path | None:

@@ -141,7 +141,11 @@ def share(built: Path, work: Path) -> Path:
 
 
 def mutant(firmware: Path, kernel: str, element: int) -> Path:
-    """Copy the firmware; there, `kernel` flips bit 4 of one output element of every call."""
+    """Copy the firmware; there, every call of `kernel` flips a high bit of one output element.
+
+    Kernels of images also flip it in the eleven elements after that, lest later layers lose it.
+    """
+    last = element if kernel in ("ek_dense_s8", "ek_avgpool_s8") else element + 11
     shutil.copytree(ROOT / "firmware", firmware)
     header = (firmware / "include" / "edgekit.h").read_text(encoding="utf-8")
     declared = re.search(rf"void {kernel}\(([^)]*)\);", header)
@@ -153,7 +157,8 @@ def mutant(firmware: Path, kernel: str, element: int) -> Path:
     source.write_text(
         text.replace(f"void {kernel}(", f"static void right_{kernel}(")
         + f"\nvoid {kernel}({declared[1]})\n{{\n    right_{kernel}({', '.join(names)});\n"
-        f"    y[{element}] = (int8_t)(y[{element}] ^ 0x10);\n}}\n",
+        f"    for (int32_t i = {element}; i <= {last}; i++) {{\n"
+        f"        y[i] = (int8_t)(y[i] ^ 0x40);\n    }}\n}}\n",
         encoding="utf-8",
     )
     return firmware

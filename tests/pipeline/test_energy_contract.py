@@ -1,0 +1,162 @@
+"""The contract: pass, fail, and every reason to be unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from deploying import DIGITS, edgekit
+
+from edgekit.pipeline import deploy
+from edgekit.pipeline.settings import Settings
+from edgekit.report.types import Report
+from edgekit.virtual.ppk2_emulator.device import Faults
+
+pytestmark = [pytest.mark.virtual, pytest.mark.gcc]
+
+
+@pytest.fixture
+def judged(settings: Callable[..., Settings]) -> Callable[..., Report]:
+    """Meter the digits under a contract with some words changed."""
+
+    def judge(faults: Faults | None = None, **contract: object) -> Report:
+        given = settings(meter_faults=faults)
+        given = replace(given, contract=given.contract.model_copy(update=contract))
+        report = deploy.measure(given)
+        assert report.error is None, report.error
+        assert report.power is None or report.power.source == "modelled"
+        assert report.equality is None  # measure compares nothing
+        return report
+
+    return judge
+
+
+def test_within(judged: Callable[..., Report], work: Path) -> None:
+    report = judged()
+    assert (report.verdict, report.exit_code) == ("pass", 0)
+    assert report.power is not None
+    assert report.power.stimuli is not None
+    assert report.power.stimuli.count >= 64
+    assert (work / "trace.npz").is_file()
+
+
+def test_over_budget(judged: Callable[..., Report]) -> None:
+    report = judged(limit_mw=0.05)
+    assert (report.verdict, report.exit_code) == ("fail", 8)
+    assert report.why is not None
+    assert "is above 0.05 mW" in report.why
+
+
+def test_a_limit_within_the_uncertainty(judged: Callable[..., Report]) -> None:
+    first = judged()
+    assert first.power is not None
+    report = judged(limit_mw=first.power.mean_mw)
+    assert (report.verdict, report.exit_code) == ("unsure", 9)
+    assert report.why is not None
+    assert "cannot be told from" in report.why
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        (Faults(loss=0.01), "samples, more than 0.1%"),
+        # As many as fit the sample counter ten times: only the meter's clock can tell.
+        (Faults(burst_at=50_000, burst=640), "samples, more than 0.1%"),
+        (Faults(stale_calibration=True), "the calibration of"),
+    ],
+    ids=["loss", "burst", "stale"],
+)
+def test_a_meter_not_to_be_trusted(
+    faults: Faults, words: str, judged: Callable[..., Report]
+) -> None:
+    report = judged(faults)
+    assert (report.verdict, report.exit_code) == ("unsure", 9)
+    assert report.why is not None
+    assert words in report.why
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [Faults(loss=0.0002), Faults(stale_bytes=500), Faults(split_metadata=True)],
+    ids=["little loss", "stale bytes", "split metadata"],
+)
+def test_a_meter_good_enough(faults: Faults, judged: Callable[..., Report]) -> None:
+    report = judged(faults)
+    assert report.verdict == "pass", report.why
+
+
+def test_a_rate_that_cannot_be_kept(judged: Callable[..., Report]) -> None:
+    """An inference takes 142 µs: 10,000 a second are more than there is time for."""
+    report = judged(rate_hz=10_000.0, limit_mw=1000.0)
+    assert (report.verdict, report.exit_code) == ("fail", 8)
+    assert report.why is not None
+    assert "periods were too short for an inference" in report.why
+
+
+def test_active_mode(judged: Callable[..., Report]) -> None:
+    report = judged(mode="active", rate_hz=None, limit_mw=1000.0)
+    assert report.verdict == "pass", report.why
+    assert report.power is not None
+    assert report.power.mode == "active"
+    assert report.power.mean_mw is not None
+    assert report.power.mean_mw == pytest.approx(88.1, rel=0.02)  # 26.7 mA at 3.3 V
+
+
+def test_delta_is_below_supply(judged: Callable[..., Report]) -> None:
+    supply, delta = judged(), judged(scope="delta")
+    assert supply.power is not None
+    assert delta.power is not None
+    assert supply.power.mean_mw is not None
+    assert delta.power.mean_mw is not None
+    assert 0 < delta.power.mean_mw < supply.power.mean_mw
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--budget-mw", "0.005"), "not measurable under 0.005 mW"),
+        (("--scope", "board_5v"), "rail board_5v of nucleo-l4r5zi cannot be measured"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_at_once(
+    options: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    arguments = ("deploy", DIGITS, "--board", "nucleo-l4r5zi", "--virtual", "--json", "-o", "work")
+    done = edgekit(tmp_path, *arguments, *options)
+    assert done.code == 9
+    found = done.json
+    assert found["error"]["kind"] == "unsure"
+    assert words in found["error"]["message"]
+    assert found["error"]["hint"]
+    assert found["plan"] is None
+    assert not (tmp_path / "work" / "build").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--scope", "battery"), "nucleo-l4r5zi has no scope 'battery'"),
+        (("--meter", "ppk3:"), "no meter is called 'ppk3'"),
+        (("--meter", "ppk2:/dev/ttyACM0"), "cannot measure a virtual board"),
+        (("--meter", "replay:none.npz"), "none.npz"),
+        (("--operating-point", "run_1ghz"), "has no operating point 'run_1ghz'"),
+        (("--budget-mw", "0"), "budget-mw"),
+        (("--rate-hz", "-1"), "rate-hz"),
+        (("--budget-mw", "nan"), "budget-mw"),
+    ],
+)
+def test_contracts_that_mean_nothing(options: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    arguments = ("deploy", DIGITS, "--board", "nucleo-l4r5zi", "--virtual", "--json", "-o", "work")
+    done = edgekit(tmp_path, *arguments, *options)
+    assert done.code == 2, done.err
+    assert words in done.json["error"]["message"]
+    assert not (tmp_path / "work" / "build").exists()
+
+
+def test_over_budget_as_a_command(project: Path) -> None:
+    done = edgekit(project, "deploy", "--budget-mw", "0.05")
+    assert done.code == 8
+    assert "verdict: FAIL" in done.out
+    assert "Traceback" not in done.err
