@@ -35,6 +35,5 @@
 #define UART0_RX_IRQ 0u
 #define TIMER1_IRQ 9u
 #define SCB_AIRCR REG(0xE000ED0Cu)
-#define SCB_CPACR REG(0xE000ED88u)
 
 #endif
