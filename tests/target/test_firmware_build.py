@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from native_model import board
 from small_graph import small_graph
@@ -36,6 +38,21 @@ def test_gcc_builds_are_reproducible(tmp_path):
 def test_gcc_float32(tmp_path):
     artifact = build("gcc", tmp_path, rounding=Rounding.FLOAT32_RNE)
     assert 0 < artifact.sizes.code_bytes < 12_000
+
+
+@pytest.mark.gcc
+@pytest.mark.parametrize(
+    ("scale", "text"),
+    [(3.0, b" 3000000000U\n"), (4.3, b" 4294967295U\n"), (1e30, b" 4294967295U\n")],
+)
+def test_a_large_output_scale_saturates(tmp_path, scale, text):
+    """The link gives the output's scale 32 bits of 1e-9."""
+    graph = small_graph()
+    graph = replace(graph, outputs=(replace(graph.outputs[0], scale=scale),))
+    layout = memory.plan(graph, scratch_bytes(graph, board()))
+    artifact = execute(emit(graph, layout, board(), "gcc"), tmp_path)
+    header = (artifact.directory / "model" / "model.h").read_bytes()
+    assert b"#define MODEL_OUTPUT_SCALE_NANO" + text in header
 
 
 @pytest.mark.zig

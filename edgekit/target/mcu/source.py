@@ -85,7 +85,7 @@ def header(program: Program) -> str:
         "MODEL_ARENA_BYTES": program.arena_bytes,
         "MODEL_NODES": len(graph.nodes),
         "MODEL_OUTPUT_ZERO_POINT": f"({sink.zero_point})",
-        "MODEL_OUTPUT_SCALE_NANO": round(sink.scale * 1e9),
+        "MODEL_OUTPUT_SCALE_NANO": _nano(sink.scale),
     }
     defines = "".join(f"#define {name} {value}\n" for name, value in values.items())
     return f"""/* {program.title}
@@ -93,6 +93,7 @@ def header(program: Program) -> str:
  *
  * Write MODEL_INPUT_BYTES to model_input() before every run: the input's memory is reused.
  * real value of an output = (output - MODEL_OUTPUT_ZERO_POINT) * MODEL_OUTPUT_SCALE_NANO / 1e9
+ * (4294967295: the scale is that or larger)
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -101,6 +102,12 @@ def header(program: Program) -> str:
 
 {defines}
 {_API}"""
+
+
+def _nano(scale: float) -> str:
+    """Return `scale` in units of 1e-9 as the link's 32 bits hold it: beyond 4.29 it saturates."""
+    nano = min(round(scale * 1e9), 2**32 - 1)
+    return f"{nano}U" if nano >= 2**31 else str(nano)
 
 
 def data_header(program: Program) -> str:

@@ -3,6 +3,7 @@
  *
  * Write MODEL_INPUT_BYTES to model_input() before every run: the input's memory is reused.
  * real value of an output = (output - MODEL_OUTPUT_ZERO_POINT) * MODEL_OUTPUT_SCALE_NANO / 1e9
+ * (4294967295: the scale is that or larger)
  */
 #ifndef MODEL_H
 #define MODEL_H
