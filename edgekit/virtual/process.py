@@ -171,11 +171,13 @@ def start_twin(
     cache: Path,
     faults: Faults | None = None,
     operating_point: str | None = None,
+    real_time: bool = False,
 ) -> Twin:
     """Start the twin of `board` with the image `elf`; its log and configuration go to `work`.
 
-    Counts of the image are kept in `cache`. Raises DeviceError when the board has no twin and
-    ToolError when the process does not start.
+    Counts of the image are kept in `cache`. With `real_time` an inference takes no less than its
+    modelled time of the wall clock, for a host that looks at its own. Raises DeviceError when the
+    board has no twin and ToolError when the process does not start.
     """
     if not board.emulated or board.target != "mcu":
         raise DeviceError(f"{board.name} has no virtual twin", hint="`edgekit boards` lists them")
@@ -183,7 +185,8 @@ def start_twin(
     cache.mkdir(parents=True, exist_ok=True)
     config = work / "twin.json"
     log = work / "twin.log"
-    config.write_text(json.dumps(_config(elf, board, cache, faults, operating_point), indent=1))
+    told = _config(elf, board, cache, faults, operating_point) | {"real_time": real_time}
+    config.write_text(json.dumps(told, indent=1))
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "edgekit.virtual.twin", str(config)],

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+
 _NS = 1_000_000_000
 
 # Idle time passes in whole steps of this length: 256 periods of 32,768 Hz, 250 of 32,000 Hz, and a
@@ -49,3 +51,19 @@ class Clock:
             self._cycle_part += ns * self.hz
             self.cycles += self._cycle_part // _NS
             self._cycle_part %= _NS
+
+
+class Pace:
+    """Lets work take no less of the wall clock than of virtual time: a host may look at its own."""
+
+    def __init__(self) -> None:
+        self._from_ns = 0
+
+    def begin(self) -> None:
+        """Note when the work began."""
+        self._from_ns = time.monotonic_ns()
+
+    def end(self, ns: int) -> None:
+        """Wait until the work has taken `ns`."""
+        left_ns = ns - (time.monotonic_ns() - self._from_ns)
+        time.sleep(max(0, left_ns) / _NS)

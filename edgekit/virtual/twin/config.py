@@ -59,6 +59,7 @@ class TwinConfig:
     mark_bit: int = 13
     wakeup_ns: int = 0  # from the wake-up event in Stop mode to the PLL's lock
     lse_startup_ns: int = 2_000_000_000
+    real_time: bool = False  # an inference takes at least its modelled time of the wall clock
     uid: str = "65646765-6b69-742d-7477696e"
     flash: FlashTiming = field(default_factory=FlashTiming)
     faults: FaultPlan = field(default_factory=FaultPlan)

@@ -16,7 +16,7 @@ from unicorn import arm_const as r
 
 from . import counting, memory
 from .bus import PERIPHERALS, PRIVATE, Bus
-from .clock import Clock
+from .clock import Clock, Pace
 from .config import TwinConfig
 from .core import Core
 from .cortex_m4 import REFILL, Decoder
@@ -56,7 +56,7 @@ class Machine:
 
     def __init__(self, config: TwinConfig, image: Image, link: LinkServer) -> None:
         self.config, self.image, self._link = config, image, link
-        self.clock = Clock()
+        self.clock, self._pace = Clock(), Pace()
         self.bus = Bus(self.clock)
         self.write_state: Callable[[bytes], None] = _nowhere
         self.log = StateLog(lambda: self.clock.t_ns, lambda line: self.write_state(line))
@@ -249,6 +249,7 @@ class Machine:
         self.wire.flush()  # the host should not wait for an answer while the model runs
         self._return_to = returns_to
         self.wire.activity()
+        self._pace.begin()
 
     def _on_return(self, uc: Engine, address: int, _size: int, _data: object) -> None:
         if not self._in_model or address != self._return_to:
@@ -262,7 +263,10 @@ class Machine:
 
     def _credit(self) -> None:
         if self.counts is not None:
+            before_ns = self.clock.t_ns
             self.clock.charge(self.counts.cycles_hi)
+            if self.config.real_time:
+                self._pace.end(self.clock.t_ns - before_ns)
         self.inferences += 1
         self.wire.activity()
 
