@@ -72,3 +72,24 @@ def wait_ready(twin: Twin, timeout_s: float = 20.0) -> None:
     while twin.stats()["ready_ns"] is None or twin.stats()["state"] != "idle":
         assert time.monotonic() < deadline, twin.stats()
         time.sleep(0.01)
+
+
+class SocketPort:
+    """An edgekit Port on a socket that something else uses too."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.name = "socket"
+        self._sock = sock
+
+    def write(self, data: bytes) -> None:
+        self._sock.sendall(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        self._sock.settimeout(max(timeout_s, 0.001))
+        try:
+            return self._sock.recv(4096)
+        except TimeoutError:
+            return b""
+
+    def close(self) -> None:
+        self._sock.close()
