@@ -41,7 +41,8 @@ def contract_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -
     """
     if contract.mode == "active" or contract.rate_hz is None:
         return inference_schedule(busy_s, meter_rate_hz)
-    marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S * contract.rate_hz))
+    # A rate that the board cannot keep shows after as many inferences as fit into the window.
+    marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(1.0 / contract.rate_hz, busy_s)))
     return Schedule(marks + 2, 1, round(1e6 / contract.rate_hz))
 
 

@@ -5,6 +5,7 @@ Lives above `board` and `config`, which do not know each other.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from edgekit.virtual.ppk2_emulator.device import Faults as MeterFaults
 from edgekit.virtual.process import Faults as TwinFaults
 
 SCOPES = ("supply", "delta")  # beside the names of a board's rails
+_RATES_HZ = (0.00025, 1e6)  # periods of 1 us to 4000 s: RUN counts them in 32 bits of us
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def contract_of(options: Options, wish: ContractWish, board: Board) -> Contract:
     """Return the energy contract: options over `wish` over the board's default."""
     default = board.contract
     mode = options.mode or wish.mode or default.mode
-    rate = options.rate_hz or wish.rate_hz or default.rate_hz
+    rate = _first(options.rate_hz, wish.rate_hz, default.rate_hz)
     point = options.operating_point or wish.operating_point or default.operating_point
     scope = options.scope or wish.scope or default.scope
     if point not in board.operating_points:
@@ -102,7 +104,9 @@ def contract_of(options: Options, wish: ContractWish, board: Board) -> Contract:
         )
     if mode == "average" and rate is None:
         raise ConfigError("mode 'average' needs a rate", hint="pass --rate-hz R, or --mode active")
-    limit = options.limit_mw or wish.limit_mw or default.limit_mw
+    wished = _first(options.limit_mw, wish.limit_mw)
+    limit = default.limit_mw if wished is None else wished
+    _check_numbers(limit, rate)
     return Contract(
         limit_mw=limit,
         scope=scope,
@@ -110,6 +114,23 @@ def contract_of(options: Options, wish: ContractWish, board: Board) -> Contract:
         rate_hz=rate if mode == "average" else None,
         operating_point=point,
     )
+
+
+def _first(*wishes: float | None) -> float | None:
+    """Return the first that was said; 0 was said too."""
+    return next((wish for wish in wishes if wish is not None), None)
+
+
+def _check_numbers(limit_mw: float, rate_hz: float | None) -> None:
+    if not 0 < limit_mw < math.inf:
+        raise ConfigError(f"a limit of {limit_mw} mW found, a positive number is wanted")
+    slowest, fastest = _RATES_HZ
+    if rate_hz is not None and not slowest <= rate_hz <= fastest:
+        raise ConfigError(
+            f"a rate of {rate_hz:g} inferences per second found, "
+            f"{slowest:g} to {fastest:g} is wanted",
+            hint="the board counts the period in 32 bits of microseconds",
+        )
 
 
 def model_of(options: Options, project: Project) -> Path:

@@ -216,3 +216,15 @@ def test_an_average_needs_a_rate() -> None:
     )
     with pytest.raises(ConfigError, match="mode 'average' needs a rate"):
         settings.contract_of(Options(), ContractWish(), bare)
+
+
+@pytest.mark.parametrize("limit_mw", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_limit_that_is_no_limit(limit_mw: float) -> None:
+    with pytest.raises(ConfigError, match="a positive number is wanted"):
+        settings.contract_of(Options(limit_mw=limit_mw), ContractWish(), board.find(BOARD))
+
+
+@pytest.mark.parametrize("rate_hz", [0.0, -1.0, 1e-4, 1.1e6, float("nan"), float("inf")])
+def test_a_rate_that_no_period_can_hold(rate_hz: float) -> None:
+    with pytest.raises(ConfigError, match="inferences per second found"):
+        settings.contract_of(Options(rate_hz=rate_hz), ContractWish(), board.find(BOARD))

@@ -160,3 +160,13 @@ def test_over_budget_as_a_command(project: Path) -> None:
     assert done.code == 8
     assert "verdict: FAIL" in done.out
     assert "Traceback" not in done.err
+
+
+def test_a_rate_out_of_reach_takes_no_longer(judged: Callable[..., Report]) -> None:
+    """An inference is 140 times the period: a second of them tells, not a million of them."""
+    report = judged(rate_hz=1e6)
+    assert (report.verdict, report.exit_code) == ("fail", 8)
+    assert report.why is not None
+    late, _, asked = report.why.split(" periods")[0].partition(" of ")
+    assert late == asked
+    assert int(asked) < 20_000
