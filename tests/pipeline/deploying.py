@@ -110,9 +110,9 @@ def gone(tag: str, within_s: float) -> list[str]:
     return left
 
 
-def helpers_of_this_process() -> list[str]:
-    """Return the command lines of twins, meters and references that this process started."""
-    found = []
+def helpers_of_this_process() -> set[str]:
+    """Return pid and command line of twins, meters and references that this process started."""
+    found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -121,7 +121,8 @@ def helpers_of_this_process() -> list[str]:
             except OSError:
                 continue
             if int(parent) == os.getpid() and _HELPERS.search(words):
-                found.append(words.replace(b"\0", b" ").decode(errors="replace"))
+                command = words.replace(b"\0", b" ").decode(errors="replace")
+                found.add(f"{entry.name} {command}")
     return found
 
 

@@ -179,9 +179,9 @@ def test_software_reset(firmware, twin_of):
 @pytest.mark.gcc
 def test_idle_time_follows_the_wall_with_heartbeats(firmware, twin_of):
     with twin_of(firmware("gcc")) as host, connect_state(host.twin) as state:
-        state.settimeout(0.05)
+        state.settimeout(5)
         start, data = time.monotonic(), b""
-        while time.monotonic() - start < 0.5:
+        while time.monotonic() - start < 1:
             data += state.recv(65_536)
         wall_ns = (time.monotonic() - start) * 1e9
         beats = [json.loads(line)["t_ns"] for line in data.split(b"\n")[1:-1]]
