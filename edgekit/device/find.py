@@ -79,6 +79,12 @@ def find_port(board: Board, url: str | None) -> str:
     return found[0].device
 
 
+def serial_of(url: str | None) -> str | None:
+    """Return SERIAL of a `usb:VID:PID:SERIAL` URL: of an on-board probe, its port's own too."""
+    match = None if url is None else _USB_URL.fullmatch(url)
+    return None if match is None else match.group(3)
+
+
 def probe_serial(board: Board) -> str | None:
     """Return the serial number of the one attached probe; None when it cannot be told.
 

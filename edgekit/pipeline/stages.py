@@ -16,7 +16,7 @@ from edgekit.build import tools
 from edgekit.build.plan import Artifact, BuildPlan, Toolchain
 from edgekit.device import flash as flasher
 from edgekit.device import session
-from edgekit.device.find import find_port
+from edgekit.device.find import find_port, serial_of
 from edgekit.device.port import Port
 from edgekit.device.serial_port import open_port
 from edgekit.device.session import Run
@@ -88,7 +88,7 @@ def flash(
     Raises DeviceError when there is no board, more than one, or when it answers with another
     build; ToolError when the flasher is missing.
     """
-    flasher.flash(artifact, board, probe=probe)
+    flasher.flash(artifact, board, probe=probe or serial_of(port_url))
     with closing(open_port(find_port(board, port_url))) as port:
         session.expect_build(port, artifact.plan)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from edgekit.build.plan import Artifact
 from edgekit.device import flash
-from edgekit.device.find import find_port
+from edgekit.device.find import find_port, serial_of
 from edgekit.device.link import Link
 from edgekit.device.port import Port
 from edgekit.device.serial_port import open_port
@@ -61,7 +61,7 @@ def attach(settings: Settings, artifact: Artifact, *, progress: Progress) -> Ite
     url = find_port(settings.board, settings.port)
     if not _runs(url, artifact):
         progress.stage("flash")
-        flash.flash(artifact, settings.board)
+        flash.flash(artifact, settings.board, probe=serial_of(settings.port))
     with _opened(url) as port:
         yield Station(port, None, None)
 

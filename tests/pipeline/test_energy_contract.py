@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from deploying import DIGITS, edgekit
+from deploying import BOARD, DIGITS, edgekit, share
 
+from edgekit.cli import app
+from edgekit.config import Options
 from edgekit.pipeline import deploy
-from edgekit.pipeline.settings import Settings
+from edgekit.pipeline.settings import Settings, resolve
 from edgekit.report.types import Report
 from edgekit.virtual.ppk2_emulator.device import Faults
 
 pytestmark = [pytest.mark.virtual, pytest.mark.gcc]
+
+ON_TWIN = ("deploy", str(DIGITS), "--board", BOARD, "--virtual", "--json")
 
 
 @pytest.fixture
@@ -33,13 +38,21 @@ def judged(settings: Callable[..., Settings]) -> Callable[..., Report]:
     return judge
 
 
-def test_within(judged: Callable[..., Report], work: Path) -> None:
-    report = judged()
-    assert (report.verdict, report.exit_code) == ("pass", 0)
-    assert report.power is not None
-    assert report.power.stimuli is not None
-    assert report.power.stimuli.count >= 64
+@pytest.fixture(scope="module")
+def baseline(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The digits ten times a second, no contract word changed."""
+    work = share(built, tmp_path_factory.mktemp("baseline") / "work")
+    options = Options(model=DIGITS, board=BOARD, virtual=True, work=work, rate_hz=10.0)
+    report = deploy.measure(resolve(options, start=work))
     assert (work / "trace.npz").is_file()
+    return report
+
+
+def test_within(baseline: Report) -> None:
+    assert (baseline.verdict, baseline.exit_code) == ("pass", 0)
+    assert baseline.power is not None
+    assert baseline.power.stimuli is not None
+    assert baseline.power.stimuli.count == 64
 
 
 def test_over_budget(judged: Callable[..., Report]) -> None:
@@ -49,10 +62,9 @@ def test_over_budget(judged: Callable[..., Report]) -> None:
     assert "is above 0.05 mW" in report.why
 
 
-def test_a_limit_within_the_uncertainty(judged: Callable[..., Report]) -> None:
-    first = judged()
-    assert first.power is not None
-    report = judged(limit_mw=first.power.mean_mw)
+def test_a_limit_within_the_uncertainty(judged: Callable[..., Report], baseline: Report) -> None:
+    assert baseline.power is not None
+    report = judged(limit_mw=baseline.power.mean_mw)
     assert (report.verdict, report.exit_code) == ("unsure", 9)
     assert report.why is not None
     assert "cannot be told from" in report.why
@@ -104,8 +116,8 @@ def test_active_mode(judged: Callable[..., Report]) -> None:
     assert report.power.mean_mw == pytest.approx(88.1, rel=0.02)  # 26.7 mA at 3.3 V
 
 
-def test_delta_is_below_supply(judged: Callable[..., Report]) -> None:
-    supply, delta = judged(), judged(scope="delta")
+def test_delta_is_below_supply(judged: Callable[..., Report], baseline: Report) -> None:
+    supply, delta = baseline, judged(scope="delta")
     assert supply.power is not None
     assert delta.power is not None
     assert supply.power.mean_mw is not None
@@ -121,12 +133,10 @@ def test_delta_is_below_supply(judged: Callable[..., Report]) -> None:
     ],
 )
 def test_what_cannot_be_measured_is_said_at_once(
-    options: tuple[str, ...], words: str, tmp_path: Path
+    options: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("deploy", DIGITS, "--board", "nucleo-l4r5zi", "--virtual", "--json", "-o", "work")
-    done = edgekit(tmp_path, *arguments, *options)
-    assert done.code == 9
-    found = done.json
+    assert app.run([*ON_TWIN, "-o", str(tmp_path / "work"), *options]) == 9
+    found = json.loads(capsys.readouterr().out)
     assert found["error"]["kind"] == "unsure"
     assert words in found["error"]["message"]
     assert found["error"]["hint"]
@@ -147,11 +157,11 @@ def test_what_cannot_be_measured_is_said_at_once(
         (("--budget-mw", "nan"), "budget-mw"),
     ],
 )
-def test_contracts_that_mean_nothing(options: tuple[str, ...], words: str, tmp_path: Path) -> None:
-    arguments = ("deploy", DIGITS, "--board", "nucleo-l4r5zi", "--virtual", "--json", "-o", "work")
-    done = edgekit(tmp_path, *arguments, *options)
-    assert done.code == 2, done.err
-    assert words in done.json["error"]["message"]
+def test_contracts_that_mean_nothing(
+    options: tuple[str, ...], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run([*ON_TWIN, "-o", str(tmp_path / "work"), *options]) == 2
+    assert words in json.loads(capsys.readouterr().out)["error"]["message"]
     assert not (tmp_path / "work" / "build").exists()
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from deploying import DIGITS, edgekit
 
+from edgekit.cli import app
+
 pytestmark = [pytest.mark.virtual, pytest.mark.gcc]
 
 BOARD = ("--board", "nucleo-l4r5zi")
@@ -124,14 +126,20 @@ def test_flash_without_a_board(project: Path) -> None:
     ],
 )
 def test_a_failure_is_one_object(
-    arguments: tuple[str, ...], code: int, kind: str, project: Path
+    arguments: tuple[str, ...],
+    code: int,
+    kind: str,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = edgekit(project, *arguments, "--json")
-    assert done.code == code, done.err
-    found = done.json  # the whole of standard output
+    monkeypatch.chdir(project)
+    assert app.run([*(str(a) for a in arguments), "--json"]) == code
+    out, err = capsys.readouterr()
+    found = json.loads(out)  # the whole of standard output
     assert found["schema"] == 1
     assert set(found["error"]) == {"kind", "message", "hint"}
     assert found["error"]["kind"] == kind
     assert found["error"]["message"]
-    assert done.err.startswith("error: ")
-    assert "Traceback" not in done.err
+    assert err.startswith("error: ")
+    assert "Traceback" not in err

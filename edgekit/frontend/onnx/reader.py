@@ -26,8 +26,8 @@ def read(path: Path) -> Model:
     """Return the decoded model in `path`.
 
     Raises:
-        ConfigError: the file cannot be read.
-        UnsupportedError: it is not ONNX, is over a limit, or uses what edgekit has no meaning for
+        ConfigError: the file cannot be read, or is damaged or no ONNX.
+        UnsupportedError: it is over a limit, or uses what edgekit has no meaning for
             (external data, functions, subgraphs, sparse tensors, other domains).
     """
     data = _bytes(path)
@@ -36,7 +36,7 @@ def read(path: Path) -> Model:
         proto.ParseFromString(data)
         return _model(proto, hashlib.sha256(data).hexdigest(), path.stem)
     except (DecodeError, UnicodeDecodeError) as exc:
-        raise UnsupportedError(
+        raise ConfigError(
             f"{path.name} is not an ONNX file: {str(exc)[:200]}", hint="export the model again"
         ) from exc
 
