@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from edgekit.measure.types import MeterInfo, Samples, Trace
 
 _BLOCK = 65_536
 _KEYS = ("current_ua", "mark", "rate_hz")
+_RATES_HZ = (1.0, 1e9)
 
 
 def save(
@@ -78,26 +81,48 @@ def _open_npz(path: Path) -> tuple[float, _Pieces]:
     try:
         with np.load(path, allow_pickle=False) as file:
             current, mark, rate = (file[key] for key in _KEYS)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as exc:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as exc:
         raise ConfigError(
             f"recording {path} cannot be read: {exc}", hint=f"it holds {', '.join(_KEYS)}"
         ) from exc
-    if current.ndim != 1 or current.shape != mark.shape or not float(rate) > 0:
-        raise ConfigError(f"recording {path}: current_ua and mark are not two equal rows")
+    _check_rows(path, current, mark)
+    rate_hz = float(rate.item()) if rate.size == 1 and rate.dtype.kind in "fiu" else 0.0
+    _check_rate(path, rate_hz)
     pieces = (
         (current[k : k + _BLOCK].astype(np.float64), mark[k : k + _BLOCK].astype(np.bool_))
         for k in range(0, len(current), _BLOCK)
     )
-    return float(rate), pieces
+    return rate_hz, pieces
+
+
+def _check_rows(path: Path, current: NDArray[np.generic], mark: NDArray[np.generic]) -> None:
+    if current.ndim != 1 or current.shape != mark.shape:
+        raise ConfigError(f"recording {path}: current_ua and mark are not two equal rows")
+    if current.dtype.kind not in "fiu" or mark.dtype.kind not in "biu":
+        raise ConfigError(
+            f"recording {path}: current_ua is {current.dtype} and mark {mark.dtype}, "
+            "numbers and booleans are wanted"
+        )
+    if not np.isfinite(current).all():
+        raise ConfigError(f"recording {path}: current_ua holds what is no number")
+
+
+def _check_rate(path: Path, rate_hz: float) -> None:
+    low, high = _RATES_HZ
+    if not low <= rate_hz <= high:
+        raise ConfigError(
+            f"recording {path} has {rate_hz:g} samples a second, {low:g} to {high:g} are wanted"
+        )
 
 
 def _open_csv(path: Path) -> tuple[float, _Pieces]:
     """Open `Timestamp(ms),Current(uA),D0-D7` (eight digits, D0 first) or with columns D0…D7."""
     rows = _csv_rows(path)
     first = [row for row, _ in zip(rows, range(2), strict=False)]
-    if len(first) < 2 or first[1][0] <= first[0][0]:
+    if len(first) < 2 or not first[1][0] > first[0][0]:
         raise ConfigError(f"recording {path} has no two samples in order")
     rate_hz = 1000.0 / (first[1][0] - first[0][0])
+    _check_rate(path, rate_hz)
     return round(rate_hz, 3), _csv_pieces(_csv_rows(path))
 
 
@@ -107,17 +132,27 @@ def _csv_pieces(rows: Iterator[tuple[float, float, bool]]) -> _Pieces:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[float, float, bool]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        head = [name.strip() for name in next(reader, [])]
-        logic = next((k for k, name in enumerate(head) if name in ("D0-D7", "D0")), None)
-        if head[:2] != ["Timestamp(ms)", "Current(uA)"] or logic is None:
-            raise ConfigError(
-                f"recording {path} does not begin with Timestamp(ms),Current(uA),D0-D7",
-                hint="export it from the profiler with the digital channels",
-            )
-        for number, row in enumerate(reader, 2):
-            try:
-                yield float(row[0]), float(row[1]), row[logic].strip()[:1] == "1"
-            except (ValueError, IndexError) as exc:
-                raise ConfigError(f"recording {path}, line {number}: {row!r}") from exc
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            yield from _csv_numbers(path, csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+        raise ConfigError(f"recording {path} cannot be read: {exc}") from exc
+
+
+def _csv_numbers(path: Path, rows: Iterator[list[str]]) -> Iterator[tuple[float, float, bool]]:
+    head = [name.strip() for name in next(rows, [])]
+    logic = next((k for k, name in enumerate(head) if name in ("D0-D7", "D0")), None)
+    if head[:2] != ["Timestamp(ms)", "Current(uA)"] or logic is None:
+        raise ConfigError(
+            f"recording {path} does not begin with Timestamp(ms),Current(uA),D0-D7",
+            hint="export it from the profiler with the digital channels",
+        )
+    for number, row in enumerate(rows, 2):
+        try:
+            time_ms, current_ua = float(row[0]), float(row[1])
+            mark = row[logic].strip()[:1] == "1"
+        except (ValueError, IndexError) as exc:
+            raise ConfigError(f"recording {path}, line {number}: {row!r}") from exc
+        if not (math.isfinite(time_ms) and math.isfinite(current_ua)):
+            raise ConfigError(f"recording {path}, line {number}: {row!r} holds what is no number")
+        yield time_ms, current_ua, mark

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -183,3 +184,42 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ConfigError, match="does not begin with"):
         open_meter(f"replay:{tmp_path / 'bad.csv'}", Ports())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"current_ua": np.array([1.0, np.nan, 1.0])}, "no number"),
+        ({"current_ua": np.array([1.0, np.inf, 1.0])}, "no number"),
+        ({"current_ua": np.array(["a", "b", "c"])}, "numbers and booleans"),
+        ({"current_ua": np.ones(3, complex)}, "numbers and booleans"),
+        ({"mark": np.ones(3)}, "numbers and booleans"),
+        ({"mark": np.ones(2, bool)}, "two equal rows"),
+        ({"rate_hz": np.ones(3)}, "samples a second"),
+        ({"rate_hz": "fast"}, "samples a second"),
+        ({"rate_hz": np.nan}, "samples a second"),
+        ({"rate_hz": np.inf}, "samples a second"),
+        ({"rate_hz": 1e-300}, "samples a second"),
+    ],
+)
+def test_a_recording_of_nonsense(tmp_path: Path, changed: dict[str, Any], words: str) -> None:
+    arrays: dict[str, Any] = {"current_ua": np.ones(3), "mark": np.ones(3, bool), "rate_hz": 1e5}
+    np.savez(tmp_path / "r.npz", **{**arrays, **changed})
+    with pytest.raises(ConfigError, match=words):
+        open_meter(f"replay:{tmp_path / 'r.npz'}", Ports())
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (b"0,1,1\n0.01,nan,0\n", "line 3.*no number"),
+        (b"nan,1,1\n0.01,1,0\n", "line 2.*no number"),
+        (b"0,1,1\n1e-300,1,0\n", "samples a second"),
+        (b"0,1,1\n\xff\xfe,1,0\n", "cannot be read"),
+        (b"0,1,1\n0,1,0\n", "no two samples in order"),
+    ],
+)
+def test_an_export_of_nonsense(tmp_path: Path, rows: bytes, words: str) -> None:
+    (tmp_path / "r.csv").write_bytes(b"Timestamp(ms),Current(uA),D0-D7\n" + rows)
+    with pytest.raises(ConfigError, match=words):
+        open_meter(f"replay:{tmp_path / 'r.csv'}", Ports())
