@@ -153,7 +153,7 @@ def _load(path: Path) -> Board:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"board file {path} cannot be read: {exc.strerror}") from exc
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:  # not UTF-8, an impossible date
         raise ConfigError(f"board file {path} is not YAML: {exc}") from exc
     try:
         board = Board.model_validate(data)

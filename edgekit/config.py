@@ -96,7 +96,7 @@ def load(path: Path) -> Project:
         ) from exc
     except UnicodeDecodeError as exc:
         raise ConfigError(f"{path} is not UTF-8 text: {exc.reason}") from exc
-    except yaml.YAMLError as exc:
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:  # an impossible date, a deep nest
         raise ConfigError(f"{path} is not YAML: {' '.join(str(exc).split())}") from exc
     if data is None:
         data = {}

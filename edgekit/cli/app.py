@@ -5,11 +5,15 @@ Only typer is imported here; a verb imports what it needs, so that `--help` stay
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -19,6 +23,12 @@ from edgekit import __version__
 from edgekit.cli import gate, model_verbs, project_verbs, report_verbs, run_verbs
 from edgekit.cli.output import complain, complain_of, failure_json, show_json
 from edgekit.errors import ConfigError, EdgekitError
+
+# What a full disk, a read-only place or a machine at its limits answers; not edgekit's mistakes.
+_SURROUNDINGS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EMFILE, errno.ENFILE, errno.EIO),
+}
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -84,7 +94,19 @@ def _root(
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    _open_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_streams() -> None:
+    """Make stdout and stderr take every text: a closed one takes all, others escape."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            nothing = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, nothing)
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -97,6 +119,7 @@ def run(argv: Sequence[str]) -> int:
     _end_on_termination()
     try:
         code = app(args=list(argv), prog_name="edgekit", standalone_mode=False)
+        sys.stdout.flush()
     except EdgekitError as error:
         if as_json:
             show_json(failure_json(error.kind, error.message, error.hint))
@@ -110,6 +133,8 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:
         if isinstance(error, usage_error):
             return _usage(error, as_json)
+        if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+            return _surroundings(error, as_json)
         return _bug(error, as_json)
     if code == INTERRUPTED:
         complain("interrupted; what was finished stays in the work directory")
@@ -133,6 +158,20 @@ def _usage(error: Exception, as_json: bool) -> int:
     hint = f"see `{context.command_path if context else 'edgekit'} --help`"
     if as_json:
         show_json(failure_json(ConfigError.kind, message, hint))
+    complain(message, hint)
+    return ConfigError.exit_code
+
+
+def _surroundings(error: OSError, as_json: bool) -> int:
+    where = f"{error.filename}: " if error.filename else ""
+    message = f"{where}{os.strerror(error.errno or 0)}"
+    hint = "make room, or choose another place with --work or TMPDIR"
+    try:
+        if as_json:
+            show_json(failure_json(ConfigError.kind, message, hint))
+        sys.stdout.flush()
+    except OSError:  # it is standard output that is full: what it still holds goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     complain(message, hint)
     return ConfigError.exit_code
 

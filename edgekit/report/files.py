@@ -26,7 +26,11 @@ def write(
         form = _FORMS[name]
         path = directory / name
         partial = directory / f".{name}.{os.getpid()}"
-        partial.write_text(form(report), encoding="utf-8")
-        partial.replace(path)
+        try:
+            # A file name need not be text: what is none of it is escaped, in JSON reversibly.
+            partial.write_text(form(report), encoding="utf-8", errors="backslashreplace")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
         paths.append(path)
     return tuple(paths)

@@ -228,3 +228,12 @@ def test_a_limit_that_is_no_limit(limit_mw: float) -> None:
 def test_a_rate_that_no_period_can_hold(rate_hz: float) -> None:
     with pytest.raises(ConfigError, match="inferences per second found"):
         settings.contract_of(Options(rate_hz=rate_hz), ContractWish(), board.find(BOARD))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "model: 2020-13-45\n", "? [a]\n: 1\n"])
+def test_what_the_yaml_reader_itself_chokes_on(tmp_path: Path, text: str) -> None:
+    assert "is not YAML" in refusal(tmp_path, text).message
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="is not YAML"):
+        board.find(str(path))

@@ -144,3 +144,37 @@ def test_the_json_of_a_failure_is_one_object(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["kind"] == "config"
     assert done.stderr.startswith("error: model file none.tflite does not exist")
+
+
+@pytest.mark.parametrize("json_", [(), ("--json",)])
+def test_a_full_output_is_no_bug(json_: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*EDGEKIT, "boards", *json_],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "error: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outputs_that_are_closed() -> None:
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m edgekit.cli.app boards nope <&- >&- 2>&-', sys.executable],
+        check=False,
+    )
+    assert done.returncode == 2
+
+
+def test_an_output_that_takes_ascii_only() -> None:
+    done = subprocess.run(
+        [*EDGEKIT, "boards", "nucleo-l4r5zi"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\xb1" in done.stdout  # the plus-minus sign

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from report.sample import ERRORED, FAILED, HOSTILE, MISMATCHED, PASSED, UNSURE
 
-from edgekit.report import files, reduce
+from edgekit.report import files, json_form, reduce
 from edgekit.report.html import render
 from edgekit.report.html.axis import Axis, labels
 from edgekit.report.types import Detail, Histogram, Report
@@ -139,6 +139,21 @@ def test_ticks_are_round_and_inside() -> None:
     assert labels((0.0, 0.2, 0.4)) == ("0.0", "0.2", "0.4")
     assert labels((0.0, 5_000.0)) == ("0", "5,000")
     assert Axis(3.0, 3.0, 0.0, 10.0)(3.0) == 5.0
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    """A file name's bytes may be no UTF-8; Python holds such a byte as half a surrogate."""
+    report = dataclasses.replace(PASSED, model="l\udce9")
+    files.write(report, tmp_path)
+    assert json_form.load(tmp_path / "report.json") == report
+    assert "l\\udce9" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_report_without_room_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "report.json").mkdir()  # cannot be replaced by a file
+    with pytest.raises(OSError, match="directory"):
+        files.write(PASSED, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
 def test_files_appear_whole(tmp_path: Path) -> None:
