@@ -3,6 +3,7 @@
 #include "ek_ee.h"
 #include "ek_frames.h"
 #include "ek_port.h"
+#include "ek_run.h"
 
 #define CRC_BYTES 4u
 #define RAW_BYTES (EK_HEADER_BYTES + EK_LINK_MTU_BYTES + CRC_BYTES)
@@ -119,6 +120,7 @@ static void hello(const uint8_t *request, const uint8_t *payload, uint32_t lengt
         }
     } else {
         session.id = new_session(nonce);
+        ek_run_stop(); /* whoever started it has gone */
     }
     session.active = 1;
     session.nonce = nonce;

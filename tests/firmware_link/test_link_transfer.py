@@ -215,6 +215,19 @@ def test_a_run_can_be_stopped_and_keeps_the_model_to_itself(
     link.request(Command.INFER, pack(InferRequest(0)))
 
 
+def test_a_new_session_ends_the_run_of_a_host_that_has_gone(
+    boards: Boards, inputs: np.ndarray
+) -> None:
+    board = boards(late_us=2000)
+    link = _connected(board)
+    slots = transfer.upload_inputs(link, inputs.tobytes())
+    link.request(Command.RUN, pack(RunRequest(0, slots, 10_000, 0, 1)))
+    later = _connected(board)
+    record, _ = unpack(RunRecord, later.request(Command.RUN_STATUS))
+    assert record.state == RunState.STOPPED
+    later.request(Command.INFER, pack(InferRequest(0)))
+
+
 @pytest.mark.parametrize(("first", "count"), [(0, 0), (0, 13), (12, 1), (5, 8), (2**32 - 1, 2)])
 def test_a_run_outside_the_stored_set_is_refused(
     boards: Boards, inputs: np.ndarray, first: int, count: int
