@@ -8,6 +8,8 @@ from edgekit.ir.check import macs
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D
 
+_WORDS = {"macs": "MACs", "weights": "weights", "nodes": "nodes"}
+
 
 @dataclass(frozen=True, slots=True)
 class Saving:
@@ -21,14 +23,27 @@ class Saving:
     nodes_before: int
     nodes_after: int
 
+    def as_json(self) -> dict[str, list[int]]:
+        """Return each figure as [before, after]."""
+        return {
+            "macs": [self.macs_before, self.macs_after],
+            "weights": [self.weights_before, self.weights_after],
+            "nodes": [self.nodes_before, self.nodes_after],
+        }
+
     @property
     def is_empty(self) -> bool:
-        """Whether the pass found nothing to save."""
-        return (
-            self.macs_before == self.macs_after
-            and self.weights_before == self.weights_after
-            and self.nodes_before == self.nodes_after
-        )
+        """Whether the graph costs as much as before."""
+        return all(before == after for before, after in self.as_json().values())
+
+    def sentence(self) -> str:
+        """Return in words what changed, for a reader of a report."""
+        changed = [
+            f"{before:,} → {after:,} {_WORDS[what]}"
+            for what, (before, after) in self.as_json().items()
+            if before != after
+        ]
+        return f"{self.name}: {', '.join(changed) or 'nothing to save'}"
 
 
 def saving(name: str, before: Graph, after: Graph) -> Saving:

@@ -32,6 +32,7 @@ class Settings:
     port: str | None = None
     meter: str | None = None
     seed: int = 0
+    fold: bool = True  # dead channels are folded away
     config_file: Path | None = None
     twin_faults: TwinFaults | None = (
         None  # what goes wrong on the virtual board, for rigs' own tests
@@ -66,6 +67,7 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         port=None if virtual else port,
         meter=options.meter or project.meter,
         seed=options.seed,
+        fold=options.fold,
         config_file=found,
     )
 
