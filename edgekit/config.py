@@ -69,6 +69,7 @@ class Options:
     operating_point: str | None = None
     work: Path | None = None
     seed: int = 0
+    fold: bool = True
 
 
 def find(start: Path) -> Path | None:

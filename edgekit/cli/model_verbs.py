@@ -23,6 +23,7 @@ def check(
     model: options.Model = None,
     board: options.BoardName = None,
     config: options.Config = None,
+    no_fold: options.NoFold = False,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -30,7 +31,7 @@ def check(
     from edgekit import config as project_files
     from edgekit.config import Options, Project
     from edgekit.frontend import load
-    from edgekit.passes import optimize
+    from edgekit.passes import optimize_with_savings
     from edgekit.pipeline import settings
 
     path = config or project_files.find(Path.cwd())
@@ -41,18 +42,20 @@ def check(
     passes = PassDump(print_now=dump_passes and not json)
     arena: MemoryPlan | None = None
     if chosen is None:
-        graph = optimize(graph, passes.take)
+        graph, savings = optimize_with_savings(graph, passes.take, fold=not no_fold)
     else:
         from edgekit.pipeline import stages
 
-        graph, arena = stages.lower(graph, chosen, passes.take)
+        lowered = stages.lower(graph, chosen, passes.take, fold=not no_fold)
+        graph, arena, savings = lowered.graph, lowered.arena, lowered.savings
     found = _checked(graph, arena, None if chosen is None else chosen.name)
+    found["savings"] = {saved.name: saved.as_json() for saved in savings}
     if json:
         if dump_passes:
             found["passes"] = [{"name": n, "graph": t} for n, t in passes.kept]
         show_json(found)
     else:
-        _show_check(found)
+        _show_check(found, [f"pass {saved.sentence()}" for saved in savings if not saved.is_empty])
     return 0
 
 
@@ -107,7 +110,7 @@ def _checked(graph: Graph, arena: MemoryPlan | None, board: str | None) -> dict[
     }
 
 
-def _show_check(found: dict[str, Any]) -> None:
+def _show_check(found: dict[str, Any], saved: list[str]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -129,6 +132,7 @@ def _show_check(found: dict[str, Any]) -> None:
     if arena is not None:
         bound = found["arena_lower_bound_bytes"]
         lines.append(f"arena on {found['board']}: {arena:,} bytes (lower bound {bound:,})")
+    lines += saved
     for item in found["not_compared"]:
         lines.append(f"stays on the host, in float: {item['label']}: {item['reason']}")
     say("\n".join(printable(line) for line in lines))
@@ -142,6 +146,7 @@ def compile_(
     config: options.Config = None,
     work: options.Work = None,
     dry_run: options.DryRun = False,
+    no_fold: options.NoFold = False,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -149,7 +154,9 @@ def compile_(
     from edgekit.build import run as executor
     from edgekit.config import Options
 
-    wanted = Options(model=model, board=board, operating_point=operating_point, work=work)
+    wanted = Options(
+        model=model, board=board, operating_point=operating_point, work=work, fold=not no_fold
+    )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
         return show_plan(plan, json)
@@ -171,6 +178,7 @@ def build(
     config: options.Config = None,
     work: options.Work = None,
     dry_run: options.DryRun = False,
+    no_fold: options.NoFold = False,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -178,7 +186,9 @@ def build(
     from edgekit.config import Options
     from edgekit.pipeline import stages
 
-    wanted = Options(model=model, board=board, operating_point=operating_point, work=work)
+    wanted = Options(
+        model=model, board=board, operating_point=operating_point, work=work, fold=not no_fold
+    )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
         return show_plan(plan, json)
@@ -218,6 +228,7 @@ def planned(
         operating_point=settings.contract.operating_point,
         toolchain=options.chain_word(toolchain),
         on_pass=on_pass,
+        fold=settings.fold,
     )
     return settings, plan
 

@@ -89,6 +89,9 @@ DryRun: TypeAlias = Annotated[
 DumpPasses: TypeAlias = Annotated[
     bool, typer.Option("--dump-passes", help="Print the graph after each pass.")
 ]
+NoFold: TypeAlias = Annotated[
+    bool, typer.Option("--no-fold", help="Keep channels that are dead or constant.")
+]
 Toolchain: TypeAlias = Annotated[
     Chain | None, typer.Option("--toolchain", help="C compiler; default: the best installed.")
 ]

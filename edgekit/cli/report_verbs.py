@@ -41,6 +41,7 @@ def bench(
     board: options.BoardName = None,
     virtual: options.Virtual = None,
     port: options.PortUrl = None,
+    no_fold: options.NoFold = False,
     config: options.Config = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the JSON there as well.")
@@ -63,7 +64,9 @@ def bench(
     chosen = board_of(Options(board=board), project)
     on_twin = project.virtual if virtual is None else virtual
     with progress() as stage:
-        figures = count(models, chosen, virtual=on_twin, port=port, progress=stage)
+        figures = count(
+            models, chosen, virtual=on_twin, port=port, fold=not no_fold, progress=stage
+        )
     if output is not None:
         try:
             output.write_text(encoding.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -164,6 +164,7 @@ def verify(
     data: options.Data = None,
     operating_point: options.OperatingPoint = None,
     seed: options.Seed = 0,
+    no_fold: options.NoFold = False,
     config: options.Config = None,
     work: options.Work = None,
     json: options.Json = False,
@@ -179,6 +180,7 @@ def verify(
         data=data,
         operating_point=operating_point,
         seed=seed,
+        fold=not no_fold,
         work=work,
     )
     settings = _resolved(wanted, config)
@@ -202,6 +204,7 @@ def deploy(
     rate_hz: options.RateHz = None,
     operating_point: options.OperatingPoint = None,
     seed: options.Seed = 0,
+    no_fold: options.NoFold = False,
     config: options.Config = None,
     work: options.Work = None,
     dry_run: options.DryRun = False,
@@ -224,6 +227,7 @@ def deploy(
         rate_hz=rate_hz,
         operating_point=operating_point,
         seed=seed,
+        fold=not no_fold,
         work=work,
     )
     settings = _resolved(wanted, config)

@@ -30,11 +30,13 @@ def bench(
     *,
     virtual: bool,
     port: str | None = None,
+    fold: bool = True,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return the figures of each model, as docs/reference/report.md lists them.
 
     A twin counts instructions exactly and cycles as an interval; hardware measures cycles only.
+    `fold` False keeps the models' dead channels.
     Raises what building and running raise.
     """
     progress = progress or Silent()
@@ -48,6 +50,7 @@ def bench(
                 work=Path(work),
                 virtual=virtual,
                 port=port,
+                fold=fold,
             )
             rows.append(_row(settings, progress))
     compiler = tools.compiler(tools.toolchain(None))
@@ -81,7 +84,7 @@ def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
         "arena_lower_bound_bytes": prepared.arena.lower_bound_bytes,
         "static_bytes": sizes.ram_bytes,
         "stack_bytes": None if counts is None else counts.stack_bytes,
-        "passes": {"nodes_before": len(prepared.graph.nodes), "nodes_after": len(graph.nodes)},
+        "passes": {saved.name: saved.as_json() for saved in prepared.savings},
         "layers": [
             {
                 "name": row.name,

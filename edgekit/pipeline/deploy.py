@@ -9,6 +9,7 @@ from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
 from edgekit.ir import text
+from edgekit.passes import FOLD
 from edgekit.pipeline import chain, detail, keep, latency, power, stages
 from edgekit.pipeline.equality import top1
 from edgekit.pipeline.prepare import Prepared, prepare
@@ -112,7 +113,7 @@ class _Deployment:
                 facts=detail.fact_rows(
                     self._settings.board, self._settings.contract.operating_point
                 ),
-                notes=(f"samples: {len(prepared.samples)} from {prepared.samples.origin}",),
+                notes=_notes(self._settings, prepared),
             ),
         )
 
@@ -184,6 +185,15 @@ class _Deployment:
 
     def _update(self, **changes: object) -> None:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
+
+
+def _notes(settings: Settings, prepared: Prepared) -> tuple[str, ...]:
+    samples = prepared.samples
+    notes = [f"samples: {len(samples)} from {samples.origin}"]
+    notes += [f"pass {saved.sentence()}" for saved in prepared.savings if not saved.is_empty]
+    if not settings.fold:
+        notes.append(f"pass {FOLD}: turned off")
+    return tuple(notes)
 
 
 def _run(settings: Settings, prepared: Prepared, station: Station, progress: Progress) -> Run:

@@ -8,6 +8,7 @@ from edgekit.build import tools
 from edgekit.build.plan import Artifact, BuildPlan, Toolchain
 from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan
+from edgekit.passes.savings import Saving
 from edgekit.pipeline import data, stages
 from edgekit.pipeline.data import Samples
 from edgekit.pipeline.settings import Settings
@@ -24,6 +25,7 @@ class Prepared:
     plan: BuildPlan
     artifact: Artifact
     samples: Samples
+    savings: tuple[Saving, ...]  # what each pass saved on the way from `graph` to `lowered`
 
 
 def prepare(settings: Settings, *, progress: Progress) -> Prepared:
@@ -31,11 +33,11 @@ def prepare(settings: Settings, *, progress: Progress) -> Prepared:
     progress.stage("load and compile")
     graph = stages.load(settings.model)
     chain = tools.toolchain(None)
-    lowered, arena = stages.lower(graph, settings.board)
-    plan = stages.emit(lowered, arena, settings.board, chain, _point(settings))
+    lowered = stages.lower(graph, settings.board, fold=settings.fold)
+    plan = stages.emit(lowered.graph, lowered.arena, settings.board, chain, _point(settings))
     samples = data.read(settings.data, graph, seed=settings.seed)
     artifact = stages.build(plan, settings.work, progress=progress)
-    return Prepared(graph, lowered, arena, plan, artifact, samples)
+    return Prepared(graph, lowered.graph, lowered.arena, plan, artifact, samples, lowered.savings)
 
 
 def traced(settings: Settings, prepared: Prepared, *, progress: Progress) -> Artifact:

@@ -35,6 +35,7 @@ class Settings:
     port: str | None = None
     meter: str | None = None
     seed: int = 0
+    fold: bool = True  # dead channels are folded away
     config_file: Path | None = None
     twin_faults: TwinFaults | None = (
         None  # what goes wrong on the virtual board, for rigs' own tests
@@ -69,6 +70,7 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         port=None if virtual else port,
         meter=meter_of(options, project, virtual),
         seed=options.seed,
+        fold=options.fold,
         config_file=found,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,9 @@ from edgekit.device.port import Port
 from edgekit.device.serial_port import open_port
 from edgekit.device.session import Run
 from edgekit.ir.graph import Graph
-from edgekit.passes import memory, optimize
+from edgekit.passes import memory, optimize_with_savings
 from edgekit.passes.memory import MemoryPlan
+from edgekit.passes.savings import Saving
 from edgekit.progress import Progress, Silent
 from edgekit.target import mcu
 
@@ -35,12 +37,26 @@ def load(path: Path) -> Graph:
     return frontend.load(path)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Lowered:
+    """A graph after the lossless passes, what each of them saved, and where its tensors live."""
+
+    graph: Graph
+    savings: tuple[Saving, ...]
+    arena: MemoryPlan
+
+
 def lower(
-    graph: Graph, board: Board, on_pass: Callable[[str, Graph], None] | None = None
-) -> tuple[Graph, MemoryPlan]:
-    """Return the graph after the lossless passes, and its arena."""
-    lowered = optimize(graph, on_pass)
-    return lowered, memory.plan(lowered, mcu.scratch_bytes(lowered, board))
+    graph: Graph,
+    board: Board,
+    on_pass: Callable[[str, Graph], None] | None = None,
+    *,
+    fold: bool = True,
+) -> Lowered:
+    """Return the graph after the lossless passes; `fold` False keeps its dead channels."""
+    lowered, savings = optimize_with_savings(graph, on_pass, fold=fold)
+    arena = memory.plan(lowered, mcu.scratch_bytes(lowered, board))
+    return Lowered(lowered, savings, arena)
 
 
 def compile(
@@ -51,15 +67,18 @@ def compile(
     toolchain: Toolchain | None = None,
     trace: bool = False,
     on_pass: Callable[[str, Graph], None] | None = None,
+    fold: bool = True,
 ) -> BuildPlan:
     """Return everything needed to build `graph` for `board`; no tool has run yet.
 
-    `trace` adds the hooks that show every layer's output. Raises DoesNotFitError with the three
+    `trace` adds the hooks that show every layer's output; `fold` False keeps dead channels.
+    Raises DoesNotFitError with the three
     largest tensors, ToolError when there is no compiler to plan for.
     """
-    lowered, arena = lower(graph, board, on_pass)
+    lowered = lower(graph, board, on_pass, fold=fold)
     point = operating_point or board.contract.operating_point
-    return emit(lowered, arena, board, tools.toolchain(toolchain), point, trace=trace)
+    chain = tools.toolchain(toolchain)
+    return emit(lowered.graph, lowered.arena, board, chain, point, trace=trace)
 
 
 def emit(

@@ -116,6 +116,21 @@ typedef struct {
 
 void ek_add_s8(const ek_add_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
 
+/* clamp((a_factor * a + b_factor * b + offset) >> shift), for models where that is proved equal for
+ * every pair of inputs; |a_factor| * 128 + |b_factor| * 128 + |offset| < 2^31. y may be a or b. */
+typedef struct {
+    int32_t size;
+    int32_t a_factor;
+    int32_t b_factor;
+    int32_t offset;
+    int32_t shift;
+    int32_t low;
+    int32_t high;
+} ek_add_linear_s8_params;
+
+void ek_add_linear_s8(const ek_add_linear_s8_params *p, const int8_t *a, const int8_t *b,
+                      int8_t *y);
+
 /* float32_rne form: clamp(rint(fma(a - za, a_scale, fma(b - zb, b_scale, addend))) + zero_point);
  * the three constants are IEEE 754 bits. y may be a or b. */
 typedef struct {

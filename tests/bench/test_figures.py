@@ -45,6 +45,18 @@ def test_layers_account_for_the_whole(rows: dict[str, dict[str, Any]]) -> None:
         assert row["arena_bytes"] >= row["arena_lower_bound_bytes"]
 
 
+def test_folding_is_named_and_takes_half_of_person_detection(
+    rows: dict[str, dict[str, Any]],
+) -> None:
+    row = rows["vww_96_int8"]
+    folded = row["passes"]["fold-dead-channels"]
+    assert folded["macs"] == [7_489_664, row["macs"]] == [7_489_664, 3_727_313]
+    assert folded["weights"] == [208_112, 29_066]
+    for name in ("kws_ref_model", "pretrainedResnet_quant"):
+        for before, after in rows[name]["passes"]["fold-dead-channels"].values():
+            assert before == after
+
+
 def test_readme_states_what_is_counted(rows: dict[str, dict[str, Any]], root: Path) -> None:
     if "12.2" not in (tools.version("arm-none-eabi-gcc") or ""):
         pytest.skip("README's figures are those of arm-none-eabi-gcc 12.2; this is another one")

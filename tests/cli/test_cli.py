@@ -224,6 +224,10 @@ def test_check(root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert body["macs"] == sum(layer["macs"] for layer in body["layers"]) > 0
     assert len(body["model_hash"]) == 64
     assert body["passes"][0]["graph"].startswith("graph digits\n")
+    assert list(body["savings"]) == [entry["name"] for entry in body["passes"]]
+    assert body["savings"]["fold-dead-channels"]["macs"][1] == body["macs"]
+    assert app.run(["check", model, "--json", "--no-fold"]) == 0
+    assert "fold-dead-channels" not in json.loads(capsys.readouterr().out)["savings"]
     assert app.run(["check", model, "--dump-passes"]) == 0
     shown = capsys.readouterr().out
     assert "# after " in shown

@@ -24,8 +24,10 @@ def main() -> int:
     firmware, kernel, rounding, seeds = sys.argv[1:]
     kernel_driver.FIRMWARE = Path(firmware)
     # The second operand of an addition comes from a clamp.
-    files = sorted({kernel, "ek_clamp_s8"})
-    sources = [kernel_driver.FIRMWARE / "kernels" / f"{file}.c" for file in files]
+    files = {kernel, "ek_clamp_s8"}
+    if kernel == "ek_add_linear_s8":
+        files |= {"ek_add_s8", "ek_add_f32_s8"}  # for the few additions without a linear form
+    sources = [kernel_driver.FIRMWARE / "kernels" / f"{file}.c" for file in sorted(files)]
     sanitize = os.environ.get("EDGEKIT_SANITIZE") == "1"
     # Mutants may leave something unused: that is no way to be found.
     flags = SANITIZE if sanitize else ("-O1", "-Wno-error")

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from writers.random_graphs import GraphBuilder
 
 from edgekit.ir.check import verify
+from edgekit.ir.nodes import Add
 from edgekit.ir.types import Padding, Requant, Rounding
-from edgekit.target.mcu.code import Context
+from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops import emit_node
+from edgekit.target.mcu.ops.add import emit_general_add
 
 Draw = np.random.Generator
 FIXED = (Rounding.DOUBLE, Rounding.TIES_UP, Rounding.SINGLE)
@@ -21,6 +23,8 @@ FIXED = (Rounding.DOUBLE, Rounding.TIES_UP, Rounding.SINGLE)
 
 class CaseBuilder(GraphBuilder):
     """Also draws limits on one side only, and scales that are powers of two, which make ties."""
+
+    general = False  # additions keep the form of their source
 
     def _limits(self) -> tuple[int, int]:
         low, high = super()._limits()
@@ -123,6 +127,7 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_s8": conv2d,
     "ek_depthwise_s8": depthwise,
     "ek_dense_s8": dense,
+    "ek_add_linear_s8": add,
     "ek_add_s8": add,
     "ek_add_f32_s8": add,
     "ek_avgpool_s8": average_pool,
@@ -145,20 +150,25 @@ def roundings_of(kernel: str) -> tuple[Rounding, ...]:
     return tuple(Rounding)
 
 
-def build(kernel: str, rounding: Rounding, seed: int) -> GraphBuilder:
+def build(kernel: str, rounding: Rounding, seed: int) -> CaseBuilder:
     """Return case number `seed` of `kernel`."""
     builder = CaseBuilder(seed, rounding, samples=2)
+    builder.general = kernel in ("ek_add_s8", "ek_add_f32_s8")
     CASES[kernel](builder, np.random.default_rng([seed, 7]))
     return builder
 
 
-def compare(kernels: Kernels, builder: GraphBuilder) -> int:
+def compare(kernels: Kernels, builder: CaseBuilder) -> int:
     """Run every node on the interpreter's own inputs; return how many values differ."""
     graph = builder.graph(builder.nodes[-1].y)
     verify(graph)
     wrong = 0
     for index, node in enumerate(graph.nodes):
-        code = emit_node(Context(graph, index), node)
+        context = Context(graph, index)
+        if isinstance(node, Add) and builder.general:
+            code: NodeCode | None = emit_general_add(context, node)
+        else:
+            code = emit_node(context, node)
         assert code is not None
         for sample in range(builder.samples):
             inputs = [builder.values[name][sample] for name in code.inputs]

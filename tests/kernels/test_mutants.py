@@ -18,6 +18,7 @@ TESTS = Path(__file__).resolve().parents[1]
 LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include/ek_float32.h"
 CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
 DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
+LINEAR = "kernels/ek_add_linear_s8.c"
 MOVE = "kernels/ek_requantize_s8.c"
 AVERAGE, MAX, PAD = "kernels/ek_avgpool_s8.c", "kernels/ek_maxpool_s8.c", "kernels/ek_pad_s8.c"
 
@@ -66,6 +67,9 @@ MUTANTS = {
     "add wrong zero point": (ADD, "b[i] - p.b_zero_point", "b[i] - p.a_zero_point", ADD,
                              "DOUBLE"),
     "add scale of the other": (ADD, "vb, p.b_multiplier", "vb, p.a_multiplier", ADD, "TIES_UP"),
+    "linear add factor of the other": (LINEAR, "b[i] * p.b_factor", "b[i] * p.a_factor", LINEAR,
+                                       "DOUBLE"),
+    "linear add dropped offset": (LINEAR, " + p.offset", "", LINEAR, "FLOAT32_RNE"),
     "average truncates": (AVERAGE, "(sum - n / 2) / n", "sum / n", AVERAGE, "DOUBLE"),
     "average over padding": (AVERAGE, "mean_of(sum, n)",
                              "mean_of(sum, p->window.kernel_h * p->window.kernel_w)", AVERAGE,

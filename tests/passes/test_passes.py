@@ -1,18 +1,19 @@
 """Passes keep every output integer, and do what they are for."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from writers.random_graphs import GraphBuilder, edge, random_graph
 
 from edgekit.errors import UnsupportedError
-from edgekit.ir.check import verify
+from edgekit.ir.check import macs, verify
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp import run
 from edgekit.ir.nodes import Clamp, Pad, Requantize
 from edgekit.ir.types import Padding, Requant, Rounding
-from edgekit.passes import PASSES, optimize
+from edgekit.passes import FOLD, PASSES, optimize, optimize_with_savings
 
 BY_NAME = dict(PASSES)
 WIDE = (-128, 127)
@@ -60,6 +61,47 @@ def test_optimize_keeps_all_outputs(seed, rounding):
     assert seen == [name for name, _ in PASSES]
     assert len(optimized.nodes) <= len(graph.nodes)
     assert optimize(optimized).nodes == optimized.nodes
+
+
+def test_every_pass_says_what_it_saved():
+    builder = GraphBuilder(1, dead=0.6)
+    x = builder.conv(builder.input(5, 5, 2), 4, (1, 1))
+    y = builder.dense(builder.reshape(builder.clamp(builder.conv(x, 8)), 72), 3)
+    graph = builder.graph(y)
+    taken: list[str] = []
+    after, savings = optimize_with_savings(graph, lambda name, _: taken.append(name))
+    assert [s.name for s in savings] == taken == [name for name, _ in PASSES]
+    assert after.nodes == optimize(graph).nodes
+    for one, other in pairwise(savings):
+        assert one.macs_after == other.macs_before
+        assert one.weights_after == other.weights_before
+        assert one.nodes_after == other.nodes_before
+    assert savings[-1].macs_after == sum(macs(after, node) for node in after.nodes)
+    assert savings[-1].weights_after == sum(
+        after.constants[n.weight].size for n in after.nodes if hasattr(n, "weight")
+    )
+    by_name = {s.name: s for s in savings}
+    assert by_name["drop-dead"].is_empty
+    assert by_name["drop-dead"].sentence() == "drop-dead: nothing to save"
+    assert by_name["fold-reshape"].sentence() == "fold-reshape: 5 → 4 nodes"
+    assert by_name["fuse-clamp"].as_json()["nodes"] == [4, 3]
+    folded = by_name[FOLD]
+    assert folded.as_json()["weights"] == [folded.weights_before, folded.weights_after]
+    assert folded.weights_before == 8 + 9 * 4 * 8 + 3 * 72 > folded.weights_after
+    assert folded.sentence().startswith(f"{FOLD}: ")
+    assert f"{folded.macs_before:,} → {folded.macs_after:,} MACs" in folded.sentence()
+
+
+def test_folding_can_be_turned_off():
+    builder = GraphBuilder(1, dead=0.6)
+    x = builder.conv(builder.input(5, 5, 2), 4, (1, 1))
+    graph = builder.graph(builder.dense(x, 3))
+    seen: list[str] = []
+    kept, savings = optimize_with_savings(graph, lambda name, _: seen.append(name), fold=False)
+    assert FOLD not in seen
+    assert [s.name for s in savings] == seen
+    assert kept.nodes == graph.nodes == optimize(graph, fold=False).nodes
+    assert optimize(graph).tensors[x].shape[-1] < 4
 
 
 def test_optimize_refuses_a_broken_graph():

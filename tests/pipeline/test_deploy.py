@@ -126,3 +126,12 @@ def test_without_data_the_inputs_are_random_and_seeded(tmp_path: Path, work: Pat
     assert done.json["accuracy"] is None
     notes = json.loads((work / "report.json").read_text(encoding="utf-8"))["detail"]["notes"]
     assert "samples: 64 from 64 random inputs, seed 3" in notes
+
+
+def test_a_report_says_that_folding_was_off(tmp_path: Path) -> None:
+    arguments = ("verify", DIGITS, "--board", "nucleo-l4r5zi", "--virtual", "--no-fold")
+    ended = edgekit(tmp_path, *arguments, "--json", "-o", tmp_path / "work")
+    assert ended.code == 0, ended.err
+    assert ended.json["equality"]["mismatches"] == 0
+    notes = json.loads((tmp_path / "work" / "report.json").read_text())["detail"]["notes"]
+    assert "pass fold-dead-channels: turned off" in notes

@@ -41,6 +41,7 @@ class GraphBuilder:
     seed: int
     rounding: Rounding = Rounding.DOUBLE
     samples: int = 4
+    dead: float = 0.0  # share of filters, and of input channels of a layer, that are all zero
     nodes: list[Node] = field(default_factory=list)
     tensors: dict[str, Tensor] = field(default_factory=dict)
     constants: dict[str, Ints] = field(default_factory=dict)
@@ -85,7 +86,7 @@ class GraphBuilder:
         size = window_shape((source[0], source[1]), kernel, stride, dilation, padding)
         y = self._tensor("conv", (*size, channels))
         kind = DepthwiseConv2D if depthwise else Conv2D
-        zero = self.zero()
+        zero = self.zero_of(x)
         node = kind(f"CONV {y}", x, y, weight, bias, stride, dilation, padding, zero, UNIT)
         measure = depthwise_accumulators if depthwise else conv2d_accumulators
         arrays = self.values[x], self.constants[weight], self.constants[bias]
@@ -98,7 +99,7 @@ class GraphBuilder:
     def dense(self, x: str, outputs: int) -> str:
         weight, bias = self._weights((outputs, self.tensors[x].size), outputs)
         y = self._tensor("dense", (outputs,))
-        zero = self.zero()
+        zero = self.zero_of(x)
         node = Dense(f"DENSE {y}", x, y, weight, bias, zero, UNIT)
         acc = dense_accumulators(node, self.values[x], self.constants[weight], self.constants[bias])
         return self.append(
@@ -210,6 +211,15 @@ class GraphBuilder:
     def zero(self) -> int:
         return int(self.rng.integers(-128, 128))
 
+    def zero_of(self, x: str) -> int:
+        """Return a zero point for a layer that reads `x`: at times what a channel always is."""
+        if self.dead and self.rng.random() < 0.5:
+            values = self.values[x].reshape(-1, self.tensors[x].shape[-1])
+            fixed = np.flatnonzero((values == values[0]).all(axis=0))
+            if fixed.size:
+                return int(values[0, self.rng.choice(fixed)])
+        return self.zero()
+
     def requant(self, acc: Ints, channels: int) -> Requant:
         """Return a requant whose results spread over int8, ties included."""
         count = channels if self.rng.random() < 0.7 else 1
@@ -232,7 +242,13 @@ class GraphBuilder:
         return int(self.rng.integers(-128, -40)), int(self.rng.integers(40, 128))
 
     def _weights(self, shape: tuple[int, ...], channels: int) -> tuple[str, str]:
-        weight = self.constant("weight", self.rng.integers(-127, 128, shape), DType.INT8)
+        drawn = self.rng.integers(-127, 128, shape)
+        if self.dead:
+            filters = np.moveaxis(drawn, -1 if len(shape) == 3 else 0, 0)
+            filters[self.rng.random(channels) < self.dead] = 0
+            if len(shape) != 3:
+                drawn[..., self.rng.random(shape[-1]) < self.dead / 2] = 0
+        weight = self.constant("weight", drawn, DType.INT8)
         bias = self.constant("bias", self.rng.integers(-2000, 2000, channels), DType.INT32)
         return weight, bias
 
@@ -247,12 +263,14 @@ def edge(name: str, shape: tuple[int, ...]) -> Edge:
     return Edge(name, f"source_{name}", (1, *shape), "int8", 0.0625, 3)
 
 
-def random_graph(seed: int, rounding: Rounding = Rounding.DOUBLE, nodes: int = 8) -> GraphBuilder:
+def random_graph(
+    seed: int, rounding: Rounding = Rounding.DOUBLE, nodes: int = 8, dead: float = 0.0
+) -> GraphBuilder:
     """Return a builder holding a random graph of at most about `nodes` nodes, all kinds mixed.
 
     The last node's tensor is the natural output: `builder.graph(builder.nodes[-1].y)`.
     """
-    builder = GraphBuilder(seed, rounding)
+    builder = GraphBuilder(seed, rounding, dead=dead)
     rng = np.random.default_rng(seed + 1_000_003)
     height, width, depth = (int(v) for v in rng.integers(5, 10, 3) - (0, 0, 4))
     alive = [builder.input(height, width, depth)]

@@ -79,24 +79,14 @@ static const ek_depthwise_s8_params model_p_1 = {
 };
 
 /* ADD add_7: conv_6 conv_3 -> add_7 */
-static const ek_add_s8_params model_p_2 = {
+static const ek_add_linear_s8_params model_p_2 = {
     .size = 45,
-    .a_zero_point = -1,
-    .b_zero_point = 63,
-    .left_shift = 20,
-    .a_multiplier = 1348836659,
-    .b_multiplier = 1073741824,
-    .a_shift = 1,
-    .b_shift = 0,
-    .requant = {
-        .multiplier = model_m_2,
-        .shift = model_s_2,
-        .step = 0,
-        .zero_point = 65,
-        .low = -128,
-        .high = 127,
-        .rounding = EK_ROUND_DOUBLE_RIGHT,
-    },
+    .a_factor = 3432192,
+    .b_factor = 5464394,
+    .offset = 208629140,
+    .shift = 23,
+    .low = -128,
+    .high = 127,
 };
 
 /* PAD pad_8: add_7 -> pad_8 */
@@ -253,7 +243,7 @@ void model_run(void)
     MODEL_STOP_AFTER(0)
     ek_depthwise_s8(&model_p_1, MODEL_SCRATCH(0), MODEL_TENSOR(264), MODEL_TENSOR(312));
     MODEL_STOP_AFTER(1)
-    ek_add_s8(&model_p_2, MODEL_TENSOR(312), MODEL_TENSOR(264), MODEL_TENSOR(312));
+    ek_add_linear_s8(&model_p_2, MODEL_TENSOR(312), MODEL_TENSOR(264), MODEL_TENSOR(312));
     MODEL_STOP_AFTER(2)
     ek_pad_s8(&model_p_3, MODEL_TENSOR(312), MODEL_TENSOR(0));
     MODEL_STOP_AFTER(3)

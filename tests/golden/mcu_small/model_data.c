@@ -50,18 +50,6 @@ const int8_t model_s_1[3] = {
     7, 6, 6,
 };
 
-/* node 2: ADD add_7 */
-
-/* multiplier, per tensor */
-const int32_t model_m_2[1] = {
-    1398884954,
-};
-
-/* right shift, per tensor */
-const int8_t model_s_2[1] = {
-    19,
-};
-
 /* node 6: REQUANT requant_11 */
 
 /* multiplier, per tensor */

@@ -16,8 +16,6 @@ extern const int8_t model_w_1[27];
 extern const int32_t model_b_1[3];
 extern const int32_t model_m_1[3];
 extern const int8_t model_s_1[3];
-extern const int32_t model_m_2[1];
-extern const int8_t model_s_2[1];
 extern const int32_t model_m_6[1];
 extern const int8_t model_s_6[1];
 extern const int8_t model_w_9[60];

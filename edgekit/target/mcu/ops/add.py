@@ -1,4 +1,4 @@
-"""Sum of two tensors: fixed point or float32."""
+"""Sum of two tensors: one multiply-add where that is exact, else fixed point or float32."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from edgekit.errors import UnsupportedError
 from edgekit.ir.check import accumulator_range
 from edgekit.ir.nodes import Add
 from edgekit.ir.types import Rounding
+from edgekit.passes.linear_add import linear_form
 from edgekit.target.mcu import ctext, scale
 from edgekit.target.mcu.code import Context, NodeCode
 
@@ -14,6 +15,29 @@ _MAX_LEFT_SHIFT = 21  # 255 * 2**21 stays below 2**30
 
 def emit_add(context: Context, node: Add) -> NodeCode:
     """Return the C of `node`; it needs no scratch and may write over an input."""
+    form = linear_form(node)
+    if form is None:
+        return emit_general_add(context, node)
+    return NodeCode(
+        index=context.index,
+        kernel="ek_add_linear_s8",
+        params={
+            "size": context.size(node.y),
+            "a_factor": form.a_factor,
+            "b_factor": form.b_factor,
+            "offset": form.offset,
+            "shift": form.shift,
+            "low": node.requant.low,
+            "high": node.requant.high,
+        },
+        arrays=(),
+        inputs=(node.a, node.b),
+        output=node.y,
+    )
+
+
+def emit_general_add(context: Context, node: Add) -> NodeCode:
+    """Return the C of `node` in the form that its source computes, which any `node` has."""
     params: dict[str, ctext.Value] = {
         "size": context.size(node.y),
         "a_zero_point": node.a_zero_point,

@@ -1,0 +1,97 @@
+"""Reachable integers of every element, by running the graph on intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import assert_never
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.ir.arithmetic import requantize
+from edgekit.ir.graph import Graph
+from edgekit.ir.interp import evaluate
+from edgekit.ir.interp.conv2d import conv2d_accumulators
+from edgekit.ir.interp.dense import dense_accumulators
+from edgekit.ir.interp.depthwise_conv2d import depthwise_accumulators
+from edgekit.ir.nodes import (
+    Add,
+    AveragePool,
+    Clamp,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    MaxPool,
+    Node,
+    Pad,
+    Requantize,
+    Reshape,
+    inputs_of,
+)
+
+Ints = NDArray[np.int64]
+Bounds = tuple[Ints, Ints]  # lowest and highest value of each element, both of the tensor's shape
+
+Weighted = Conv2D | DepthwiseConv2D | Dense
+
+
+def element_bounds(graph: Graph) -> dict[str, Bounds]:
+    """Return bounds of every element of every activation, for all inputs of the graph.
+
+    They are tight for one node alone. Padded cells count as what they are, so a value that holds
+    at each place of a channel holds at its border too.
+    """
+    bounds: dict[str, Bounds] = {}
+    for edge in graph.inputs:
+        bounds[edge.tensor] = _anything(graph, edge.tensor)
+    for node in graph.nodes:
+        bounds[node.y] = _node_bounds(graph, node, bounds)
+    return bounds
+
+
+def weighted_sums(node: Weighted, x: Ints, weight: Ints, bias: Ints) -> Ints:
+    """Return the accumulators [*shape of y] of one sample; x of the input's shape."""
+    batch = x[np.newaxis]
+    match node:
+        case Conv2D():
+            sums = conv2d_accumulators(node, batch, weight, bias)
+        case DepthwiseConv2D():
+            sums = depthwise_accumulators(node, batch, weight, bias)
+        case Dense():
+            sums = dense_accumulators(node, batch, weight, bias)
+        case _:
+            assert_never(node)
+    return np.asarray(sums[0])
+
+
+def _node_bounds(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Bounds:
+    match node:
+        case Conv2D() | DepthwiseConv2D() | Dense():
+            return _weighted(graph, node, *bounds[node.x])
+        case Add() | AveragePool() | MaxPool() | Pad() | Reshape() | Clamp() | Requantize():
+            # None of them reverses an order, so the ends of the inputs give the ends of the output.
+            ends = (
+                {name: bounds[name][end][np.newaxis] for name in inputs_of(node)} for end in (0, 1)
+            )
+            low, high = (evaluate(graph, node, values) for values in ends)
+            shape = graph.tensors[node.y].shape
+            return low.reshape(shape), high.reshape(shape)
+        case _:
+            return _anything(graph, node.y)
+
+
+def _weighted(graph: Graph, node: Weighted, low: Ints, high: Ints) -> Bounds:
+    weight, bias = graph.constants[node.weight], graph.constants[node.bias]
+    rising, falling = np.maximum(weight, 0), np.minimum(weight, 0)
+    zero = np.zeros_like(bias)
+
+    def reached(below: Ints, above: Ints) -> Ints:
+        acc = weighted_sums(node, below, rising, bias) + weighted_sums(node, above, falling, zero)
+        return requantize(acc, node.requant)
+
+    return reached(low, high), reached(high, low)
+
+
+def _anything(graph: Graph, name: str) -> Bounds:
+    tensor = graph.tensors[name]
+    return np.full(tensor.shape, tensor.dtype.low), np.full(tensor.shape, tensor.dtype.high)

@@ -1,0 +1,66 @@
+"""What a pass saved, counted on the graph before and after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.ir.check import macs
+from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D
+
+_WORDS = {"macs": "MACs", "weights": "weights", "nodes": "nodes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Multiplications of one inference, weights (without biases) and nodes around one pass."""
+
+    name: str
+    macs_before: int
+    macs_after: int
+    weights_before: int
+    weights_after: int
+    nodes_before: int
+    nodes_after: int
+
+    def as_json(self) -> dict[str, list[int]]:
+        """Return each figure as [before, after]."""
+        return {
+            "macs": [self.macs_before, self.macs_after],
+            "weights": [self.weights_before, self.weights_after],
+            "nodes": [self.nodes_before, self.nodes_after],
+        }
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the graph costs as much as before."""
+        return all(before == after for before, after in self.as_json().values())
+
+    def sentence(self) -> str:
+        """Return in words what changed, for a reader of a report."""
+        changed = [
+            f"{before:,} → {after:,} {_WORDS[what]}"
+            for what, (before, after) in self.as_json().items()
+            if before != after
+        ]
+        return f"{self.name}: {', '.join(changed) or 'nothing to save'}"
+
+
+def saving(name: str, before: Graph, after: Graph) -> Saving:
+    """Return what pass `name` saved."""
+    return Saving(
+        name,
+        *(_macs(before), _macs(after)),
+        *(_weights(before), _weights(after)),
+        *(len(before.nodes), len(after.nodes)),
+    )
+
+
+def _macs(graph: Graph) -> int:
+    return sum(macs(graph, node) for node in graph.nodes)
+
+
+def _weights(graph: Graph) -> int:
+    """Return how many weights are stored; a constant that two nodes read is stored once."""
+    weighted = (n for n in graph.nodes if isinstance(n, Conv2D | DepthwiseConv2D | Dense))
+    return sum(graph.tensors[name].size for name in {node.weight for node in weighted})
