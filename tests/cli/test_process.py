@@ -17,10 +17,8 @@ EDGEKIT = (sys.executable, "-m", "edgekit.cli.app")
 
 # A deployment that starts a process in a context manager and then waits.
 WAITING = """
-import signal, subprocess, sys, types
+import subprocess, sys, types
 from edgekit.cli import app
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job's shell ignores it
 
 def deploy(settings, *, progress):
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as child:
