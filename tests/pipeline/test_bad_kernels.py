@@ -90,7 +90,7 @@ def check_layer(report: Report, settings: Settings, position: int, element: int)
     ("kernel", "element", "op"),
     [
         ("ek_depthwise_s8", 77, "DepthwiseConv2D"),
-        ("ek_add_s8", 100, "Add"),
+        ("ek_add_linear_s8", 100, "Add"),
     ],
 )
 def test_the_wrong_layer_is_named(
