@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from edgekit.build import image, tools
+from edgekit.build.hold import hold
 from edgekit.build.plan import Artifact, BuildPlan, Command, Sizes
 from edgekit.errors import ConfigError, ToolError
 from edgekit.progress import Progress, Silent
@@ -38,14 +39,28 @@ def execute(plan: BuildPlan, work: Path, *, progress: Progress | None = None) ->
         return finished
     tools.require(compiler)
     try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise _unwritable(work, exc) from exc
+    with hold(directory, wait=True):
+        finished = _load(directory, plan)  # whoever held it may have built the same
+        return finished or _build(plan, directory, work, progress)
+
+
+def _build(plan: BuildPlan, directory: Path, work: Path, progress: Progress) -> Artifact:
+    compiler = tools.compiler(plan.toolchain)
+    try:
         write_files(plan, directory)
     except OSError as exc:
-        raise ConfigError(
-            f"work directory {work} cannot be written: {exc.strerror}",
-            hint="choose one with --work",
-        ) from exc
+        raise _unwritable(work, exc) from exc
     _run_all(plan, directory, progress)
     return _finish(plan, directory, {compiler: tools.version(compiler) or "unknown"})
+
+
+def _unwritable(work: Path, exc: OSError) -> ConfigError:
+    return ConfigError(
+        f"work directory {work} cannot be written: {exc.strerror}", hint="choose one with --work"
+    )
 
 
 def write_files(plan: BuildPlan, directory: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from edgekit.build import tools
+from edgekit.build.hold import hold
 from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
@@ -46,7 +47,10 @@ def run(settings: Settings, *, progress: Progress | None = None) -> Run:
     """Return the board's own outputs for the samples. Raises every EdgekitError."""
     progress = progress or Silent()
     prepared = prepare(settings, progress=progress)
-    with attach(settings, prepared.artifact, progress=progress) as station:
+    with (
+        hold(settings.work, wait=False),
+        attach(settings, prepared.artifact, progress=progress) as station,
+    ):
         return _run(settings, prepared, station, progress)
 
 
@@ -83,6 +87,11 @@ class _Deployment:
             power.refuse(settings)
         prepared = prepare(settings, progress=self._progress)
         self._built(prepared)
+        with hold(settings.work, wait=False):
+            self._on_board(prepared, equality=equality, metered=metered)
+
+    def _on_board(self, prepared: Prepared, *, equality: bool, metered: bool) -> None:
+        settings = self._settings
         with attach(settings, prepared.artifact, progress=self._progress) as station:
             done = _run(settings, prepared, station, self._progress)
             counts = station.counts() if station.counts is not None else None

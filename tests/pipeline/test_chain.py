@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from deploying import BOARD, ROOT, edgekit
+from deploying import BOARD, DIGITS, ROOT, Started, edgekit
+
+from edgekit.build.hold import hold
 
 sys.path[:0] = [str(ROOT / "tests")]
 
@@ -29,3 +31,19 @@ def test_a_model_whose_last_node_is_dropped(tmp_path: Path) -> None:
     equality = found.json["equality"]
     assert equality["chain"] == ["tflite-ref", "graph", "c", "board"]
     assert (equality["samples"], equality["mismatches"]) == (64, 0)
+
+
+def test_a_work_directory_is_for_one_run_at_a_time(project: Path, work: Path) -> None:
+    with hold(work, wait=False):
+        found = edgekit(project, "verify", "--json")
+    assert found.code == 2
+    assert "is in use by another run" in found.json["error"]["message"]
+    assert edgekit(project, "verify").code == 0
+
+
+def test_three_that_build_the_same_at_once(tmp_path: Path) -> None:
+    """One builds, the others wait for it."""
+    arguments = ("build", str(DIGITS), "--board", BOARD, "-o", "work", "--json")
+    ended = [started.end() for started in [Started(tmp_path, arguments) for _ in range(3)]]
+    assert [one.code for one in ended] == [0, 0, 0], ended
+    assert len({one.out for one in ended}) == 1
