@@ -106,7 +106,8 @@ class Link:
         raise DeviceError(
             f"{self._port.name} did not answer HELLO in {tries} tries over {patience_s:g} s",
             hint="is this the board's port, and has edgekit's firmware been flashed? "
-            "Pressing the board's reset button may help",
+            "In an energy run it sleeps and hears nothing: wait for the end of that, or "
+            "press the board's reset button",
         )
 
     def _await_hello(self, nonce: int, timeout_s: float) -> Hello | None:

@@ -69,15 +69,22 @@ def sampling(edge_mw: float, edge_share: float, lost_share: float, far_mw: float
     return math.hypot(edge_mw * edge_share, lost_share * far_mw)
 
 
-def model(model_: Model | None, mode: Mode, busy_s: float, period_s: float) -> float:
-    """Return the term of a model's coefficients and cycle interval; 0 where all was measured."""
+def model(
+    model_: Model | None, mode: Mode, busy_s: float, period_s: float, mean_mw: float = 0.0
+) -> float:
+    """Return the term of a model's coefficients and cycle interval; 0 where all was measured.
+
+    A mean that is above the closed form, by the firmware's work around an inference, rests on
+    the same coefficients: the term grows with it.
+    """
     if model_ is None:
         return 0.0
     point = model_.point
     if mode == "active":
         return energy.active_mw(point) * point.run_ua.plus_minus_percent / 100.0
     busy_s = min(busy_s, period_s - point.wakeup_us.value * 1e-6)
-    return energy.plus_minus_mw(point, busy_s, period_s, busy_low_s=busy_s * model_.share_low)
+    limit_mw = energy.plus_minus_mw(point, busy_s, period_s, busy_low_s=busy_s * model_.share_low)
+    return limit_mw * max(1.0, mean_mw / energy.expected_mean_mw(point, busy_s, period_s))
 
 
 def energy_model(model_: Model | None, energy_uj: float) -> float:

@@ -265,7 +265,7 @@ def _mean_limits(
         quantization_mw=terms.quantization(step, trace.supply_mv),
         sampling_mw=terms.sampling(edge_mw, 1.0 / over, _lost_share(trace), w.peak_mw),
         spread_mw=terms.spread(means),
-        model_mw=terms.model(model, mode, busy_s, period_s),
+        model_mw=terms.model(model, mode, busy_s, period_s, mean_mw),
     )
 
 

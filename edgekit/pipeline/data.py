@@ -18,6 +18,7 @@ from edgekit.ir.graph import Graph
 from edgekit.ir.types import DType, Edge
 
 _MAX_BYTES = 1 << 30
+_MAX_ELEMENTS = 1 << 26  # 2 GiB or so, with the copies that a comparison makes
 _RANDOM_SAMPLES = 64
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError),
@@ -63,7 +64,7 @@ def read(path: Path | None, graph: Graph, *, seed: int) -> Samples:
         raise ConfigError(f"{path} holds no samples")
     labels = arrays.get("y")
     if labels is not None:
-        labels = _labels(labels, integers.shape[0], path)
+        labels = _labels(labels, integers.shape[0], graph, path)
     return Samples(x, integers, labels, path.name)
 
 
@@ -123,6 +124,11 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
             f"{path} cannot be read as .npz: {exc}",
             hint="write it with numpy.savez(path, x=..., y=...)",
         ) from exc
+    if "x" in arrays and arrays["x"].size > _MAX_ELEMENTS:
+        raise ConfigError(
+            f"{path}: `x` has {arrays['x'].size} elements, at most {_MAX_ELEMENTS} are taken",
+            hint="split the samples into several files",
+        )
     if "x" not in arrays:
         raise ConfigError(f"{path} holds {names}; an array `x` is needed")
     return arrays
@@ -146,6 +152,8 @@ def _descaled(
             f"{path}: x_scale is {_brief(scale)} and x_zero_point {_brief(zero)}; "
             "wanted one positive number and one integer"
         )
+    if x.size and (x.min() < -(2**31) or x.max() >= 2**31):
+        raise ConfigError(f"{path}: `x` holds {x.dtype} beyond 32 bits, which no scale is for")
     real = (x.astype(np.int64) - int(zero.item())).astype(np.float32) * np.float32(scale.item())
     return real.astype(np.float32)
 
@@ -161,9 +169,15 @@ def _brief(array: NDArray[np.generic]) -> str:
     return f"{array.item()!r}" if array.size == 1 else f"{array.dtype} {array.shape}"
 
 
-def _labels(y: NDArray[np.generic], count: int, path: Path) -> NDArray[np.int64]:
+def _labels(y: NDArray[np.generic], count: int, graph: Graph, path: Path) -> NDArray[np.int64]:
     if y.shape != (count,) or not np.issubdtype(y.dtype, np.integer):
         raise ConfigError(
             f"{path}: `y` is {y.dtype} {y.shape}, wanted {count} integer class numbers"
+        )
+    classes = graph.tensors[graph.outputs[0].tensor].size
+    if y.min() < 0 or y.max() >= classes:
+        raise ConfigError(
+            f"{path}: `y` holds class numbers {y.min()} to {y.max()}, the model has {classes} "
+            f"outputs: 0 to {classes - 1}"
         )
     return y.astype(np.int64)

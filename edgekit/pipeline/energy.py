@@ -15,6 +15,7 @@ from edgekit.measure.verdict import MIN_INFERENCES, MIN_WINDOW_S
 from edgekit.progress import Progress
 
 _POLL_S = 0.02
+_IDLE_US = 100_000
 _TAIL_READS = 5  # the meter's stream trails the board by what lies in buffers
 
 
@@ -40,21 +41,24 @@ def contract_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -
     first whole period and the last one closes the last.
     """
     if contract.mode == "active" or contract.rate_hz is None:
-        return inference_schedule(busy_s, meter_rate_hz)
+        return inference_schedule(contract, busy_s, meter_rate_hz)
     # A rate that the board cannot keep shows after as many inferences as fit into the window.
     marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(1.0 / contract.rate_hz, busy_s)))
     return Schedule(marks + 2, 1, round(1e6 / contract.rate_hz))
 
 
-def inference_schedule(busy_s: float, meter_rate_hz: float) -> Schedule:
+def inference_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -> Schedule:
     """Return a schedule as dense as the meter can cut, for one inference and for active mode.
 
     An inference too short for the meter shares its mark with others, and a pause between marks
-    keeps them apart: two marks without a sample between them would be one.
+    keeps them apart: two marks without a sample between them would be one. Where the contract is
+    a difference to idle the pause is long, so that it is idle, and not falling asleep and waking.
     """
     batch = windows.inferences_per_mark(busy_s, meter_rate_hz)
     inferences = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(busy_s, 1e-6)))
     period_us = windows.mark_period_us(busy_s, batch, meter_rate_hz)
+    if contract.scope == "delta":
+        period_us += _IDLE_US
     return Schedule(math.ceil(inferences / batch) + 2, batch, period_us)
 
 

@@ -149,7 +149,9 @@ class _Window:
 
         A mark of few samples says little of one inference: several share one in a second run.
         """
-        plan = energy.inference_schedule(busy_s, self.meter.info.sample_rate_hz)
+        plan = energy.inference_schedule(
+            self.settings.contract, busy_s, self.meter.info.sample_rate_hz
+        )
         if plan.batch == 1:
             return figures, ()
         trace, _ = self._record(plan)

@@ -34,7 +34,7 @@ def load(path: Path) -> Graph:
 
     Raises ConfigError for a file that is no model, UnsupportedError for what cannot be exact.
     """
-    return frontend.load(path)
+    return frontend.load(Path(path))  # a string will do
 
 
 @dataclass(frozen=True, slots=True, eq=False)

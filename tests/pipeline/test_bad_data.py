@@ -56,6 +56,18 @@ CASES: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
         {"x": GOOD.astype(np.int8), "x_scale": np.float32(1), "x_zero_point": np.float32(0.5)},
         ("x_zero_point", "integer"),
     ),
+    "a class that the model does not have": (
+        {"x": GOOD, "y": np.array([0, 9, 10])},
+        ("class numbers 0 to 10", "0 to 9"),
+    ),
+    "integers beyond 32 bits": (
+        {
+            "x": np.full(GOOD.shape, 2**63, np.uint64),
+            "x_scale": np.float32(1),
+            "x_zero_point": np.int64(0),
+        },
+        ("uint64", "32 bits"),
+    ),
     "no samples": ({"x": GOOD[:0]}, ("no samples",)),
     "no x": ({"images": GOOD, "y": np.zeros(3, np.int64)}, ("images, y", "`x`")),
     "labels too few": ({"x": GOOD, "y": np.zeros(2, np.int64)}, ("(2,)", "3 integer")),

@@ -118,8 +118,8 @@ def test_active_mode(judged: Callable[..., Report]) -> None:
 
 def test_delta_is_below_supply(judged: Callable[..., Report], baseline: Report) -> None:
     supply, delta = baseline, judged(scope="delta")
-    assert supply.power is not None
     assert delta.power is not None
+    assert delta.power.mean_mw is not None
     assert supply.power.mean_mw is not None
     assert delta.power.mean_mw is not None
     assert 0 < delta.power.mean_mw < supply.power.mean_mw
@@ -180,3 +180,18 @@ def test_a_rate_out_of_reach_takes_no_longer(judged: Callable[..., Report]) -> N
     late, _, asked = report.why.split(" periods")[0].partition(" of ")
     assert late == asked
     assert int(asked) < 20_000
+
+
+def test_delta_over_idle_is_over_idle_and_not_over_waking(judged: Callable[..., Report]) -> None:
+    """Between dense marks the board falls asleep and wakes; that is not what idle means."""
+    supply = judged(mode="active", rate_hz=None, limit_mw=200.0)
+    delta = judged(mode="active", scope="delta", rate_hz=None, limit_mw=200.0)
+    assert supply.power is not None
+    assert supply.power.mean_mw is not None
+    assert delta.power is not None
+    assert delta.power.mean_mw is not None
+    assert delta.power.idle_mw is not None
+    assert delta.power.idle_mw < 0.5  # asleep, but for waking once in a tenth of a second
+    assert delta.power.mean_mw == pytest.approx(
+        supply.power.mean_mw - delta.power.idle_mw, rel=0.02
+    )
