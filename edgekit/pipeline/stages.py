@@ -40,7 +40,8 @@ def lower(
 ) -> tuple[Graph, MemoryPlan]:
     """Return the graph after the lossless passes, and its arena."""
     lowered = optimize(graph, on_pass)
-    return lowered, memory.plan(lowered, mcu.scratch_bytes(lowered, board))
+    scratch, overlaps = mcu.scratch_bytes(lowered, board), mcu.overlaps(lowered, board)
+    return lowered, memory.plan(lowered, scratch, overlaps)
 
 
 def compile(

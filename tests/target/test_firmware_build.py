@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from native_model import board
+from native_model import arena_of, board
 from small_graph import small_graph
 
 from edgekit.build.run import execute
 from edgekit.ir.types import Rounding
-from edgekit.passes import memory
-from edgekit.target.mcu import emit, scratch_bytes
+from edgekit.target.mcu import emit
 
 
 def build(toolchain, directory, *, trace=False, rounding=Rounding.DOUBLE):
     graph = small_graph(rounding)
-    layout = memory.plan(graph, scratch_bytes(graph, board()))
+    layout = arena_of(graph, board())
     return execute(emit(graph, layout, board(), toolchain, trace=trace), directory)
 
 
