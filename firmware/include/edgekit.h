@@ -138,8 +138,9 @@ void ek_conv2d_dsp(const ek_conv2d_dsp_params *p, int32_t *scratch, const int8_t
 
 /* 3x3 filters, no dilation, as many channels out as in, at least 4; away must be 0.
  * Weights: [3][3][in_c].
- * Scratch: 100 bytes and 32 for each of the (out_w - 1) * stride_w + 3 columns under the windows.
- * y may be x with stride 1 and equal shapes. */
+ * Scratch: 4 bytes, 32 for each of the (out_w - 1) * stride_w + 3 columns under the windows, and
+ * 160 with strides of 1, else 160 for each four channels or part of four.
+ * y may be x with strides of 1 and equal shapes. */
 typedef struct {
     ek_dsp_window window;
     const int8_t *weights;

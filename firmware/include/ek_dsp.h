@@ -199,24 +199,23 @@ typedef struct {
     int32_t addend;
 } ek_dsp_channel;
 
-/* What a channel's sums start at: its bias. */
-static inline int32_t ek_dsp_start(const ek_dsp_scale *s, int32_t channel)
+/* The floored form (away 0) of the channel whose two words are at `row`. */
+static inline ek_dsp_channel ek_dsp_floored_at(const ek_dsp_scale *s, const int32_t *row)
 {
-    return s->channels[2 * channel + 1] >> 8;
-}
-
-static inline ek_dsp_channel ek_dsp_channel_of(const ek_dsp_scale *s, int32_t channel)
-{
-    const int32_t *row = &s->channels[2 * channel];
     const int32_t packed = row[1];
     ek_dsp_channel c;
     c.multiplier = row[0];
     c.start = packed >> 8;
     c.shift = packed & 31;
+    c.addend = s->addend + ((1 << c.shift) >> s->half);
+    return c;
+}
+
+static inline ek_dsp_channel ek_dsp_channel_at(const ek_dsp_scale *s, const int32_t *row)
+{
+    ek_dsp_channel c = ek_dsp_floored_at(s, row);
     if (s->away != 0) {
         c.addend = s->addend * (1 << c.shift) + (1 << (c.shift - 1));
-    } else {
-        c.addend = s->addend + ((1 << c.shift) >> s->half);
     }
     return c;
 }

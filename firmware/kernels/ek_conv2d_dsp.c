@@ -118,33 +118,52 @@ static void gather(const ek_dsp_window *w, const int8_t *x, int32_t i, int32_t j
     EK_STEP
 #endif
 
-/* Write one channel's outputs from sums `a` to `d` of four pixels; y is a step before the first. */
-#define EK_STORE(apply, c, a, b, d, e, y)                                                          \
+/* An output, in either form; `row` is the channel's. */
+EK_DSP_LOOP int8_t finish(const ek_dsp_scale *scale, const int32_t *row, int32_t sum)
+{
+    const ek_dsp_channel c = ek_dsp_channel_at(scale, row);
+    return scale->away != 0 ? ek_dsp_apply_away(&c, sum) : ek_dsp_apply(&c, sum);
+}
+
+/* Write one channel's outputs of four pixels. */
+#define EK_STORE(row, a, b, c, d, y)                                                               \
     do {                                                                                           \
+        const ek_dsp_channel scale = ek_dsp_floored_at(&p->scale, row);                            \
         int8_t *to = (y);                                                                          \
-        *(to += step) = apply(c, a);                                                               \
-        *(to += step) = apply(c, b);                                                               \
-        *(to += step) = apply(c, d);                                                               \
-        *(to += step) = apply(c, e);                                                               \
+        *to = ek_dsp_apply(&scale, a);                                                             \
+        *(to += step) = ek_dsp_apply(&scale, b);                                                   \
+        *(to += step) = ek_dsp_apply(&scale, c);                                                   \
+        *(to += step) = ek_dsp_apply(&scale, d);                                                   \
     } while (0)
+
+/* Likewise, with ties away from zero. */
+EK_DSP_LOOP void store_away(const ek_dsp_scale *scale, const int32_t *row, const int32_t *sums,
+                            int8_t *y, int32_t step)
+{
+    const ek_dsp_channel c = ek_dsp_channel_at(scale, row);
+    for (int32_t i = 0; i < EK_PIXELS; i++) {
+        *y = ek_dsp_apply_away(&c, sums[i]);
+        y += step;
+    }
+}
 
 /* All channels of four pixels. */
 EK_DSP_LOOP void four_pixels(const ek_conv2d_dsp_params *p, const int32_t *scratch, int32_t pairs,
                              int8_t *y)
 {
     const int8_t *w = p->weights;
+    const int32_t *row = p->scale.channels;
     const int32_t step = p->out_c;
-    y -= step;
-    for (int32_t channel = 0; channel < p->out_c; channel += 2) {
-        const int32_t next = channel + 1 < p->out_c ? channel + 1 : channel;
+    for (int32_t left = step; left > 0; left -= 2) {
+        const int32_t second = left > 1;
         const int32_t *x = scratch;
         const int8_t *end_of_fours = &w[4 * (pairs & ~3)];
         const int8_t *end = &w[4 * pairs];
-        int32_t a0 = ek_dsp_start(&p->scale, channel);
+        int32_t a0 = row[1] >> 8;
         int32_t a1 = a0;
         int32_t a2 = a0;
         int32_t a3 = a0;
-        int32_t b0 = ek_dsp_start(&p->scale, next);
+        int32_t b0 = row[2 * second + 1] >> 8;
         int32_t b1 = b0;
         int32_t b2 = b0;
         int32_t b3 = b0;
@@ -159,22 +178,18 @@ EK_DSP_LOOP void four_pixels(const ek_conv2d_dsp_params *p, const int32_t *scrat
             EK_STEP;
         }
         /* b first: without a second channel, it writes nonsense where a goes. */
-        const ek_dsp_channel sb = ek_dsp_channel_of(&p->scale, next);
-        const ek_dsp_channel sa = ek_dsp_channel_of(&p->scale, channel);
         if (p->scale.away != 0) {
-            EK_STORE(ek_dsp_apply_away, &sb, b0, b1, b2, b3, &y[next]);
-            EK_STORE(ek_dsp_apply_away, &sa, a0, a1, a2, a3, &y[channel]);
+            const int32_t first[EK_PIXELS] = {a0, a1, a2, a3};
+            const int32_t other[EK_PIXELS] = {b0, b1, b2, b3};
+            store_away(&p->scale, &row[2 * second], other, &y[second], step);
+            store_away(&p->scale, row, first, y, step);
         } else {
-            EK_STORE(ek_dsp_apply, &sb, b0, b1, b2, b3, &y[next]);
-            EK_STORE(ek_dsp_apply, &sa, a0, a1, a2, a3, &y[channel]);
+            EK_STORE(&row[2 * second], b0, b1, b2, b3, &y[second]);
+            EK_STORE(row, a0, a1, a2, a3, y);
         }
+        row += 4;
+        y += 2;
     }
-}
-
-static int8_t finish(const ek_dsp_scale *scale, int32_t channel, int32_t sum)
-{
-    const ek_dsp_channel c = ek_dsp_channel_of(scale, channel);
-    return scale->away != 0 ? ek_dsp_apply_away(&c, sum) : ek_dsp_apply(&c, sum);
 }
 
 /* All channels of one pixel. */
@@ -182,12 +197,13 @@ EK_DSP_LOOP void one_pixel(const ek_conv2d_dsp_params *p, const int32_t *scratch
                            int8_t *y)
 {
     const int8_t *w = p->weights;
-    for (int32_t channel = 0; channel < p->out_c; channel += 2) {
-        const int32_t next = channel + 1 < p->out_c ? channel + 1 : channel;
+    const int32_t *row = p->scale.channels;
+    for (int32_t left = p->out_c; left > 0; left -= 2) {
+        const int32_t second = left > 1;
         const int32_t *x = scratch;
         const int8_t *end = &w[4 * pairs];
-        int32_t a = ek_dsp_start(&p->scale, channel);
-        int32_t b = ek_dsp_start(&p->scale, next);
+        int32_t a = row[1] >> 8;
+        int32_t b = row[2 * second + 1] >> 8;
         while (w != end) {
             const int32_t v = ek_load4(w);
             a = ek_smlad(*x, ek_sxtb16(v), a);
@@ -195,8 +211,10 @@ EK_DSP_LOOP void one_pixel(const ek_conv2d_dsp_params *p, const int32_t *scratch
             x += EK_PIXELS;
             w += 4;
         }
-        y[next] = finish(&p->scale, next, b);
-        y[channel] = finish(&p->scale, channel, a);
+        y[second] = finish(&p->scale, &row[2 * second], b);
+        y[0] = finish(&p->scale, row, a);
+        row += 4;
+        y += 2;
     }
 }
 

@@ -41,14 +41,9 @@ def simulate(
         for name in inputs_of(node):
             assert intact(name), f"{node.label} reads {name} after it was overwritten"
             used[span(name)] = True
-        if scratch.get(node.y):
-            start = memory.scratch_offsets[node.y]
-            assert start % 4 == 0
-            work = slice(start, start + scratch[node.y])
-            assert work.stop <= memory.arena_bytes
-            assert not used[work].any()
-            arena[work] = -2
-            used[work] = True
+        work = check_scratch(memory, node.y, scratch.get(node.y, 0), used)
+        arena[work] = -2
+        used[work] = True
         out = span(node.y)
         overlap = (overlaps or {}).get(node.y)
         if used[out].any() and overlap is not None:
@@ -67,6 +62,15 @@ def simulate(
         arena[out] = tags[node.y]
     for edge in graph.outputs:
         assert intact(edge.tensor), f"output {edge.tensor} was overwritten"
+
+
+def check_scratch(memory: MemoryPlan, name: str, size: int, used: np.ndarray) -> slice:
+    """Return where the node's scratch is: nothing else is there."""
+    start = memory.scratch_offsets[name] if size > 0 else 0
+    assert start % 4 == 0
+    assert start + size <= memory.arena_bytes
+    assert not used[start : start + size].any()
+    return slice(start, start + size)
 
 
 def check_overlap(

@@ -9,6 +9,7 @@ from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.window import dsp_window
 
 _GROUP = 4
+_CHANNELS_BYTES = 160  # filters and scales of one group
 
 
 def emit_depthwise_dsp(context: Context, node: DepthwiseConv2D) -> NodeCode | None:
@@ -38,6 +39,7 @@ def emit_depthwise_dsp(context: Context, node: DepthwiseConv2D) -> NodeCode | No
         "scale": scaling.fields,
     }
     columns = (context.shape(node.y)[1] - 1) * node.stride[1] + 3
+    groups = 1 if node.stride == (1, 1) else -(-weight.shape[2] // _GROUP)
     return NodeCode(
         index=context.index,
         kernel="ek_depthwise_dsp",
@@ -45,7 +47,7 @@ def emit_depthwise_dsp(context: Context, node: DepthwiseConv2D) -> NodeCode | No
         arrays=(weights, scaling.array),
         inputs=(node.x,),
         output=node.y,
-        scratch_bytes=100 + 32 * columns,
+        scratch_bytes=4 + 32 * columns + _CHANNELS_BYTES * groups,
         overlap=_overlap(context, node),
     )
 
@@ -62,8 +64,8 @@ def _serves(context: Context, node: DepthwiseConv2D) -> bool:
 
 
 def _overlap(context: Context, node: DepthwiseConv2D) -> Overlap | None:
-    """Stride 1 takes one group of channels after the other, stride 2 one row after the other."""
-    if node.stride[0] == 1:
+    """Without strides one group of channels follows the other, otherwise one row the other."""
+    if node.stride == (1, 1):
         # Rows are packed before any of them is written, four channels at a time.
         in_place = context.shape(node.x) == context.shape(node.y)
         return Overlap(node.x, 0, same_place=True) if in_place else None
