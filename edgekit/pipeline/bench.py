@@ -94,6 +94,6 @@ def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
                 "kernel": row.kernel,
                 "bytes_moved": row.bytes_moved,
             }
-            for row in detail.layer_rows(graph, mcu.kernels(graph), counts)
+            for row in detail.layer_rows(graph, mcu.kernels(graph, settings.board), counts)
         ],
     }

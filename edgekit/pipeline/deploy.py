@@ -18,7 +18,7 @@ from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import Station, attach
 from edgekit.progress import Progress, Silent
 from edgekit.report import reduce
-from edgekit.report.types import Budget, Detail, ErrorInfo, Power, PowerTrace, Report
+from edgekit.report.types import Budget, Detail, ErrorInfo, LayerRow, Power, PowerTrace, Report
 from edgekit.target import mcu
 from edgekit.virtual.process import Counts
 
@@ -118,7 +118,7 @@ class _Deployment:
                     mcu.scratch_bytes(prepared.lowered, self._settings.board),
                 ),
                 nodes=tuple(node.label for node in prepared.lowered.nodes),
-                layers=detail.layer_rows(prepared.lowered, mcu.kernels(prepared.lowered), None),
+                layers=self._layers(prepared, None),
                 facts=detail.fact_rows(
                     self._settings.board, self._settings.contract.operating_point
                 ),
@@ -146,11 +146,15 @@ class _Deployment:
             accuracy=top1(done.outputs.astype("int64"), prepared.samples.labels),
             detail=replace(
                 self._report.detail,
-                layers=detail.layer_rows(prepared.lowered, mcu.kernels(prepared.lowered), counts),
+                layers=self._layers(prepared, counts),
                 latencies=reduce.histogram(done.cycles / clock_hz * 1e6),
                 notes=tuple(notes),
             ),
         )
+
+    def _layers(self, prepared: Prepared, counts: Counts | None) -> tuple[LayerRow, ...]:
+        kernels = mcu.kernels(prepared.lowered, self._settings.board)
+        return detail.layer_rows(prepared.lowered, kernels, counts)
 
     def _compared(self, prepared: Prepared, done: Run) -> bool:
         """Return whether all links agree."""

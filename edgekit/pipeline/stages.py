@@ -55,8 +55,8 @@ def lower(
 ) -> Lowered:
     """Return the graph after the lossless passes; `fold` False keeps its dead channels."""
     lowered, savings = optimize_with_savings(graph, on_pass, fold=fold)
-    arena = memory.plan(lowered, mcu.scratch_bytes(lowered, board))
-    return Lowered(lowered, savings, arena)
+    scratch, overlaps = mcu.scratch_bytes(lowered, board), mcu.overlaps(lowered, board)
+    return Lowered(lowered, savings, memory.plan(lowered, scratch, overlaps))
 
 
 def compile(

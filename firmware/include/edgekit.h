@@ -89,6 +89,67 @@ typedef struct {
 
 void ek_depthwise_s8(const ek_depthwise_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
+/* What the DSP kernels know of their output. Per channel two words: a multiplier m, and
+ * start * 256 + shift k, where sums start at `start`, the bias.
+ * away 0: out = (floor(sum * 2^k * m / 2^32) + addend + floor(2^k / 2^half)) >> 14
+ * away 1: v = floor(2 * sum * m / 2^32 + 1/2), out = v / 2^k to nearest, ties away from zero,
+ *         plus addend, the zero point
+ * then clamped. Whoever packs the channels proves that this is SPEC section 3 for every sum. */
+typedef struct {
+    const int32_t *channels;
+    int32_t addend;
+    int16_t half;
+    int16_t away;
+    int16_t low;  /* -128..127 */
+    int16_t high; /* -128..127 */
+} ek_dsp_scale;
+
+/* A window as in ek_window, and the input's zero point, which is what padded cells hold. */
+typedef struct {
+    int16_t in_h;
+    int16_t in_w;
+    int16_t in_c;
+    int16_t out_h;
+    int16_t out_w;
+    int16_t kernel_h;
+    int16_t kernel_w;
+    int16_t stride_h;
+    int16_t stride_w;
+    int16_t dilation_h;
+    int16_t dilation_w;
+    int16_t pad_top;
+    int16_t pad_left;
+    int16_t zero_point;
+} ek_dsp_window;
+
+/* Weights: per pair of output channels, [depth / 2] words of (a0, b0, a1, b1): channels a and b at
+ * two depths that follow each other in scratch. Each kernel row's kernel_w * in_c depths are padded
+ * to an even number; of every four, the order is 0, 2, 1, 3. A missing last channel holds zeros.
+ * Scratch: 8 bytes for each depth, and kernel_w * in_c where a window leaves the input or is
+ * dilated. Pixels are written in order, at most four at once, after their windows were read. */
+typedef struct {
+    ek_dsp_window window;
+    int32_t out_c;
+    const int8_t *weights;
+    ek_dsp_scale scale;
+} ek_conv2d_dsp_params;
+
+void ek_conv2d_dsp(const ek_conv2d_dsp_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+/* 3x3 filters, no dilation, as many channels out as in, at least 4; away must be 0.
+ * Weights: [3][3][in_c].
+ * Scratch: 4 bytes, 32 for each of the (out_w - 1) * stride_w + 3 columns under the windows, and
+ * 160 with strides of 1, else 160 for each four channels or part of four.
+ * y may be x with strides of 1 and equal shapes. */
+typedef struct {
+    ek_dsp_window window;
+    const int8_t *weights;
+    ek_dsp_scale scale;
+} ek_depthwise_dsp_params;
+
+void ek_depthwise_dsp(const ek_depthwise_dsp_params *p, int32_t *scratch, const int8_t *x,
+                      int8_t *y);
+
 /* Weights: per group of four rows [in_n][4], then the last out_n % 4 rows; input zero point folded
  * into bias. */
 typedef struct {

@@ -37,11 +37,18 @@ static inline int32_t ek_narrow(int64_t v)
     return (int32_t)(v < -limit ? -limit : (v > limit ? limit : v));
 }
 
-/* (2 * acc * m + 2^31) / 2^32, floored: one long multiplication and one addition. */
+/* (2 * acc * m + 2^31) / 2^32, floored: one instruction, or a long multiplication and an
+ * addition. */
 static inline int32_t ek_high_rounded(int32_t acc, int32_t m)
 {
+#if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
+    int32_t high;
+    __asm__("smmulr %0, %1, %2" : "=r"(high) : "r"(acc * 2), "r"(m));
+    return high;
+#else
     const int64_t t = (int64_t)(acc * 2) * m;
     return (int32_t)(t >> 32) + (int32_t)((uint32_t)((uint64_t)t & 0xFFFFFFFFU) >> 31);
+#endif
 }
 
 /* v of SPEC section 3, for any shift e in -31..30. */

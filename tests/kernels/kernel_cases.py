@@ -14,6 +14,7 @@ from edgekit.ir.check import verify
 from edgekit.ir.nodes import Add
 from edgekit.ir.types import Padding, Requant, Rounding
 from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.features import Feature
 from edgekit.target.mcu.ops import emit_node
 from edgekit.target.mcu.ops.add import emit_general_add
 
@@ -37,6 +38,16 @@ class CaseBuilder(GraphBuilder):
             return drawn
         unit = 1 << (23 if self.rounding is Rounding.FLOAT32_RNE else 30)
         return dataclasses.replace(drawn, multiplier=tuple(unit for _ in drawn.multiplier))
+
+
+class RectifiedBuilder(CaseBuilder):
+    """Clamps at the zero point, as a rectifier does, in three of four cases."""
+
+    def requant(self, acc: NDArray[np.int64], channels: int) -> Requant:
+        drawn = super().requant(acc, channels)
+        if self.rng.random() < 0.25 or drawn.zero_point >= drawn.high:
+            return drawn
+        return dataclasses.replace(drawn, low=max(drawn.zero_point, -128))
 
 
 def _ints(draw: Draw, low: int, high: int, count: int) -> tuple[int, ...]:
@@ -74,6 +85,15 @@ def conv2d(builder: GraphBuilder, draw: Draw) -> None:
 def depthwise(builder: GraphBuilder, draw: Draw) -> None:
     multiplier = 1 if draw.random() < 0.7 else int(draw.integers(2, 4))
     builder.conv(channels=multiplier, depthwise=True, **_window(draw, builder, 12))
+
+
+def depthwise_3x3(builder: GraphBuilder, draw: Draw) -> None:
+    """What the DSP kernel serves: strides of 1 and 2, in place or not."""
+    padding = Padding(1, 1, 1, 1) if draw.random() < 0.5 else Padding(*_ints(draw, 0, 2, 4))
+    stride = (1, 1) if draw.random() < 0.5 else (*_ints(draw, 1, 2, 1), *_ints(draw, 1, 3, 1))
+    height, width = (3 + e for e in _ints(draw, 0, 9, 2))
+    x = builder.input(height, width, int(draw.integers(4, 17)))
+    builder.conv(x, 1, (3, 3), stride=stride, padding=padding, depthwise=True)
 
 
 def dense(builder: GraphBuilder, draw: Draw) -> None:
@@ -126,6 +146,8 @@ def softmax(builder: GraphBuilder, draw: Draw) -> None:
 CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_s8": conv2d,
     "ek_depthwise_s8": depthwise,
+    "ek_conv2d_dsp": conv2d,
+    "ek_depthwise_dsp": depthwise_3x3,
     "ek_dense_s8": dense,
     "ek_add_linear_s8": add,
     "ek_add_s8": add,
@@ -152,19 +174,25 @@ def roundings_of(kernel: str) -> tuple[Rounding, ...]:
 
 def build(kernel: str, rounding: Rounding, seed: int) -> CaseBuilder:
     """Return case number `seed` of `kernel`."""
-    builder = CaseBuilder(seed, rounding, samples=2)
+    kind = RectifiedBuilder if kernel.endswith("_dsp") else CaseBuilder
+    builder = kind(seed, rounding, samples=2)
     builder.general = kernel in ("ek_add_s8", "ek_add_f32_s8")
     CASES[kernel](builder, np.random.default_rng([seed, 7]))
     return builder
 
 
-def compare(kernels: Kernels, builder: CaseBuilder) -> int:
+def features_of(kernel: str) -> frozenset[Feature]:
+    """Return the CPU features that make the emitter take `kernel` where it can."""
+    return frozenset({"dsp"}) if kernel.endswith("_dsp") else frozenset()
+
+
+def compare(kernels: Kernels, builder: CaseBuilder, kernel: str = "") -> int:
     """Run every node on the interpreter's own inputs; return how many values differ."""
     graph = builder.graph(builder.nodes[-1].y)
     verify(graph)
     wrong = 0
     for index, node in enumerate(graph.nodes):
-        context = Context(graph, index)
+        context = Context(graph, index, features_of(kernel))
         if isinstance(node, Add) and builder.general:
             code: NodeCode | None = emit_general_add(context, node)
         else:

@@ -26,7 +26,7 @@ STRICT = (
 )
 _GUARD = 256
 _GUARD_BYTE = 0x5A
-_TYPES = {"int32_t": ctypes.c_int32}
+_TYPES = {"int32_t": ctypes.c_int32, "int16_t": ctypes.c_int16}
 
 
 def host_library(
@@ -87,6 +87,24 @@ class Kernels:
         scratch.values()
         return out.values()
 
+    def run_overlapped(
+        self, code: NodeCode, x: NDArray[np.int64], size: int, behind_bytes: int
+    ) -> NDArray[np.int64]:
+        """Run the node's kernel with its output starting `behind_bytes` below its input."""
+        keep: list[object] = []
+        arrays = {a.name: _constant(a.c_type, a.values, keep) for a in code.arrays}
+        params = self._fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
+        scratch = _Guarded(self._noise.integers(-128, 128, code.scratch_bytes).astype(np.int8))
+        x_start, y_start = max(behind_bytes, 0), max(-behind_bytes, 0)
+        room = max(x_start + x.size, y_start + size)
+        shared = _Guarded(self._noise.integers(-128, 128, room).astype(np.int8))
+        address = shared.pointer().value or 0
+        shared.write(x_start, x.astype(np.int8).ravel())
+        places = [ctypes.c_void_p(address + start) for start in (x_start, y_start)]
+        getattr(self._library, code.kernel)(ctypes.byref(params), scratch.pointer(), *places)
+        scratch.values()
+        return shared.values()[y_start : y_start + size]
+
     def _fill(
         self,
         kind: type[ctypes.Structure],
@@ -124,6 +142,11 @@ class _Guarded:
 
     def pointer(self) -> ctypes.c_void_p:
         return ctypes.c_void_p(self._memory.ctypes.data + self._start)
+
+    def write(self, start: int, values: NDArray[np.int8]) -> None:
+        """Replace the bytes from `start` on."""
+        first = self._start + start
+        self._memory[first : first + values.size] = values.view(np.uint8)
 
     def values(self) -> NDArray[np.int64]:
         """Return the bytes as integers; a touched guard is an error."""

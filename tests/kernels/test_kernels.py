@@ -22,14 +22,14 @@ def test_every_kernel_file_has_cases():
 @pytest.mark.parametrize(("kernel", "rounding"), PAIRS)
 def test_equals_interpreter(kernels, kernel, rounding):
     for seed in range(60):
-        assert compare(kernels, build(kernel, rounding, seed)) == 0, f"seed {seed}"
+        assert compare(kernels, build(kernel, rounding, seed), kernel) == 0, f"seed {seed}"
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize(("kernel", "rounding"), PAIRS)
 def test_equals_interpreter_many(kernels, kernel, rounding):
     for seed in range(1000, 4000):
-        assert compare(kernels, build(kernel, rounding, seed)) == 0, f"seed {seed}"
+        assert compare(kernels, build(kernel, rounding, seed), kernel) == 0, f"seed {seed}"
 
 
 def test_cases_do_not_saturate():

@@ -15,6 +15,8 @@ import pytest
 from kernel_driver import FIRMWARE
 
 TESTS = Path(__file__).resolve().parents[1]
+DSP = "include/ek_dsp.h"
+CONV_DSP, DEPTHWISE_DSP = "kernels/ek_conv2d_dsp.c", "kernels/ek_depthwise_dsp.c"
 LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include/ek_float32.h"
 CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
 DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
@@ -62,6 +64,35 @@ MUTANTS = {
                                    "s->pad[i] = (int8_t)(p->pad_value - 1)", DEPTHWISE, "DOUBLE"),
     "depthwise columns cut": (DEPTHWISE, "columns - w->pad_left, 0", "columns - w->pad_left - 1, 0",
                               DEPTHWISE, "DOUBLE"),
+    "dsp half left out": (DSP, "+ ((1 << c.shift) >> s->half)", "", CONV_DSP, "DOUBLE"),
+    "dsp ties not away": (DSP, "(v + (v >> 31) + c->addend)", "(v + c->addend)", CONV_DSP,
+                          "DOUBLE"),
+    "dsp shift of a neighbour": (DSP, "packed & 31", "row[-1] & 31", DEPTHWISE_DSP, "SINGLE"),
+    "dsp limit off by one": (DSP, "y[i] > high ? high", "y[i] > high ? high - 1", CONV_DSP,
+                             "TIES_UP"),
+    "dsp conv depth cut": (CONV_DSP, "while (w != end) {\n            EK_STEP",
+                           "while (w + 4 < end) {\n            EK_STEP", CONV_DSP, "SINGLE"),
+    "dsp conv tail": (CONV_DSP, "(n & 3) - i > 1", "(n & 3) - i > 2", CONV_DSP, "SINGLE"),
+    "dsp conv border": (CONV_DSP, "column + w->kernel_w <= w->in_w",
+                        "column + w->kernel_w <= w->in_w + 1", CONV_DSP, "SINGLE"),
+    "dsp conv zero point": (CONV_DSP, "(int8_t)w->zero_point", "0", CONV_DSP, "SINGLE"),
+    "dsp conv rest wrong": (CONV_DSP, "y[second] = finish(&p->scale, &row[2 * second], b)",
+                            "y[second] = finish(&p->scale, row, b)", CONV_DSP, "SINGLE"),
+    "dsp conv order of channels": (CONV_DSP, "EK_STORE(&row[2 * second], b0, b1, b2, b3",
+                                   "EK_STORE(&row[2 * second], b0, b2, b1, b3", CONV_DSP,
+                                   "SINGLE"),
+    "dsp depthwise tap": (DEPTHWISE_DSP, "s = ek_smlabt(v, b##k, s)", "s = ek_smlad(v, b##k, s)",
+                          DEPTHWISE_DSP, "SINGLE"),
+    "dsp depthwise strided tap": (DEPTHWISE_DSP, "ek_smlabt(lower[EK_GROUP], b1, s)",
+                                  "ek_smlabt(lower[EK_GROUP], b0, s)", DEPTHWISE_DSP, "SINGLE"),
+    "dsp depthwise last row": (DEPTHWISE_DSP, "row + 1 < w->out_h ?", "row < w->out_h ?",
+                               DEPTHWISE_DSP, "SINGLE"),
+    "dsp depthwise last group": (DEPTHWISE_DSP, "next < last ? next : last", "next",
+                                 DEPTHWISE_DSP, "SINGLE"),
+    "dsp depthwise right border": (DEPTHWISE_DSP, "right < w->in_w ? right : w->in_w", "w->in_w",
+                                   DEPTHWISE_DSP, "SINGLE"),
+    "dsp depthwise bottom border": (DEPTHWISE_DSP, "y >= 0 && y < w->in_h",
+                                    "y >= 0 && y <= w->in_h", DEPTHWISE_DSP, "SINGLE"),
     "dense dropped bias": (DENSE, "sum + p->bias[channel]", "sum", DENSE, "DOUBLE"),
     "dense channel index": (DENSE, "finish(p, n + 2, s2)", "finish(p, n + 2, s1)", DENSE, "DOUBLE"),
     "add wrong zero point": (ADD, "b[i] - p.b_zero_point", "b[i] - p.a_zero_point", ADD,

@@ -48,7 +48,8 @@ class Bench:
 def bench(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     work = tmp_path_factory.mktemp("twin")
     graph = optimize(frontend.load(root / "examples" / "digits" / "digits.onnx"))
-    arena = memory.plan(graph, mcu.scratch_bytes(graph, BOARD))
+    scratch, overlaps = mcu.scratch_bytes(graph, BOARD), mcu.overlaps(graph, BOARD)
+    arena = memory.plan(graph, scratch, overlaps)
     plan = mcu.emit(graph, arena, BOARD, "gcc", operating_point="run_120mhz")
     elf = executor.execute(plan, work, progress=Silent()).products["elf"]
     with (

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,10 +11,15 @@ from writers.random_graphs import GraphBuilder, random_graph
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Add, Clamp, Requantize, Reshape, inputs_of
 from edgekit.passes import optimize
-from edgekit.passes.memory import MemoryPlan, plan, tensor_bytes
+from edgekit.passes.memory import MemoryPlan, Overlap, plan, tensor_bytes
 
 
-def simulate(graph: Graph, scratch: Mapping[str, int], memory: MemoryPlan) -> None:
+def simulate(
+    graph: Graph,
+    scratch: Mapping[str, int],
+    memory: MemoryPlan,
+    overlaps: Mapping[str, Overlap] | None = None,
+) -> None:
     """Run every node's reads and writes on tagged bytes: what is read must still be there."""
     arena = np.full(memory.arena_bytes, -1)
     tags = {name: tag for tag, name in enumerate(graph.tensors)}
@@ -35,16 +41,14 @@ def simulate(graph: Graph, scratch: Mapping[str, int], memory: MemoryPlan) -> No
         for name in inputs_of(node):
             assert intact(name), f"{node.label} reads {name} after it was overwritten"
             used[span(name)] = True
-        if scratch.get(node.y):
-            start = memory.scratch_offsets[node.y]
-            assert start % 4 == 0
-            work = slice(start, start + scratch[node.y])
-            assert work.stop <= memory.arena_bytes
-            assert not used[work].any()
-            arena[work] = -2
-            used[work] = True
+        work = check_scratch(memory, node.y, scratch.get(node.y, 0), used)
+        arena[work] = -2
+        used[work] = True
         out = span(node.y)
-        if used[out].any():
+        overlap = (overlaps or {}).get(node.y)
+        if used[out].any() and overlap is not None:
+            check_overlap(memory, node.y, overlap, out, used)
+        elif used[out].any():
             assert isinstance(node, Reshape | Add | Clamp | Requantize), node.label
             shared = [name for name in inputs_of(node) if memory.offsets[name] == out.start]
             assert shared, f"{node.label} overlaps an input without sharing its place"
@@ -58,6 +62,93 @@ def simulate(graph: Graph, scratch: Mapping[str, int], memory: MemoryPlan) -> No
         arena[out] = tags[node.y]
     for edge in graph.outputs:
         assert intact(edge.tensor), f"output {edge.tensor} was overwritten"
+
+
+def check_scratch(memory: MemoryPlan, name: str, size: int, used: np.ndarray) -> slice:
+    """Return where the node's scratch is: nothing else is there."""
+    start = memory.scratch_offsets[name] if size > 0 else 0
+    assert start % 4 == 0
+    assert start + size <= memory.arena_bytes
+    assert not used[start : start + size].any()
+    return slice(start, start + size)
+
+
+def check_overlap(
+    memory: MemoryPlan, name: str, overlap: Overlap, out: slice, used: np.ndarray
+) -> None:
+    """Write the output's bytes in order: the input's bytes that are still needed stay whole."""
+    life = memory.lifetimes[overlap.input]
+    start = memory.offsets[overlap.input]
+    source = range(start, start + life.size_bytes)
+    others = used.copy()
+    others[source.start : source.stop] = False
+    assert not others[out].any(), f"{name} overlaps more than its input"
+    if overlap.same_place:
+        assert out.start == start, f"{name} is not where its input is"
+        return
+    for written in range(out.stop - out.start):
+        # The last byte written spoils nothing that is read later.
+        needed = start + max(written + 1 - overlap.behind_bytes, 0)
+        assert out.start + written not in range(needed, source.stop), f"{name} is too near"
+
+
+def some_overlaps(graph: Graph, rng: np.random.Generator) -> dict[str, Overlap]:
+    """Return a made-up permission for every second node."""
+    found = {}
+    for node in graph.nodes:
+        if isinstance(node, Reshape | Add | Clamp | Requantize) or rng.random() < 0.5:
+            continue
+        name = inputs_of(node)[0]
+        sizes = [tensor_bytes(graph.tensors[t]) for t in (name, node.y)]
+        same = sizes[0] == sizes[1] and rng.random() < 0.5
+        behind = 0 if same else int(rng.integers(-sizes[0], sizes[1] + 1))
+        found[node.y] = Overlap(name, behind, same)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_outputs_run_behind_their_inputs(seed):
+    builder = random_graph(seed, nodes=14)
+    rng = np.random.default_rng(seed)
+    names = {builder.nodes[-1].y, *(n.y for n in builder.nodes if rng.random() < 0.15)}
+    graph = builder.graph(*sorted(names))
+    scratch = {n.y: int(rng.integers(1, 300)) for n in graph.nodes if rng.random() < 0.3}
+    overlaps = some_overlaps(graph, rng)
+    memory = plan(graph, scratch, overlaps)
+    simulate(graph, scratch, memory, overlaps)
+    assert memory.lower_bound_bytes <= memory.arena_bytes
+    assert memory.arena_bytes <= plan(graph, scratch).arena_bytes
+
+
+def test_simulation_sees_an_output_too_near():
+    builder = GraphBuilder(1)
+    x = builder.conv(builder.input(6, 6, 1), 2, (1, 1))
+    y = builder.conv(x, 2, (1, 1))
+    graph = builder.graph(y)
+    overlaps = {y: Overlap(x, 8)}
+    memory = plan(graph, {}, overlaps)
+    distance = memory.offsets[x] - memory.offsets[y]
+    assert 8 <= distance < 72
+    simulate(graph, {}, memory, overlaps)
+    with pytest.raises(AssertionError, match="too near"):
+        simulate(graph, {}, memory, {y: Overlap(x, distance + 4)})
+    with pytest.raises(AssertionError, match="not where"):
+        simulate(graph, {}, memory, {y: Overlap(x, 0, same_place=True)})
+
+
+def test_chain_in_place():
+    builder = GraphBuilder(1)
+    names = [builder.input(8, 8, 3)]
+    for _ in range(4):
+        names.append(builder.conv(names[-1], 3, (1, 1)))
+    graph = builder.graph(names[-1])
+    overlaps = {
+        y: Overlap(x, 4 * (k % 2), same_place=k % 2 == 0)
+        for k, (x, y) in enumerate(pairwise(names))
+    }
+    memory = plan(graph, {}, overlaps)
+    simulate(graph, {}, memory, overlaps)
+    assert memory.arena_bytes <= 8 * 8 * 3 + 2 * 4
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -14,8 +14,9 @@ from edgekit.build.plan import BuildPlan
 from edgekit.build.run import write_files
 from edgekit.ir.graph import Graph
 from edgekit.passes import memory
+from edgekit.passes.memory import MemoryPlan
 from edgekit.pipeline import native
-from edgekit.target.mcu import emit, scratch_bytes
+from edgekit.target.mcu import emit, overlaps, scratch_bytes
 
 STRICT = (
     *("-std=c99", "-ffreestanding", "-O2", "-ffp-contract=off", "-fPIC", "-shared"),
@@ -28,8 +29,12 @@ def board() -> Board:
     return find("nucleo-l4r5zi")
 
 
+def arena_of(graph: Graph, target: Board) -> MemoryPlan:
+    return memory.plan(graph, scratch_bytes(graph, target), overlaps(graph, target))
+
+
 def plan_of(graph: Graph, *, trace: bool = True) -> BuildPlan:
-    layout = memory.plan(graph, scratch_bytes(graph, board()))
+    layout = arena_of(graph, board())
     return emit(graph, layout, board(), "gcc", trace=trace)
 
 

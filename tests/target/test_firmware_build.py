@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from native_model import board
+from native_model import arena_of, board
 from small_graph import small_graph
 
 from edgekit.build.run import execute
 from edgekit.ir.types import Rounding
-from edgekit.passes import memory
-from edgekit.target.mcu import emit, scratch_bytes
+from edgekit.target.mcu import emit
 
 
 def build(toolchain, directory, *, trace=False, rounding=Rounding.DOUBLE):
     graph = small_graph(rounding)
-    layout = memory.plan(graph, scratch_bytes(graph, board()))
+    layout = arena_of(graph, board())
     return execute(emit(graph, layout, board(), toolchain, trace=trace), directory)
 
 
@@ -49,7 +48,7 @@ def test_a_large_output_scale_saturates(tmp_path, scale, text):
     """The link gives the output's scale 32 bits of 1e-9."""
     graph = small_graph()
     graph = replace(graph, outputs=(replace(graph.outputs[0], scale=scale),))
-    layout = memory.plan(graph, scratch_bytes(graph, board()))
+    layout = arena_of(graph, board())
     artifact = execute(emit(graph, layout, board(), "gcc"), tmp_path)
     header = (artifact.directory / "model" / "model.h").read_bytes()
     assert b"#define MODEL_OUTPUT_SCALE_NANO" + text in header

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from native_model import NativeModel, plan_of
+from native_model import NativeModel, board, plan_of
 from small_graph import small_graph
 from writers.random_graphs import GraphBuilder, random_graph
 
@@ -14,6 +14,8 @@ from edgekit.frontend import load
 from edgekit.ir.interp import run
 from edgekit.ir.types import Rounding
 from edgekit.passes import optimize
+from edgekit.target import mcu
+from edgekit.target.mcu import plan
 
 
 def compare(builder: GraphBuilder, directory: Path) -> None:
@@ -59,13 +61,24 @@ def test_without_trace_there_is_no_trace(tmp_path):
 
 
 @pytest.mark.data
-def test_keyword_spotting(tmp_path, shared_data):
-    graph = optimize(load(shared_data / "models/mlperf_tiny_ref/kws_ref_model.tflite"))
+@pytest.mark.parametrize("name", ["kws_ref_model", "vww_96_int8", "pretrainedResnet_quant"])
+def test_benchmark_models(tmp_path, shared_data, name):
+    graph = optimize(load(shared_data / f"models/mlperf_tiny_ref/{name}.tflite"))
     native = NativeModel(plan_of(graph), tmp_path)
-    name = graph.inputs[0].tensor
-    x = np.random.default_rng(3).integers(-128, 128, (3, *graph.tensors[name].shape))
-    kept = run(graph, {name: x}, keep=True)
-    for sample in range(3):
+    source = graph.inputs[0].tensor
+    x = np.random.default_rng(3).integers(-128, 128, (2, *graph.tensors[source].shape))
+    kept = run(graph, {source: x}, keep=True)
+    for sample in range(2):
         for index, node in enumerate(graph.nodes):
             wanted = kept[node.y][sample].ravel()
             np.testing.assert_array_equal(native.tensor(x[sample], index), wanted, node.label)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_special_instructions(tmp_path, monkeypatch, seed):
+    """The portable kernels, in place of those that the board's CPU would get."""
+    monkeypatch.setitem(plan.FEATURES, board().cpu, frozenset())
+    builder = random_graph(seed)
+    kernels = mcu.kernels(builder.graph(builder.nodes[-1].y), board())
+    assert not any(kernel.endswith("_dsp") for kernel in kernels.values())
+    compare(builder, tmp_path)

@@ -98,7 +98,8 @@ def image_of(
 ) -> Callable[..., Path]:
     work = tmp_path_factory.mktemp("images")
     graph = optimize(small_graph)
-    arena = memory.plan(graph, mcu.scratch_bytes(graph, board))
+    scratch, overlaps = mcu.scratch_bytes(graph, board), mcu.overlaps(graph, board)
+    arena = memory.plan(graph, scratch, overlaps)
 
     def build(toolchain: Toolchain, *, oracle: bool = False) -> Path:
         target = qemu.oracle_board(board) if oracle else board

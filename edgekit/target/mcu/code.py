@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edgekit.ir.graph import Graph
+from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext
+from edgekit.target.mcu.features import Feature
 
-Kind = Literal["w", "b", "m", "s", "t"]  # weights, bias, multipliers, shifts, look-up table
+# weights, bias, multipliers, shifts, look-up table, rows of ek_dsp_scale
+Kind = Literal["w", "b", "m", "s", "t", "c"]
 
 _C_TYPES: dict[Kind, str] = {
     "w": "int8_t",
@@ -17,6 +20,7 @@ _C_TYPES: dict[Kind, str] = {
     "m": "int32_t",
     "s": "int8_t",
     "t": "int32_t",
+    "c": "int32_t",
 }
 
 
@@ -69,14 +73,16 @@ class NodeCode:
     output: str
     roundings: tuple[str, ...] = ()
     scratch_bytes: int = 0
+    overlap: Overlap | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What an emit function may look at: the graph and the node's place in it."""
+    """What an emit function may look at: the graph, the node's place in it, the CPU."""
 
     graph: Graph
     index: int
+    features: frozenset[Feature] = frozenset()
 
     def shape(self, tensor: str) -> tuple[int, ...]:
         """Return a tensor's shape."""

@@ -11,9 +11,10 @@ from edgekit.build.plan import BuildPlan, Command, Toolchain
 from edgekit.errors import ConfigError
 from edgekit.ir.check import macs
 from edgekit.ir.graph import Graph
-from edgekit.passes.memory import MemoryPlan
+from edgekit.passes.memory import MemoryPlan, Overlap
 from edgekit.target.mcu import compilers, source
 from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.features import FEATURES
 from edgekit.target.mcu.fit import check_fit
 from edgekit.target.mcu.ops import emit_node
 from edgekit.target.mcu.scale import ROUND_VALUES
@@ -23,13 +24,18 @@ _KERNELS = PurePosixPath("firmware/kernels")
 
 def scratch_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
     """Return the scratch bytes of each node that needs any, by the tensor it writes."""
-    del board  # one kernel set so far
-    return {node.output: node.scratch_bytes for node in _codes(graph) if node.scratch_bytes}
+    codes = _codes(graph, board)
+    return {node.output: node.scratch_bytes for node in codes if node.scratch_bytes}
 
 
-def kernels(graph: Graph) -> Mapping[str, str]:
+def overlaps(graph: Graph, board: Board) -> Mapping[str, Overlap]:
+    """Return which nodes may write over an input while they read it, by the tensor they write."""
+    return {node.output: node.overlap for node in _codes(graph, board) if node.overlap is not None}
+
+
+def kernels(graph: Graph, board: Board) -> Mapping[str, str]:
     """Return the kernel of each node that has one, by the tensor it writes; a reshape has none."""
-    return {node.output: node.kernel for node in _codes(graph)}
+    return {node.output: node.kernel for node in _codes(graph, board)}
 
 
 def emit(
@@ -57,7 +63,7 @@ def emit(
         ConfigError: the board names a firmware port that does not exist.
     """
     title = f"{graph.name} for {board.name}"
-    program = source.Program(graph, memory, _codes(graph), title)
+    program = source.Program(graph, memory, _codes(graph, board), title)
     header = source.header(program)
     check_fit(program, board)
     files = {
@@ -80,8 +86,9 @@ def emit(
     return BuildPlan(graph.name, board.name, toolchain, files, commands, products, facts)
 
 
-def _codes(graph: Graph) -> tuple[NodeCode, ...]:
-    codes = (emit_node(Context(graph, i), node) for i, node in enumerate(graph.nodes))
+def _codes(graph: Graph, board: Board) -> tuple[NodeCode, ...]:
+    features = FEATURES[board.cpu]
+    codes = (emit_node(Context(graph, i, features), node) for i, node in enumerate(graph.nodes))
     return tuple(code for code in codes if code is not None)
 
 

@@ -13,7 +13,7 @@ typedef char model_arena_size[(sizeof(model_arena) == MODEL_ARENA_BYTES) ? 1 : -
 #define MODEL_SCRATCH(offset) (&model_arena[(offset) / 4])
 
 /* CONV conv_3: input_0 -> conv_3 */
-static const ek_conv2d_s8_params model_p_0 = {
+static const ek_conv2d_dsp_params model_p_0 = {
     .window = {
         .in_h = 6,
         .in_w = 5,
@@ -28,20 +28,17 @@ static const ek_conv2d_s8_params model_p_0 = {
         .dilation_w = 1,
         .pad_top = 1,
         .pad_left = 1,
+        .zero_point = 74,
     },
     .out_c = 3,
-    .pad_value = 74,
-    .lanes = 2,
     .weights = model_w_0,
-    .bias = model_b_0,
-    .requant = {
-        .multiplier = model_m_0,
-        .shift = model_s_0,
-        .step = 1,
-        .zero_point = 11,
+    .scale = {
+        .channels = model_c_0,
+        .addend = 11,
+        .half = 0,
+        .away = 1,
         .low = -103,
         .high = 99,
-        .rounding = EK_ROUND_DOUBLE_RIGHT,
     },
 };
 
@@ -195,7 +192,7 @@ static const ek_softmax_s8_params model_p_10 = {
 
 int8_t *model_input(void)
 {
-    return MODEL_TENSOR(196);
+    return MODEL_TENSOR(152);
 }
 
 const int8_t *model_output(void)
@@ -239,7 +236,7 @@ const int8_t *model_trace_tensor(int32_t node, int32_t *bytes)
 
 void model_run(void)
 {
-    ek_conv2d_s8(&model_p_0, MODEL_SCRATCH(0), MODEL_TENSOR(196), MODEL_TENSOR(264));
+    ek_conv2d_dsp(&model_p_0, MODEL_SCRATCH(0), MODEL_TENSOR(152), MODEL_TENSOR(264));
     MODEL_STOP_AFTER(0)
     ek_depthwise_s8(&model_p_1, MODEL_SCRATCH(0), MODEL_TENSOR(264), MODEL_TENSOR(312));
     MODEL_STOP_AFTER(1)

@@ -8,10 +8,8 @@
 
 #include <stdint.h>
 
-extern const int8_t model_w_0[54];
-extern const int32_t model_b_0[3];
-extern const int32_t model_m_0[3];
-extern const int8_t model_s_0[3];
+extern const int8_t model_w_0[72];
+extern const int32_t model_c_0[6];
 extern const int8_t model_w_1[27];
 extern const int32_t model_b_1[3];
 extern const int32_t model_m_1[3];

@@ -1,4 +1,4 @@
-"""The `ek_window` of convolutions and pools."""
+"""The `ek_window` of convolutions and pools, and the `ek_dsp_window`."""
 
 from __future__ import annotations
 
@@ -31,3 +31,14 @@ def window(
         "pad_top": node.padding.top,
         "pad_left": node.padding.left,
     }
+
+
+_INT16 = (-(1 << 15), (1 << 15) - 1)
+
+
+def dsp_window(context: Context, node: Conv2D | DepthwiseConv2D) -> dict[str, ctext.Value] | None:
+    """Return the fields of the node's `ek_dsp_window`, or None where one exceeds 16 bits."""
+    fields = {**window(context, node), "zero_point": node.input_zero_point}
+    low, high = _INT16
+    fits = all(isinstance(value, int) and low <= value <= high for value in fields.values())
+    return fields if fits else None

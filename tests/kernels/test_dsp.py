@@ -1,0 +1,113 @@
+"""The DSP kernels beyond equality: that they are chosen, and may write over their input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from kernel_cases import build, compare, features_of
+from kernel_driver import Kernels
+from writers.random_graphs import GraphBuilder
+
+from edgekit.ir.types import Padding, Requant, Rounding
+from edgekit.target.mcu import direct
+from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.ops import emit_node
+
+KERNELS = ("ek_conv2d_dsp", "ek_depthwise_dsp")
+
+
+def code_of(builder: GraphBuilder, kernel: str) -> NodeCode:
+    graph = builder.graph(builder.nodes[-1].y)
+    code = emit_node(Context(graph, 0, features_of(kernel)), graph.nodes[0])
+    assert code is not None
+    return code
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("rounding", list(Rounding))
+def test_cases_reach_the_kernel(kernel, rounding):
+    """Most of the cases of test_kernels are served, in both forms where there are two."""
+    codes = [code_of(build(kernel, rounding, seed), kernel) for seed in range(60)]
+    served = [code for code in codes if code.kernel == kernel]
+    assert len(served) >= 10
+    scales = [code.params["scale"] for code in served]
+    forms = {scale["away"] for scale in scales if isinstance(scale, dict)}
+    assert forms == ({0, 1} if (kernel, rounding) == (KERNELS[0], Rounding.DOUBLE) else {0})
+
+
+def spoiled(kernels: Kernels, kernel: str, seed: int, less: int) -> int | None:
+    """Run case `seed` with the output `less` bytes nearer than allowed; how many values differ."""
+    builder = build(kernel, Rounding.TIES_UP, seed)
+    code = code_of(builder, kernel)
+    if code.overlap is None or code.kernel != kernel:
+        return None
+    x, wanted = (builder.values[name][0].ravel() for name in (code.inputs[0], code.output))
+    behind = code.overlap.behind_bytes - less
+    return int((kernels.run_overlapped(code, x, wanted.size, behind) != wanted).sum())
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_output_over_input(kernels, kernel):
+    """At the distance that the emitter allows, and a little further, nothing is spoiled."""
+    found = [spoiled(kernels, kernel, seed, 0) for seed in range(60)]
+    assert sum(value is not None for value in found) >= 30
+    assert not any(found)
+    if kernel == "ek_conv2d_dsp":
+        assert not any(spoiled(kernels, kernel, seed, -5) for seed in range(60))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_nearer_than_allowed_is_noticed(kernels, kernel):
+    assert any(spoiled(kernels, kernel, seed, 8) for seed in range(60))
+
+
+def test_a_form_that_differs_once_is_refused():
+    """A tie at a negative sum: away from zero is not what the short form computes."""
+    weights = np.array([[1]])
+    for zero_point, low, served in ((-128, -128, True), (0, -128, False), (0, 0, True)):
+        requant = Requant((1 << 30,), (-3,), zero_point, low, 127, Rounding.DOUBLE)
+        channels = direct.Channels(requant, weights, np.array([0]), 0)
+        assert (direct.choose(channels, 0, away=False) is not None) is served
+        assert direct.choose(channels, 0, away=True) is not None
+
+
+def test_a_channel_that_never_changes_keeps_no_weights(kernels):
+    """Its bias is far outside 24 bits, its output any integer."""
+    for seed in range(40):
+        for kernel in KERNELS:
+            builder = build_fixed(seed, depthwise=kernel == "ek_depthwise_dsp")
+            code = code_of(builder, kernel)
+            assert code.kernel == kernel
+            assert compare(kernels, builder, kernel) == 0
+
+
+def build_fixed(seed: int, *, depthwise: bool) -> GraphBuilder:
+    """Return a node whose every second channel has a scale near zero and a huge bias."""
+    builder = FixedBuilder(seed, Rounding.DOUBLE if seed % 2 else Rounding.SINGLE, samples=2)
+    x = builder.input(4, 5, 6)
+    if depthwise:
+        builder.conv(x, 1, (3, 3), padding=Padding(1, 1, 1, 1), depthwise=True)
+    else:
+        builder.conv(x, 7, (1, 1))
+    return builder
+
+
+class FixedBuilder(GraphBuilder):
+    """Makes every second channel constant."""
+
+    def _weights(self, shape, channels):
+        weight, bias = super()._weights(shape, channels)
+        values = self.constants[bias].copy()
+        values[::2] = self.rng.integers(-(1 << 29), 1 << 29, values[::2].shape)
+        values.setflags(write=False)
+        self.constants[bias] = values
+        return weight, bias
+
+    def requant(self, acc, channels):
+        drawn = super().requant(acc, channels)
+        pairs = list(zip(drawn.multiplier, drawn.shift, strict=True))
+        if len(pairs) == 1:
+            pairs *= channels
+        pairs[::2] = [(1 << 30, -27)] * len(pairs[::2])
+        multiplier, shift = zip(*pairs, strict=True)
+        return Requant(multiplier, shift, -100, -100, 127, drawn.rounding)
