@@ -98,10 +98,10 @@ void ek_depthwise_s8(const ek_depthwise_s8_params *p, int32_t *scratch, const in
 typedef struct {
     const int32_t *channels;
     int32_t addend;
-    int16_t half;
-    int16_t away;
-    int16_t low;  /* -128..127 */
-    int16_t high; /* -128..127 */
+    int8_t half;
+    int8_t away;
+    int8_t low;
+    int8_t high;
 } ek_dsp_scale;
 
 /* A window as in ek_window, and the input's zero point, which is what padded cells hold. */
@@ -111,15 +111,15 @@ typedef struct {
     int16_t in_c;
     int16_t out_h;
     int16_t out_w;
-    int16_t kernel_h;
-    int16_t kernel_w;
-    int16_t stride_h;
-    int16_t stride_w;
-    int16_t dilation_h;
-    int16_t dilation_w;
-    int16_t pad_top;
-    int16_t pad_left;
-    int16_t zero_point;
+    int8_t kernel_h;
+    int8_t kernel_w;
+    int8_t stride_h;
+    int8_t stride_w;
+    int8_t dilation_h;
+    int8_t dilation_w;
+    int8_t pad_top;
+    int8_t pad_left;
+    int8_t zero_point;
 } ek_dsp_window;
 
 /* Weights: per pair of output channels, [depth / 2] words of (a0, b0, a1, b1): channels a and b at

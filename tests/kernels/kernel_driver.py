@@ -26,7 +26,7 @@ STRICT = (
 )
 _GUARD = 256
 _GUARD_BYTE = 0x5A
-_TYPES = {"int32_t": ctypes.c_int32, "int16_t": ctypes.c_int16}
+_TYPES = {"int32_t": ctypes.c_int32, "int16_t": ctypes.c_int16, "int8_t": ctypes.c_int8}
 
 
 def host_library(

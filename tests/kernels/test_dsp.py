@@ -8,6 +8,7 @@ from kernel_cases import build, compare, features_of
 from kernel_driver import Kernels
 from writers.random_graphs import GraphBuilder
 
+from edgekit.ir.arithmetic import requantize
 from edgekit.ir.types import Padding, Requant, Rounding
 from edgekit.target.mcu import direct
 from edgekit.target.mcu.code import Context, NodeCode
@@ -111,3 +112,32 @@ class FixedBuilder(GraphBuilder):
         pairs[::2] = [(1 << 30, -27)] * len(pairs[::2])
         multiplier, shift = zip(*pairs, strict=True)
         return Requant(multiplier, shift, -100, -100, 127, drawn.rounding)
+
+
+@pytest.mark.parametrize("shift", [-13, -14, -15, -16])
+def test_small_scales_are_fitted(shift):
+    """A large bias and a small scale: few outputs, whose steps are met exactly."""
+    rng = np.random.default_rng(-shift)
+    found = 0
+    for _ in range(40):
+        multiplier = int(rng.integers(1 << 30, 1 << 31))
+        requant = Requant((multiplier,), (shift,), -128, -128, 127, Rounding.DOUBLE)
+        bias = np.array([int(rng.integers(300_000, 900_000))])
+        weights = rng.integers(-127, 128, (1, 9))
+        channels = direct.Channels(requant, weights, bias, -128)
+        form = direct.choose(channels, 0, away=False)
+        if form is None:
+            continue
+        found += 1
+        low, high = (int(limit[0]) for limit in channels.limits())
+        acc = np.arange(low, high + 1)
+        factor, packed = form.array.values
+        half, addend = form.fields["half"], form.fields["addend"]
+        assert isinstance(half, int)
+        assert isinstance(addend, int)
+        if form.weights.any():
+            k = packed & 31
+            sums = acc - int(bias[0]) + (packed >> 8)
+            value = (((sums << k) * factor) >> 32) + addend + ((1 << k) >> half)
+            np.testing.assert_array_equal(np.clip(value >> 14, -128, 127), requantize(acc, requant))
+    assert found >= 36

@@ -189,7 +189,7 @@ def test_roundings_are_chosen_by_the_plan(rounding):
         masks = [a for a in command.argv if a.startswith("-DEK_ROUNDINGS=")]
         is_kernel = any(a.startswith("firmware/kernels/") for a in command.argv)
         assert len(masks) == int(is_kernel)
-    dense = next(c for c in plan.commands if "firmware/kernels/ek_dense_s8.c" in c.argv)
+    dense = next(c for c in plan.commands if "firmware/kernels/ek_requantize_s8.c" in c.argv)
     mask = int(next(a for a in dense.argv if "ROUNDINGS" in a).split("=")[1].rstrip("U"))
     assert bin(mask).count("1") == 1
     assert np.log2(mask) // 2 == list(Rounding).index(rounding)

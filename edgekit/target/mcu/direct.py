@@ -6,7 +6,8 @@ an interval of accumulators if they step at the same places: at most 255 of them
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ _START_LIMIT = 1 << 23
 _SUM_LIMIT = 1 << 31
 _NO_HALF = 31
 _CONSTANT_MULTIPLIER = 1 << 30
+_FEW = 16  # outputs of a channel that is worth a search
+_MOVES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,25 +87,96 @@ def _floored(
     requant = channels.requant
     multiplier, right = _normalized(requant, len(low))
     half = 2 if requant.rounding in (Rounding.DOUBLE, Rounding.TIES_UP) else _NO_HALF
-    addend = (requant.zero_point << _FRACTION) + (1 << (_FRACTION - 1))
+    base = (requant.zero_point << _FRACTION) + (1 << (_FRACTION - 1))
     shift = 1 + _FRACTION - right
+    start = np.broadcast_to(channels.bias, shift.shape).copy()
+    exact = fixed | _is_exact(
+        requant, low, high, _Candidates(start, 0 * start, multiplier, shift, base, half)
+    )
+    for c in np.flatnonzero(~exact):
+        one = _channel(requant, int(c))
+        found = _fitted(one, int(low[c]), int(high[c]), channels, int(c), base, half)
+        if found is None:
+            return None
+        start[c], multiplier[c], shift[c] = found
     # A channel that never changes: output - zero point, times 2^14 by a product with 2^-2.
     whole = _FRACTION + 2
-    start = np.where(
-        fixed, output - requant.zero_point - ((1 << whole >> half) >> _FRACTION), channels.bias
-    )
+    constant = output - requant.zero_point - ((1 << whole >> half) >> _FRACTION)
+    start = np.where(fixed, constant, start)
     multiplier = np.where(fixed, _CONSTANT_MULTIPLIER, multiplier)
     shift = np.where(fixed, whole, shift)
-    low, high = np.where(fixed, start, low), np.where(fixed, start, high)
-    if not _in_range(start, shift, 0):
+    return {"addend": base, "half": half, "away": 0}, start, multiplier, shift
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """Rows of a table: one for each channel, or several for one.
+
+    Their sums are `moved` from the accumulators of the node.
+    """
+
+    start: Ints
+    moved: Ints
+    multiplier: Ints
+    shift: Ints
+    base: int
+    half: int
+
+
+def _fitted(
+    requant: Requant, low: int, high: int, channels: Channels, c: int, base: int, half: int
+) -> tuple[int, int, int] | None:
+    """Return start, multiplier and shift of a channel with few outputs, found by trial.
+
+    Small scales leave no fraction for the half that a rounding adds; another start and
+    multiplier make up for it.
+    """
+    ends = requantize(np.array([[low], [high]]), requant, 0).ravel()
+    if ends[1] - ends[0] > _FEW:
         return None
-    reach = np.maximum(np.abs(low), np.abs(high))
-    if (reach >= (_SUM_LIMIT >> shift)).any():
+    multiplier, right = (int(v[0]) for v in _normalized(requant, 1))
+    moved, shift = (v.ravel() for v in np.meshgrid(np.arange(-_MOVES, _MOVES + 1), np.arange(2, 9)))
+    # The multiplier that meets the true line in the middle, where the sums are.
+    middle = (low + high) // 2
+    true_half = 0.0 if half == _NO_HALF else 2.0 ** (_FRACTION - 1 - right)
+    height = math.ldexp(middle * multiplier, _FRACTION - 31 - right) + true_half
+    span = np.where(middle + moved == 0, 1, middle + moved)
+    fitted = np.rint((height - ((1 << shift) >> half)) * 2.0 ** (32 - shift) / span)
+    start = int(channels.bias[c]) + moved
+    multipliers = np.clip(fitted, 0, (1 << 31) - 1).astype(np.int64)
+    rows = _Candidates(start, moved, multipliers, shift, base, half)
+    good = np.flatnonzero(_is_exact(requant, np.array([low]), np.array([high]), rows))
+    if good.size == 0:
         return None
-    addends = addend + ((1 << shift) >> half)
-    if not _same_steps(requant, np.flatnonzero(~fixed), low, high, multiplier << shift, addends):
-        return None
-    return {"addend": addend, "half": half, "away": 0}, start, multiplier, shift
+    best = good[good.size // 2]
+    return int(start[best]), int(rows.multiplier[best]), int(shift[best])
+
+
+def _channel(requant: Requant, c: int) -> Requant:
+    """Return the requantization of channel `c` alone."""
+    index = c if len(requant.multiplier) > 1 else 0
+    return replace(requant, multiplier=(requant.multiplier[index],), shift=(requant.shift[index],))
+
+
+def _is_exact(requant: Requant, low: Ints, high: Ints, rows: _Candidates) -> NDArray[np.bool_]:
+    """Tell for each row whether the kernel gives the requantized accumulator for all of them."""
+    limits = (rows.start >= -_START_LIMIT) & (rows.start < _START_LIMIT)
+    limits &= (rows.shift >= 0) & (rows.shift <= _MAX_SHIFT) & (rows.multiplier > 0)
+    shift = np.clip(rows.shift, 0, _MAX_SHIFT)
+    reach = np.maximum(np.abs(low + rows.moved), np.abs(high + rows.moved))
+    limits &= reach < (_SUM_LIMIT >> shift)
+    steps = np.arange(requant.low + 1, requant.high + 1)
+    # The lowest accumulator that gives each step. Rows beyond the limits may hold anything.
+    factor = np.where(limits, rows.multiplier << np.minimum(shift, 16), 1 << 31)
+    limits &= shift <= 16
+    addend = rows.base + ((1 << shift) >> rows.half)
+    needed = ((steps << _FRACTION) - addend[:, None]) << 32
+    first = -((-needed) // factor[:, None]) - rows.moved[:, None]
+    low, high = low[:, None], high[:, None]
+    at = requantize(np.clip(first, low, high), requant, 0)
+    before = requantize(np.clip(first - 1, low, high), requant, 0)
+    same = np.where(first <= high, at >= steps, True) & np.where(first > low, before < steps, True)
+    return np.asarray(limits & same.all(axis=1))
 
 
 def _away(
@@ -134,36 +208,6 @@ def _normalized(requant: Requant, count: int) -> tuple[Ints, Ints]:
         return multiplier, -shift
     bits = np.array([int(m).bit_length() for m in multiplier], np.int64)
     return multiplier << (31 - bits), 31 - bits - shift - 31
-
-
-def _same_steps(
-    requant: Requant, rows: Ints, low: Ints, high: Ints, factor: Ints, addend: Ints
-) -> bool:
-    """Is floor((floor(acc * factor / 2^32) + addend) / 2^14) the requantized acc, clamped?"""
-    if rows.size == 0 or requant.low == requant.high:
-        return True
-    per_row = len(requant.multiplier) > 1
-    part = Requant(
-        tuple(requant.multiplier[r] for r in rows) if per_row else requant.multiplier,
-        tuple(requant.shift[r] for r in rows) if per_row else requant.shift,
-        requant.zero_point,
-        requant.low,
-        requant.high,
-        requant.rounding,
-    )
-    steps = np.arange(requant.low + 1, requant.high + 1)
-    if (factor[rows] <= 0).any():
-        return False
-    needed = ((steps << _FRACTION) - addend[rows, None]) << 32
-    first = -((-needed) // factor[rows, None])  # the lowest accumulator that gives the step
-    low, high = low[rows, None], high[rows, None]
-    at = requantize(np.clip(first, low, high), part, 0)
-    before = requantize(np.clip(first - 1, low, high), part, 0)
-    return bool(
-        (
-            np.where(first <= high, at >= steps, True) & np.where(first > low, before < steps, True)
-        ).all()
-    )
 
 
 def _direct(

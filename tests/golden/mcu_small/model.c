@@ -167,19 +167,32 @@ static const ek_avgpool_s8_params model_p_7 = {
 };
 
 /* DENSE dense_16: flat_13 -> dense_16 */
-static const ek_dense_s8_params model_p_9 = {
-    .in_n = 12,
-    .out_n = 5,
+static const ek_conv2d_dsp_params model_p_9 = {
+    .window = {
+        .in_h = 1,
+        .in_w = 1,
+        .out_h = 1,
+        .out_w = 1,
+        .kernel_h = 1,
+        .kernel_w = 1,
+        .stride_h = 1,
+        .stride_w = 1,
+        .in_c = 12,
+        .dilation_h = 1,
+        .dilation_w = 1,
+        .pad_top = 0,
+        .pad_left = 0,
+        .zero_point = -115,
+    },
+    .out_c = 5,
     .weights = model_w_9,
-    .bias = model_b_9,
-    .requant = {
-        .multiplier = model_m_9,
-        .shift = model_s_9,
-        .step = 0,
-        .zero_point = -41,
+    .scale = {
+        .channels = model_c_9,
+        .addend = -41,
+        .half = 0,
+        .away = 1,
         .low = -128,
         .high = 127,
-        .rounding = EK_ROUND_DOUBLE_RIGHT,
     },
 };
 
@@ -212,9 +225,9 @@ static const struct {
     {72, 27}, /* max_9 */
     {72, 27}, /* clamp_10 */
     {72, 27}, /* requant_11 */
-    {0, 12}, /* mean_12 */
-    {0, 12}, /* flat_13 */
-    {12, 5}, /* dense_16 */
+    {100, 12}, /* mean_12 */
+    {100, 12}, /* flat_13 */
+    {112, 5}, /* dense_16 */
     {0, 5}, /* softmax_18 */
 };
 
@@ -250,11 +263,11 @@ void model_run(void)
     MODEL_STOP_AFTER(5)
     ek_requantize_s8(&model_p_6, MODEL_TENSOR(72), MODEL_TENSOR(72));
     MODEL_STOP_AFTER(6)
-    ek_avgpool_s8(&model_p_7, MODEL_TENSOR(72), MODEL_TENSOR(0));
+    ek_avgpool_s8(&model_p_7, MODEL_TENSOR(72), MODEL_TENSOR(100));
     MODEL_STOP_AFTER(7)
     /* RESHAPE flat_13: flat_13 is mean_12 */
     MODEL_STOP_AFTER(8)
-    ek_dense_s8(&model_p_9, MODEL_TENSOR(0), MODEL_TENSOR(12));
+    ek_conv2d_dsp(&model_p_9, MODEL_SCRATCH(0), MODEL_TENSOR(100), MODEL_TENSOR(112));
     MODEL_STOP_AFTER(9)
-    ek_softmax_s8(&model_p_10, MODEL_TENSOR(12), MODEL_TENSOR(0));
+    ek_softmax_s8(&model_p_10, MODEL_TENSOR(112), MODEL_TENSOR(0));
 }

@@ -6,7 +6,6 @@ set(EDGEKIT_MODEL_KERNELS
     ek_avgpool_s8
     ek_clamp_s8
     ek_conv2d_dsp
-    ek_dense_s8
     ek_depthwise_s8
     ek_maxpool_s8
     ek_pad_s8
@@ -16,7 +15,6 @@ set(EDGEKIT_ROUNDINGS_ek_add_linear_s8 1)
 set(EDGEKIT_ROUNDINGS_ek_avgpool_s8 1)
 set(EDGEKIT_ROUNDINGS_ek_clamp_s8 1)
 set(EDGEKIT_ROUNDINGS_ek_conv2d_dsp 1)
-set(EDGEKIT_ROUNDINGS_ek_dense_s8 2)
 set(EDGEKIT_ROUNDINGS_ek_depthwise_s8 2)
 set(EDGEKIT_ROUNDINGS_ek_maxpool_s8 1)
 set(EDGEKIT_ROUNDINGS_ek_pad_s8 1)

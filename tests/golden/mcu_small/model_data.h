@@ -16,10 +16,8 @@ extern const int32_t model_m_1[3];
 extern const int8_t model_s_1[3];
 extern const int32_t model_m_6[1];
 extern const int8_t model_s_6[1];
-extern const int8_t model_w_9[60];
-extern const int32_t model_b_9[5];
-extern const int32_t model_m_9[1];
-extern const int8_t model_s_9[1];
+extern const int8_t model_w_9[72];
+extern const int32_t model_c_9[10];
 extern const int32_t model_t_10[256];
 
 #endif

@@ -33,12 +33,15 @@ def window(
     }
 
 
-_INT16 = (-(1 << 15), (1 << 15) - 1)
+_LIMITS = {"in": 15, "out": 15}  # bits of a size; 7 of everything else
 
 
 def dsp_window(context: Context, node: Conv2D | DepthwiseConv2D) -> dict[str, ctext.Value] | None:
-    """Return the fields of the node's `ek_dsp_window`, or None where one exceeds 16 bits."""
+    """Return the fields of the node's `ek_dsp_window`, or None where one does not fit its type."""
     fields = {**window(context, node), "zero_point": node.input_zero_point}
-    low, high = _INT16
-    fits = all(isinstance(value, int) and low <= value <= high for value in fields.values())
+    fits = all(
+        isinstance(value, int) and -(1 << bits) <= value < 1 << bits
+        for name, value in fields.items()
+        for bits in [_LIMITS.get(name.split("_")[0], 7)]
+    )
     return fields if fits else None
