@@ -82,17 +82,17 @@ def _run_all(plan: BuildPlan, directory: Path, progress: Progress) -> None:
     done = 0
     processes = _Processes()
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-        jobs = [pool.submit(_run, c, directory, logs, processes) for c in plan.commands[:-1]]
         try:
+            # Within the try, so that a signal between two submissions ends the first ones too.
+            jobs = [pool.submit(_run, c, directory, logs, processes) for c in plan.commands[:-1]]
             for job in as_completed(jobs):
                 job.result()
                 done += 1
                 progress.advance(done)
         except BaseException:
             # Ctrl-C reaches this thread alone: the others must not keep it waiting.
-            for job in jobs:
-                job.cancel()
             processes.end()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
     _run(plan.commands[-1], directory, logs, processes)
     progress.advance(done + 1)
