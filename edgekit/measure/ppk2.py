@@ -43,6 +43,10 @@ class SampleClock(Protocol):
         """The end of the stream was asked for."""
         ...
 
+    def tail_waits(self) -> bool:
+        """Say whether the meter still holds samples back: silence is then no end."""
+        ...
+
     def sampled_s(self) -> float:
         """Return the seconds sampled between start and stop; asked after the stream's tail."""
         ...
@@ -64,6 +68,10 @@ class WallClock:
     def stop(self) -> None:
         """Take the time."""
         self._stop = self._now()
+
+    def tail_waits(self) -> bool:
+        """Return False: what a real meter holds back is sent at once."""
+        return False
 
     def sampled_s(self) -> float:
         """Return the difference."""
@@ -148,11 +156,11 @@ class Ppk2:
         self._port.write(wire.AVERAGE_STOP)
         self._clock.stop()
         self._streaming = False
-        while self.read(_DRAIN_S):
+        while self.read(_DRAIN_S) or self._clock.tail_waits():
+            pass
+        while self.read(_DRAIN_S):  # what was on its way when the clock was asked
             pass
         sampled = round(self._clock.sampled_s() * wire.RATE_HZ)
-        while self.read(_DRAIN_S):  # a virtual meter answers only when all has been sent
-            pass
         lost = self._decoder.lost + self._unseen(sampled)
         if lost:
             _log.warning("PPK2 lost %d of %d samples", lost, self._decoder.expected + lost)

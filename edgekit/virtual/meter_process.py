@@ -44,27 +44,30 @@ class VirtualClock:
         """Wait until the stop command has taken effect."""
         self._wait_for(streaming=False)
 
+    def tail_waits(self) -> bool:
+        """Say whether samples are still queued: on a busy machine the emulator may be late."""
+        return int(self._ask()["queued_bytes"]) > 0
+
     def sampled_s(self) -> float:
         """Return the virtual seconds sampled, lost samples included."""
-        sampled, _ = self._ask()
-        return sampled / SAMPLES_PER_S
+        return int(self._ask()["sampled"]) / SAMPLES_PER_S
 
     def _wait_for(self, *, streaming: bool) -> None:
         deadline = time.monotonic() + _ANSWER_S
-        while self._ask()[1] != streaming:
+        while bool(self._ask()["streaming"]) != streaming:
             if time.monotonic() > deadline:
                 raise DeviceError("the virtual meter does not obey its start or stop command")
             time.sleep(0.002)
 
-    def _ask(self) -> tuple[int, bool]:
+    def _ask(self) -> dict[str, int]:
         try:
             with socket.create_connection(("127.0.0.1", self._control_port), _ANSWER_S) as control:
                 control.sendall(b'{"op": "time"}\n')
                 with control.makefile("rb") as answer:
-                    reply = json.loads(answer.readline())
+                    reply: dict[str, int] = json.loads(answer.readline())
         except (OSError, ValueError) as exc:
             raise DeviceError(f"the virtual meter does not answer: {exc}") from exc
-        return int(reply["sampled"]), bool(reply["streaming"])
+        return reply
 
 
 @contextmanager

@@ -72,6 +72,37 @@ def test_what_may_be_called_measured(board: str, url: str | None, expected: str)
     assert source(board, url) == expected  # type: ignore[arg-type]
 
 
+class LateClock:
+    """The clock of an emulator that pauses, twice, before it sends its queue."""
+
+    slack_samples = 0
+
+    def __init__(self, ports: Ports, tail: bytes) -> None:
+        self._ports, self._tail, self._pauses = ports, tail, 2
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def tail_waits(self) -> bool:
+        self._pauses -= 1
+        if self._pauses == 0:
+            self._ports.opened[-1]._out = self._tail
+        return self._pauses >= 0
+
+    def sampled_s(self) -> float:
+        return len(self._tail) / 4 / 100_000
+
+
+def test_an_emulator_that_pauses_is_waited_for() -> None:
+    ports = Ports()
+    tail = (np.arange(5000, dtype="<u4") % 64 << 18).tobytes()
+    meter = open_meter("ppk2:socket://127.0.0.1:1", ports, clock=LateClock(ports, tail))
+    meter.start(3300)
+    trace = meter.stop()
+    assert (trace.samples, trace.lost) == (5000, 0)
+
+
 def test_reports_do_not_call_an_emulator_a_ppk2() -> None:
     assert open_meter("ppk2:/dev/ttyACM1", Ports()).info.model == "PPK2"
     assert "emulated" in open_meter("ppk2:socket://127.0.0.1:1", Ports()).info.model

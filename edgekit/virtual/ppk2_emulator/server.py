@@ -311,6 +311,7 @@ class Server:
         reply = {
             "sampled": self._sampler.sampled,
             "streaming": self._streaming,
+            "queued_bytes": len(self._queue),
             "now_ns": self._now_ns,
         }
         with contextlib.suppress(OSError):
