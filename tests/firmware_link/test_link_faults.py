@@ -58,9 +58,17 @@ def test_an_upload_through_faults_is_the_same_bytes(boards: Boards, inputs: np.n
 @pytest.mark.nightly
 @pytest.mark.usefixtures("fast_retries")
 @pytest.mark.parametrize("seed", range(200))
-def test_many_seeds_of_faults(boards: Boards, inputs: np.ndarray, seed: int) -> None:
+def test_many_seeds_of_faults(
+    boards: Boards, inputs: np.ndarray, seed: int, tmp_path: Path
+) -> None:
+    """On a wire this bad one request in some thousands is lost nine times: running again resumes."""
     board = boards(faults=Faults(0.1, 0.1, 0.1, 0.2, 0.1), seed=seed)
-    np.testing.assert_array_equal(session.run_samples(board, inputs).outputs, expected(inputs))
+    journal = tmp_path / "journal"
+    try:
+        outputs = session.run_samples(board, inputs, journal=journal).outputs
+    except DeviceError:
+        outputs = session.run_samples(board, inputs, journal=journal).outputs
+    np.testing.assert_array_equal(outputs, expected(inputs))
 
 
 @settings(
