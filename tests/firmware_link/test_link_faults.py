@@ -61,7 +61,7 @@ def test_an_upload_through_faults_is_the_same_bytes(boards: Boards, inputs: np.n
 def test_many_seeds_of_faults(
     boards: Boards, inputs: np.ndarray, seed: int, tmp_path: Path
 ) -> None:
-    """On a wire this bad one request in some thousands is lost nine times: running again resumes."""
+    """On a wire this bad some request is lost nine times: running again resumes."""
     board = boards(faults=Faults(0.1, 0.1, 0.1, 0.2, 0.1), seed=seed)
     journal = tmp_path / "journal"
     try:
