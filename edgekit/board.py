@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -12,7 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edgekit._data import data_dir
 from edgekit.errors import ConfigError
 
-Cpu = Literal["cortex-m4f"]
+Cpu = Literal[
+    "cortex-m0plus",
+    "cortex-m33",
+    "cortex-m4f",
+    "cortex-m55",
+    "cortex-m7",
+    "rv32imc",
+]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]*$")]
 
 
@@ -47,16 +54,44 @@ class Usb(_Strict):
 
 
 class OperatingPoint(_Strict):
-    """Clock, supply and regulator with the currents drawn in each state."""
+    """Clock, supply and regulator, with the currents drawn in each state where they are known."""
 
     clock_hz: int = Field(gt=0)
     supply_mv: int = Field(gt=0)
     regulator: str
     flash_wait_states: int = Field(ge=0)
     sleep_state: str
-    run_ua: Fact  # executing from flash
-    sleep_ua: Fact  # between inferences
-    idle_ua: Fact  # core waiting for the link, clocks running
+    run_ua: Fact | None = None  # executing from flash
+    sleep_ua: Fact | None = None  # between inferences
+    idle_ua: Fact | None = None  # core waiting for the link, clocks running
+    wakeup_us: Fact | None = None
+
+    @model_validator(mode="after")
+    def _all_or_none(self) -> OperatingPoint:
+        facts = {
+            "run_ua": self.run_ua,
+            "sleep_ua": self.sleep_ua,
+            "idle_ua": self.idle_ua,
+            "wakeup_us": self.wakeup_us,
+        }
+        missing = [name for name, fact in facts.items() if fact is None]
+        if 0 < len(missing) < len(facts):
+            raise ValueError(f"{', '.join(missing)} missing: give all four of these facts, or none")
+        return self
+
+    def powered(self) -> PoweredPoint | None:
+        """Return the point with its currents, or None where nothing is known of them."""
+        if self.run_ua is None:
+            return None
+        return PoweredPoint(**{name: getattr(self, name) for name in type(self).model_fields})
+
+
+class PoweredPoint(OperatingPoint):
+    """An operating point whose currents are known: what energy can be modelled with."""
+
+    run_ua: Fact
+    sleep_ua: Fact
+    idle_ua: Fact
     wakeup_us: Fact
 
 
@@ -92,7 +127,7 @@ class Link(_Strict):
     """The serial port that carries the device link."""
 
     baud: int = Field(gt=0)
-    usb: Usb
+    usb: Usb | None = None  # None: the port has to be named
     mtu_bytes: int = Field(default=1024, ge=64, le=4096)
 
 
@@ -107,13 +142,13 @@ class Board(_Strict):
     flash_memory: Memory
     ram: Memory
     link: Link
-    flash: Flash
+    flash: Flash | None = None  # None: edgekit knows no flasher for it
     meter_note: str  # where the ammeter goes in
-    mark_pin: str  # GPIO that is high during an inference
+    mark_pin: str | None = None  # GPIO that is high during an inference
     rails: tuple[Rail, ...]
     operating_points: dict[str, OperatingPoint]
     contract: Contract
-    floor_mw: Fact  # what the scope draws with the core asleep
+    floor_mw: Fact | None = None  # what the scope draws with the core asleep
     emulated: bool
     run_on_hardware: bool = False  # nobody has, until somebody says so with a report
 
@@ -201,8 +236,8 @@ def _keys_at(path: tuple[int | str, ...]) -> list[str]:
         inner = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
         if not inner:
             return []
-        if field is not None and inner[0] is field.annotation:
-            model = inner[0]
-        else:
+        if field is not None and get_origin(field.annotation) in (dict, tuple):
             element = inner[0]
+        else:
+            model = inner[0]
     return list(model.model_fields)

@@ -29,6 +29,14 @@ _TOOLS = {
     "zig": (lambda: importlib.util.find_spec("ziglang"), "pip install 'edgekit[virtual]'"),
     "qemu": (lambda: shutil.which("qemu-system-arm"), "apt-get install qemu-system-arm"),
     "chromium": (lambda: shutil.which("chromium"), "apt-get install chromium"),
+    "riscv": (
+        lambda: shutil.which("riscv64-unknown-elf-gcc"),
+        "apt-get install gcc-riscv64-unknown-elf",
+    ),
+    "qemu_riscv": (
+        lambda: shutil.which("qemu-system-riscv32"),
+        "apt-get install qemu-system-misc",
+    ),
     "cc": (lambda: shutil.which("cc"), "apt-get install gcc libc6-dev"),
     "clang": (lambda: shutil.which("clang"), "apt-get install clang"),
     "clang_format": (lambda: shutil.which("clang-format"), "apt-get install clang-format"),

@@ -34,6 +34,11 @@ class BuildPlan:
     products: Mapping[str, PurePosixPath]  # "elf", "hex", "bin"
     facts: Mapping[str, int] = field(default_factory=dict)  # arena_bytes, macs, ...
 
+    @property
+    def compiler(self) -> str:
+        """Return the name of the tool that compiles and links."""
+        return self.commands[-1].argv[0]
+
     def digest(self) -> str:
         """Return 32 hex digits over files and commands: the plan's name, cache and build id."""
         state = hashlib.blake2b(digest_size=16)

@@ -32,7 +32,7 @@ def execute(plan: BuildPlan, work: Path, *, progress: Progress | None = None) ->
     """
     progress = progress or Silent()
     directory = work / "build" / plan.digest()
-    compiler = tools.compiler(plan.toolchain)
+    compiler = plan.compiler
     # Versions cost a process each: the path of the compiler is enough to know that it is there.
     finished = _load(directory, plan)
     if finished is not None:
@@ -48,7 +48,7 @@ def execute(plan: BuildPlan, work: Path, *, progress: Progress | None = None) ->
 
 
 def _build(plan: BuildPlan, directory: Path, work: Path, progress: Progress) -> Artifact:
-    compiler = tools.compiler(plan.toolchain)
+    compiler = plan.compiler
     try:
         write_files(plan, directory)
     except OSError as exc:

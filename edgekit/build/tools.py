@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from edgekit.build.plan import Toolchain
 from edgekit.errors import ToolError
 
 
@@ -24,7 +23,16 @@ class Tool:
 
 
 TOOLS: tuple[Tool, ...] = (
-    Tool("arm-none-eabi-gcc", "smaller firmware", "apt-get install gcc-arm-none-eabi"),
+    Tool(
+        "arm-none-eabi-gcc",
+        "smaller firmware for Cortex-M",
+        "apt-get install gcc-arm-none-eabi",
+    ),
+    Tool(
+        "riscv64-unknown-elf-gcc",
+        "smaller firmware for RISC-V",
+        "apt-get install gcc-riscv64-unknown-elf",
+    ),
     Tool(
         "zig",
         "firmware builds from pip alone",
@@ -32,7 +40,12 @@ TOOLS: tuple[Tool, ...] = (
         version=("version",),
         wheel="ziglang",
     ),
-    Tool("qemu-system-arm", "the second emulator (oracle)", "apt-get install qemu-system-arm"),
+    Tool(
+        "qemu-system-arm",
+        "the second emulator (oracle) and Cortex-M55",
+        "apt-get install qemu-system-arm",
+    ),
+    Tool("qemu-system-riscv32", "virtual RISC-V boards", "apt-get install qemu-system-misc"),
     Tool("openocd", "flashing through ST-LINK", "apt-get install openocd"),
     Tool(
         "pyocd",
@@ -41,8 +54,6 @@ TOOLS: tuple[Tool, ...] = (
         wheel="pyocd",
     ),
 )
-
-_COMPILERS: dict[Toolchain, str] = {"gcc": "arm-none-eabi-gcc", "zig": "zig"}
 
 
 def tool(name: str) -> Tool:
@@ -88,22 +99,3 @@ def version(name: str) -> str | None:
         return None
     text = (done.stdout or done.stderr).strip()
     return text.splitlines()[0] if text and done.returncode == 0 else None
-
-
-def toolchain(wanted: Toolchain | None) -> Toolchain:
-    """Return `wanted`, or the best compiler that is installed; ToolError when there is none."""
-    if wanted is not None:
-        require(_COMPILERS[wanted])
-        return wanted
-    for chain, name in _COMPILERS.items():
-        if find(name) is not None:
-            return chain
-    raise ToolError(
-        "no C compiler for Cortex-M: neither arm-none-eabi-gcc nor the ziglang wheel is installed",
-        hint="apt-get install gcc-arm-none-eabi, or pip install 'edgekit[virtual]'",
-    )
-
-
-def compiler(chain: Toolchain) -> str:
-    """Return the tool name of the compiler of `chain`."""
-    return _COMPILERS[chain]

@@ -102,10 +102,12 @@ def _ports() -> tuple[SerialPort, ...]:
 
     from edgekit import board as boards
 
-    known = {}
+    boards_of: dict[tuple[int, int], list[str]] = {}  # boards with the same probe share them
     for name in boards.names():
         usb = boards.find(name).link.usb
-        known[(usb.vid, usb.pid)] = f"board {name}"
+        if usb is not None:
+            boards_of.setdefault((usb.vid, usb.pid), []).append(name)
+    known = {key: f"board {' or '.join(names)}" for key, names in boards_of.items()}
     known.update({key: f"meter {scheme}" for key, scheme in _METERS.items()})
     rows = []
     for port in sorted(list_ports.comports(), key=lambda p: p.device):

@@ -111,7 +111,7 @@ def _row(board: Board) -> dict[str, Any]:
         "run_on_hardware": board.run_on_hardware,
         "operating_points": list(board.operating_points),
         "contract": board.contract.model_dump(mode="json"),
-        "floor_mw": board.floor_mw.value,
+        "floor_mw": None if board.floor_mw is None else board.floor_mw.value,
     }
 
 
@@ -131,7 +131,7 @@ def _show_boards(found: list[Board]) -> None:
             f"{board.ram.size_bytes // 1024:,} KiB",
             "yes" if board.emulated else "no",
             _contract(board),
-            f"{board.floor_mw.value:g} {board.floor_mw.unit}",
+            _short(board.floor_mw),
         )
     show(table)
 
@@ -140,6 +140,20 @@ def _contract(board: Board) -> str:
     c = board.contract
     rate = f" at {c.rate_hz:g}/s" if c.rate_hz is not None else ""
     return f"{c.limit_mw:g} mW {c.scope} {c.mode}{rate}, {c.operating_point}"
+
+
+def _short(fact: Fact | None) -> str:
+    return "not known" if fact is None else f"{fact.value:g} {fact.unit}"
+
+
+def _link(board: Board) -> str:
+    usb = board.link.usb
+    return f"{board.link.baud} baud" + ("" if usb is None else f", USB {usb.vid:04x}:{usb.pid:04x}")
+
+
+def _flashers(board: Board) -> str:
+    targets = {} if board.flash is None else board.flash.targets
+    return ", ".join(f"{k} ({v})" for k, v in targets.items()) or "none"
 
 
 def _show_board(board: Board) -> None:
@@ -154,9 +168,9 @@ def _show_board(board: Board) -> None:
         "core": board.cpu,
         "flash": f"{board.flash_memory.size_bytes:,} bytes at {board.flash_memory.base:#010x}",
         "RAM": f"{board.ram.size_bytes:,} bytes at {board.ram.base:#010x}",
-        "link": f"{board.link.baud} baud, USB {board.link.usb.vid:04x}:{board.link.usb.pid:04x}",
-        "flashers": ", ".join(f"{k} ({v})" for k, v in board.flash.targets.items()),
-        "mark pin": board.mark_pin,
+        "link": _link(board),
+        "flashers": _flashers(board),
+        "mark pin": board.mark_pin or "none",
         "meter": board.meter_note,
         "contract": _contract(board),
         "floor": fact_words(board.floor_mw),
@@ -172,8 +186,9 @@ def _show_board(board: Board) -> None:
         clock = f"{point.clock_hz / 1e6:g} MHz, {point.supply_mv} mV, sleep {point.sleep_state}"
         facts.add_row(name, "clock", clock, point.regulator)
         for key in ("run_ua", "idle_ua", "sleep_ua", "wakeup_us"):
-            fact: Fact = getattr(point, key)
-            facts.add_row("", key.split("_")[0], fact_words(fact), fact.source)
+            fact: Fact | None = getattr(point, key)
+            source = "" if fact is None else fact.source
+            facts.add_row("", key.split("_")[0], fact_words(fact), source)
     rails = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("rail", "nominal", "measurable", "how"):
         rails.add_column(column, overflow="fold")
@@ -182,8 +197,10 @@ def _show_board(board: Board) -> None:
     show(Group(head, facts, rails))
 
 
-def fact_words(fact: Fact) -> str:
+def fact_words(fact: Fact | None) -> str:
     """Return a figure with unit, 95 % interval, condition and whether it was verified."""
+    if fact is None:
+        return "not known"
     around = f" ± {fact.plus_minus_percent:g} %" if fact.plus_minus_percent else ""
     condition = f", {fact.condition}" if fact.condition else ""
     return f"{fact.value:g} {fact.unit}{around}{condition}{' (verified)' if fact.verified else ''}"

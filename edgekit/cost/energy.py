@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 
-from edgekit.board import OperatingPoint
+from edgekit.board import PoweredPoint
 from edgekit.errors import ConfigError
 
 
-def expected_mean_mw(point: OperatingPoint, busy_s: float, period_s: float) -> float:
+def expected_mean_mw(point: PoweredPoint, busy_s: float, period_s: float) -> float:
     """Return the mean power in mW of one inference of `busy_s` every `period_s`.
 
     Raises ConfigError where the inference and the wake-up do not fit into the period.
@@ -26,7 +26,7 @@ def expected_mean_mw(point: OperatingPoint, busy_s: float, period_s: float) -> f
 
 
 def plus_minus_mw(
-    point: OperatingPoint, busy_s: float, period_s: float, *, busy_low_s: float | None = None
+    point: PoweredPoint, busy_s: float, period_s: float, *, busy_low_s: float | None = None
 ) -> float:
     """Return the 95 % half width of `expected_mean_mw`, in mW.
 
@@ -46,17 +46,17 @@ def plus_minus_mw(
     return _mw(point, math.hypot(*terms_ua))
 
 
-def active_mw(point: OperatingPoint) -> float:
+def active_mw(point: PoweredPoint) -> float:
     """Return the power in mW while the network runs."""
     return _mw(point, point.run_ua.value)
 
 
-def sleep_mw(point: OperatingPoint) -> float:
+def sleep_mw(point: PoweredPoint) -> float:
     """Return the power in mW between inferences."""
     return _mw(point, point.sleep_ua.value)
 
 
-def _awake_s(point: OperatingPoint, busy_s: float, period_s: float) -> float:
+def _awake_s(point: PoweredPoint, busy_s: float, period_s: float) -> float:
     awake_s = busy_s + _wakeup_s(point)
     if busy_s < 0 or period_s <= 0 or awake_s > period_s:
         raise ConfigError(
@@ -67,9 +67,9 @@ def _awake_s(point: OperatingPoint, busy_s: float, period_s: float) -> float:
     return awake_s
 
 
-def _wakeup_s(point: OperatingPoint) -> float:
+def _wakeup_s(point: PoweredPoint) -> float:
     return point.wakeup_us.value * 1e-6
 
 
-def _mw(point: OperatingPoint, current_ua: float) -> float:
+def _mw(point: PoweredPoint, current_ua: float) -> float:
     return current_ua * point.supply_mv * 1e-6

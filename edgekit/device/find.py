@@ -50,10 +50,16 @@ def find_port(board: Board, url: str | None) -> str:
     no board or more than one is attached, and ConfigError for a malformed usb: URL.
     """
     usb = board.link.usb
-    vid, pid, serial, interface = usb.vid, usb.pid, None, usb.interface
     if url is not None and not url.startswith("usb:"):
         return url
-    if url is not None:
+    if url is None:
+        if usb is None:
+            raise DeviceError(
+                f"nothing is known of {board.title}'s USB identity, so its port cannot be found",
+                hint="name it with --port DEVICE, or use --virtual where the board has a twin",
+            )
+        vid, pid, serial, interface = usb.vid, usb.pid, None, usb.interface
+    else:
         match = _USB_URL.fullmatch(url)
         if match is None:
             raise ConfigError(
@@ -61,8 +67,9 @@ def find_port(board: Board, url: str | None) -> str:
                 hint="VID and PID are four hexadecimal digits, as in usb:0483:374B",
             )
         vid, pid, serial = int(match.group(1), 16), int(match.group(2), 16), match.group(3)
-        if (vid, pid) != (usb.vid, usb.pid):
-            interface = None
+        interface = None
+        if usb is not None and (vid, pid) == (usb.vid, usb.pid):
+            interface = usb.interface
     found = candidates(vid, pid, serial, interface)
     wanted = f"USB {vid:04X}:{pid:04X}" + (f" with serial {serial}" if serial else "")
     if not found:
@@ -91,6 +98,8 @@ def probe_serial(board: Board) -> str | None:
     Raises DeviceError when several boards of this kind are attached.
     """
     usb = board.link.usb
+    if usb is None:
+        return None
     serials = sorted({c.serial for c in candidates(usb.vid, usb.pid)})
     if len(serials) > 1:
         raise DeviceError(

@@ -115,6 +115,11 @@ def flash(
     Without `probe`, exactly one board of this kind has to be attached. Raises ToolError when the
     flasher is not installed, FlashError (a DeviceError) with its cause when it fails.
     """
+    if board.flash is None:
+        raise DeviceError(
+            f"edgekit knows no flasher for {board.title}",
+            hint="write the image with the maker's tool, or use --virtual where it has a twin",
+        )
     name = flasher or board.flash.default
     if name not in FLASHERS or name not in board.flash.targets:
         raise ConfigError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.board import OperatingPoint
+from edgekit.board import PoweredPoint
 from edgekit.cost import energy
 from edgekit.measure.types import MeterInfo, Mode
 
@@ -20,7 +20,7 @@ from edgekit.measure.types import MeterInfo, Mode
 class Model:
     """What modelled figures rest on: the operating point's currents and the cycle interval."""
 
-    point: OperatingPoint
+    point: PoweredPoint
     cycles_lo: int = 1
     cycles_hi: int = 1
 

@@ -13,12 +13,16 @@ MAX_LOST = 0.001
 _RATE_TOLERANCE = 0.01
 
 
-def refusal(scope: str, limit_mw: float, floor_mw: Fact) -> str | None:
+def refusal(scope: str, limit_mw: float, floor_mw: Fact | None) -> str | None:
     """Return why `scope` cannot be judged under `limit_mw` on this board, None where it can.
+
+    `floor_mw` None: the floor is not known.
 
     A supply that draws more than the limit with the core asleep says nothing of a network.
     To be asked before anything is built.
     """
+    if floor_mw is None:
+        return None
     lowest_mw = floor_mw.value * (1.0 - floor_mw.plus_minus_percent / 100.0)
     if scope != "supply" or lowest_mw <= limit_mw:
         return None
@@ -40,7 +44,7 @@ def judge(
     Pass needs mean + u within the limit, fail needs mean - u above it, u being the 95 % half
     width; anything that undermines the figures themselves makes the verdict unsure.
     """
-    refused = None if floor_mw is None else refusal(figures.scope, limit_mw, floor_mw)
+    refused = refusal(figures.scope, limit_mw, floor_mw)
     if refused is not None:
         return Judgement("unsure", refused, limit_mw)
     reasons = _doubts(figures, board)

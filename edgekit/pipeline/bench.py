@@ -53,7 +53,7 @@ def bench(
                 fold=fold,
             )
             rows.append(_row(settings, progress))
-    compiler = tools.compiler(tools.toolchain(None))
+    compiler = mcu.compiler(mcu.toolchain(None, board.cpu), board.cpu)
     return {"schema": 1, "tools": {compiler: tools.version(compiler)}, "models": rows}
 
 
@@ -64,7 +64,7 @@ def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
         with attach(settings, prepared.artifact, progress=progress) as station:
             progress.stage(f"count one inference of {settings.model.name}")
             counts = station.counts() if station.counts is not None else None
-        cycles = None if counts is None else Cycles(counts.cycles_lo, counts.cycles_hi)
+        cycles = None if counts is None else Cycles.of(counts.cycles_lo, counts.cycles_hi)
     else:
         taken = run(settings, progress=progress).cycles
         cycles = Cycles(int(np.min(taken)), int(np.max(taken)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgekit.build import tools
 from edgekit.build.hold import hold
 from edgekit.device.layout import Kind
 from edgekit.device.session import Run
@@ -18,7 +17,16 @@ from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import Station, attach
 from edgekit.progress import Progress, Silent
 from edgekit.report import reduce
-from edgekit.report.types import Budget, Detail, ErrorInfo, LayerRow, Power, PowerTrace, Report
+from edgekit.report.types import (
+    Budget,
+    Detail,
+    ErrorInfo,
+    Histogram,
+    LayerRow,
+    Power,
+    PowerTrace,
+    Report,
+)
 from edgekit.target import mcu
 from edgekit.virtual.process import Counts
 
@@ -104,7 +112,7 @@ class _Deployment:
 
     def _built(self, prepared: Prepared) -> None:
         artifact = prepared.artifact
-        compiler = tools.compiler(prepared.plan.toolchain)
+        compiler = prepared.plan.compiler
         self._update(
             plan=artifact.plan,
             sizes=artifact.sizes,
@@ -131,7 +139,7 @@ class _Deployment:
         virtual = self._settings.virtual or done.hello.kind == Kind.VIRTUAL
         notes = [*self._report.detail.notes]
         if counts is not None:
-            notes.append("cycles: one inference was counted on the twin and credited to all others")
+            notes.append("one inference was counted on the twin and credited to all others")
             if self._report.sizes is not None:
                 self._update(sizes=replace(self._report.sizes, stack_bytes=counts.stack_bytes))
         self._update(
@@ -147,7 +155,7 @@ class _Deployment:
             detail=replace(
                 self._report.detail,
                 layers=self._layers(prepared, counts),
-                latencies=reduce.histogram(done.cycles / clock_hz * 1e6),
+                latencies=_histogram(done, counts),
                 notes=tuple(notes),
             ),
         )
@@ -198,6 +206,12 @@ class _Deployment:
 
     def _update(self, **changes: object) -> None:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
+
+
+def _histogram(done: Run, counts: Counts | None) -> Histogram | None:
+    if counts is not None and counts.cycles_hi is None:
+        return None
+    return reduce.histogram(done.cycles / done.hello.clock_hz * 1e6)
 
 
 def _notes(settings: Settings, prepared: Prepared) -> tuple[str, ...]:

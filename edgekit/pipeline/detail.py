@@ -57,7 +57,7 @@ def layer_rows(
                 shape=graph.tensors[node.y].shape,
                 macs=check.macs(graph, node),
                 instructions=None if call is None else call.instructions,
-                cycles=None if call is None else Cycles(call.cycles_lo, call.cycles_hi),
+                cycles=None if call is None else Cycles.of(call.cycles_lo, call.cycles_hi),
                 bytes_moved=None if call is None else call.bytes_moved,
                 kernel=kernels.get(node.y, ""),
             )
@@ -68,7 +68,7 @@ def layer_rows(
 def fact_rows(board: Board, operating_point: str) -> tuple[FactRow, ...]:
     """Return the board's figures that the energy rests on, with their sources."""
     point = board.operating_points[operating_point]
-    named: tuple[tuple[str, Fact], ...] = (
+    named: tuple[tuple[str, Fact | None], ...] = (
         ("current while running", point.run_ua),
         ("current asleep", point.sleep_ua),
         ("current waiting for the link", point.idle_ua),
@@ -78,7 +78,11 @@ def fact_rows(board: Board, operating_point: str) -> tuple[FactRow, ...]:
     return (
         FactRow("clock", f"{point.clock_hz / 1e6:g} MHz", "operating point", verified=True),
         FactRow("supply", f"{point.supply_mv / 1e3:g} V", "operating point", verified=True),
-        *(FactRow(name, _with_limits(fact), fact.source, fact.verified) for name, fact in named),
+        *(
+            FactRow(name, _with_limits(fact), fact.source, fact.verified)
+            for name, fact in named
+            if fact is not None
+        ),
     )
 
 

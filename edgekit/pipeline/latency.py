@@ -20,14 +20,16 @@ def of_cycles(
 ) -> Latency:
     """Return the latency of a run; `counts` is the twin's, None where it cannot be asked.
 
-    A twin counts one inference and credits it to all others: there is then no spread to tell.
+    A twin counts one inference and credits it to all others: there is then no spread to tell. On a
+    core without a timing table it counts instructions, and nothing is known of the time.
     """
     us = cycles / clock_hz * 1e6
     source: Source = "modelled" if virtual else "measured"
-    if counts is None:
-        interval = Cycles(int(cycles.min()), int(cycles.max()))
-    else:
-        interval = Cycles(counts.cycles_lo, counts.cycles_hi)
+    interval: Cycles | None = Cycles(int(cycles.min()), int(cycles.max()))
+    if counts is not None:
+        interval = Cycles.of(counts.cycles_lo, counts.cycles_hi)
+        if interval is None:
+            us, cold_start_us = us[:0], None
     return Latency(
         inferences=int(cycles.size),
         instructions=None if counts is None else counts.instructions,

@@ -68,7 +68,7 @@ def meter_contract(
     """
     point = settings.board.operating_points[settings.contract.operating_point]
     busy_s = cycles / point.clock_hz
-    model = Model(point) if counts is None else Model(point, counts.cycles_lo, counts.cycles_hi)
+    model = _model(settings, counts)
     with metered(settings, station) as meter:
         if meter is None:
             return _without_meter(settings, model, busy_s)
@@ -92,8 +92,36 @@ def meter_contract(
     return replace(metered_, stimuli=stimuli, notes=(f"energy: {note}", *metered_.notes))
 
 
-def _without_meter(settings: Settings, model: Model, busy_s: float) -> Metered:
+def _model(settings: Settings, counts: Counts | None) -> Model | None:
+    """Return what energy is modelled with; None on hardware whose currents are not known.
+
+    Raises UnsureError where a twin cannot tell time or currents: nothing can then be metered.
+    """
+    board, name = settings.board, settings.contract.operating_point
+    point = board.operating_points[name].powered()
+    if counts is None:
+        return None if point is None else Model(point)
+    if counts.cycles_lo is None or counts.cycles_hi is None:
+        raise UnsureError(
+            f"nothing is published of the timing of {board.cpu} that the twin could count by: "
+            "instructions are known, time and power are not",
+            hint="measure on the board",
+        )
+    if point is None:
+        raise UnsureError(
+            f"the file of {board.name} has no currents for {name}: power is not known",
+            hint="measure on the board",
+        )
+    return Model(point, counts.cycles_lo, counts.cycles_hi)
+
+
+def _without_meter(settings: Settings, model: Model | None, busy_s: float) -> Metered:
     contract = settings.contract
+    if model is None:
+        raise UnsureError(
+            f"no meter was attached and the file of {settings.board.name} has no currents",
+            hint="name a meter with --meter",
+        )
     figures = windows.modelled(
         model,
         scope=contract.scope,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.build import tools
 from edgekit.build.plan import Artifact, BuildPlan, Toolchain
 from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan
@@ -13,6 +12,7 @@ from edgekit.pipeline import data, stages
 from edgekit.pipeline.data import Samples
 from edgekit.pipeline.settings import Settings
 from edgekit.progress import Progress
+from edgekit.target import mcu
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +32,7 @@ def prepare(settings: Settings, *, progress: Progress) -> Prepared:
     """Load, lower, plan, read the samples, build: whatever can be refused is refused first."""
     progress.stage("load and compile")
     graph = stages.load(settings.model)
-    chain = tools.toolchain(None)
+    chain = mcu.toolchain(None, settings.board.cpu)
     lowered = stages.lower(graph, settings.board, fold=settings.fold)
     plan = stages.emit(lowered.graph, lowered.arena, settings.board, chain, _point(settings))
     samples = data.read(settings.data, graph, seed=settings.seed)

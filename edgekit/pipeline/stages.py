@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from edgekit import frontend
 from edgekit.board import Board
 from edgekit.build import run as executor
-from edgekit.build import tools
 from edgekit.build.plan import Artifact, BuildPlan, Toolchain
 from edgekit.device import flash as flasher
 from edgekit.device import session
@@ -77,7 +76,7 @@ def compile(
     """
     lowered = lower(graph, board, on_pass, fold=fold)
     point = operating_point or board.contract.operating_point
-    chain = tools.toolchain(toolchain)
+    chain = mcu.toolchain(toolchain, board.cpu)
     return emit(lowered.graph, lowered.arena, board, chain, point, trace=trace)
 
 

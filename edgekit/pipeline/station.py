@@ -100,7 +100,9 @@ def metered(settings: Settings, station: Station) -> Iterator[Meter | None]:
             f"meter {settings.meter} cannot measure a virtual board",
             hint="leave --meter out: the twin brings its own",
         )
-    point = settings.board.operating_points[settings.contract.operating_point]
+    point = settings.board.operating_points[settings.contract.operating_point].powered()
+    if point is None:
+        raise DeviceError(f"the file of {settings.board.name} has no currents to emulate")
     with start_meter(
         point, station.state_port, seed=settings.seed + 1, faults=settings.meter_faults
     ) as emulated:

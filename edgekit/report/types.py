@@ -82,6 +82,11 @@ class Cycles:
     lo: int
     hi: int
 
+    @classmethod
+    def of(cls, lo: int | None, hi: int | None) -> Cycles | None:
+        """Return the interval, or None where the core has no timing table."""
+        return None if lo is None or hi is None else cls(lo, hi)
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:

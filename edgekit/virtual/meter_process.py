@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
-from edgekit.board import OperatingPoint
+from edgekit.board import PoweredPoint
 from edgekit.errors import DeviceError
 from edgekit.virtual.ppk2_emulator.device import SAMPLES_PER_S, Faults
 
@@ -72,7 +72,7 @@ class VirtualClock:
 
 @contextmanager
 def start_meter(
-    point: OperatingPoint,
+    point: PoweredPoint,
     state_port: int,
     *,
     faults: Faults | None = None,

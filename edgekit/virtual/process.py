@@ -49,13 +49,13 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class CallCounts:
-    """One call from `model_run`: a node of the model."""
+    """One call from `model_run`: a node of the model; None is what its emulator cannot tell."""
 
     instructions: int
-    cycles_lo: int
-    cycles_hi: int
-    bytes_moved: int
-    flash_misses: int
+    cycles_lo: int | None
+    cycles_hi: int | None
+    bytes_moved: int | None
+    flash_misses: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +63,14 @@ class Counts:
     """One inference: `model_run` from its first instruction to its return.
 
     `stack_bytes` is the deepest the stack went below its depth at the call. The sum of `per_call`
-    is smaller than the total by what `model_run` itself executes between its calls.
+    is smaller than the total by what `model_run` itself executes between its calls. Cycles are
+    None on a core without a timing table, the stack where the emulator cannot see it.
     """
 
     instructions: int
-    cycles_lo: int
-    cycles_hi: int
-    stack_bytes: int
+    cycles_lo: int | None
+    cycles_hi: int | None
+    stack_bytes: int | None
     per_call: tuple[CallCounts, ...]
 
 
@@ -222,9 +223,8 @@ def _config(
         "ram_base": board.ram.base,
         "ram_bytes": board.ram.size_bytes,
         "baud": board.link.baud,
-        "mark_port": board.mark_pin[1],
-        "mark_bit": int(board.mark_pin[2:]),
-        "wakeup_ns": round(point.wakeup_us.value * 1000),
+        "mark_pin": board.mark_pin or "",
+        "wakeup_ns": 0 if point.wakeup_us is None else round(point.wakeup_us.value * 1000),
         "flash": {"wait_states": point.flash_wait_states},
         "faults": asdict(faults or Faults()),
     }

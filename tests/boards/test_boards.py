@@ -73,7 +73,8 @@ def test_units_are_those_of_the_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_currents_are_in_order(name: str) -> None:
-    for point in board.find(name).operating_points.values():
+    points = [p.powered() for p in board.find(name).operating_points.values()]
+    for point in filter(None, points):
         assert 0 < point.sleep_ua.value < point.idle_ua.value <= point.run_ua.value
 
 
@@ -107,7 +108,7 @@ def test_unknown_board_lists_what_there_is() -> None:
     ("change", "said"),
     [
         ({"contract": {"limit_mw": 15.0, "mode": "average", "operating_point": "fast"}}, "fast"),
-        ({"mark_pin": None}, "mark_pin"),
+        ({"meter_note": None}, "meter_note"),
         ({"cpu": "cortex-m9"}, "cpu"),
         ({"flash_memory": {"base": 0, "size_bytes": 0}}, "size_bytes"),
     ],
@@ -116,6 +117,23 @@ def test_wrong_values_are_named(change: dict[str, Any], said: str, tmp_path: Pat
     file = tmp_path / "nucleo-l4r5zi.yaml"
     file.write_text(yaml.safe_dump({**raw("nucleo-l4r5zi"), **change}))
     with pytest.raises(ConfigError, match=said):
+        board.find(str(file))
+
+
+def test_currents_come_all_four_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "nucleo-l4r5zi.yaml"
+    whole = raw("nucleo-l4r5zi")
+    whole["operating_points"] = {
+        name: {k: v for k, v in point.items() if not k.endswith(("_ua", "_us"))}
+        for name, point in whole["operating_points"].items()
+    }
+    del whole["floor_mw"]
+    file.write_text(yaml.safe_dump(whole))
+    found = board.find(str(file))
+    assert [p.powered() for p in found.operating_points.values()] == [None] * 5
+    whole["operating_points"]["run_24mhz"]["run_ua"] = {"value": 1, "unit": "uA", "source": "none"}
+    file.write_text(yaml.safe_dump(whole))
+    with pytest.raises(ConfigError, match="sleep_ua, idle_ua, wakeup_us missing"):
         board.find(str(file))
 
 

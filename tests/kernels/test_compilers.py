@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import get_args
 
 import pytest
 from kernel_cases import CASES, roundings_of
 from kernel_driver import FIRMWARE, STRICT, host_library
+
+from edgekit.board import Cpu
+from edgekit.build import tools
+from edgekit.target.mcu import compilers
 
 SOURCES = sorted((FIRMWARE / "kernels").glob("*.c"))
 ARM = ("-mcpu=cortex-m4", "-mthumb")
@@ -30,6 +35,41 @@ def test_arm_gcc(level):
     for fpu in (HARD, ("-mfloat-abi=soft",)):
         stack = () if level == "-O0" else ("-Wstack-usage=512",)
         compile_all(["arm-none-eabi-gcc"], *ARM, *fpu, level, *stack)
+
+
+def compile_for(chain: str, cpu: str, tmp_path: Path) -> None:
+    """Compile every kernel as a build for `cpu` would."""
+    for source in SOURCES:
+        command = compilers.compile_command(
+            chain,
+            cpu,
+            PurePosixPath(source.relative_to(FIRMWARE.parent)),
+            include=["firmware/include"],
+            defines=("EK_ROUNDINGS=255U",),
+            kernel=True,
+        )
+        argv = [*tools.require(command.argv[0]), *command.argv[1:]]
+        argv[argv.index("-o") + 1] = str(tmp_path / "out.o")
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=FIRMWARE.parent)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.gcc
+@pytest.mark.parametrize("cpu", [cpu for cpu in get_args(Cpu) if cpu.startswith("cortex")])
+def test_gcc_for_every_cortex(cpu, tmp_path):
+    compile_for("gcc", cpu, tmp_path)
+
+
+@pytest.mark.riscv
+def test_gcc_for_riscv(tmp_path):
+    compile_for("gcc", "rv32imc", tmp_path)
+
+
+@pytest.mark.zig
+@pytest.mark.nightly
+@pytest.mark.parametrize("cpu", get_args(Cpu))
+def test_zig_for_every_cpu(cpu, tmp_path):
+    compile_for("zig", cpu, tmp_path)
 
 
 @pytest.mark.gcc

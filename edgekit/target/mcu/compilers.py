@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from edgekit.board import Cpu
+from edgekit.build import tools
 from edgekit.build.plan import Command, Toolchain
+from edgekit.errors import ToolError
 
 _COMMON = (
     "-std=c99",
@@ -38,28 +40,60 @@ class _Compiler:
     link: tuple[str, ...]  # after the objects
 
 
+# Coalescing variables costs the inner loops moves: 11 % of a keyword spotter's run.
+_GCC_KERNELS = ("-Wstack-usage=512", "-fno-tree-coalesce-vars")
+# zig adds traps for undefined behaviour and a stack protector unless told otherwise.
+_ZIG_EXTRA = ("-fno-sanitize=undefined", "-fno-stack-protector")
+
+
+def _gcc(tool: str, *target: str) -> _Compiler:
+    return _Compiler((tool, *target), extra=(), kernels=_GCC_KERNELS, link=("-lgcc",))
+
+
+def _arm_gcc(cpu: str, *fpu: str) -> _Compiler:
+    return _gcc("arm-none-eabi-gcc", f"-mcpu={cpu}", "-mthumb", *fpu)
+
+
+def _zig(target: str, cpu: str, *more: str) -> _Compiler:
+    start = ("zig", "cc", "-target", target, f"-mcpu={cpu}", *more)
+    return _Compiler(start, extra=_ZIG_EXTRA, kernels=(), link=())
+
+
 _COMPILERS: dict[tuple[Toolchain, Cpu], _Compiler] = {
-    ("gcc", "cortex-m4f"): _Compiler(
-        start=(
-            "arm-none-eabi-gcc",
-            "-mcpu=cortex-m4",
-            "-mthumb",
-            "-mfloat-abi=hard",
-            "-mfpu=fpv4-sp-d16",
-        ),
-        extra=(),
-        # Coalescing variables costs the inner loops moves: 11 % of a keyword spotter's run.
-        kernels=("-Wstack-usage=512", "-fno-tree-coalesce-vars"),
-        link=("-lgcc",),
-    ),
-    ("zig", "cortex-m4f"): _Compiler(
-        start=("zig", "cc", "-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4"),
-        # zig adds traps for undefined behaviour and a stack protector unless told otherwise.
-        extra=("-fno-sanitize=undefined", "-fno-stack-protector"),
-        kernels=(),
-        link=(),
-    ),
+    ("gcc", "cortex-m0plus"): _arm_gcc("cortex-m0plus", "-mfloat-abi=soft"),
+    ("gcc", "cortex-m4f"): _arm_gcc("cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+    ("gcc", "cortex-m33"): _arm_gcc("cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+    ("gcc", "cortex-m7"): _arm_gcc("cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
+    ("gcc", "cortex-m55"): _arm_gcc("cortex-m55", "-mfloat-abi=hard", "-mfpu=auto"),
+    ("gcc", "rv32imc"): _gcc("riscv64-unknown-elf-gcc", "-march=rv32imc_zicsr", "-mabi=ilp32"),
+    ("zig", "cortex-m0plus"): _zig("thumb-freestanding-eabi", "cortex_m0plus"),
+    ("zig", "cortex-m4f"): _zig("thumb-freestanding-eabihf", "cortex_m4"),
+    ("zig", "cortex-m33"): _zig("thumb-freestanding-eabihf", "cortex_m33"),
+    ("zig", "cortex-m7"): _zig("thumb-freestanding-eabihf", "cortex_m7"),
+    ("zig", "cortex-m55"): _zig("thumb-freestanding-eabihf", "cortex_m55"),
+    ("zig", "rv32imc"): _zig("riscv32-freestanding-none", "generic_rv32+m+c", "-mabi=ilp32"),
 }
+
+
+def toolchain(wanted: Toolchain | None, cpu: Cpu) -> Toolchain:
+    """Return `wanted`, or the best compiler for `cpu` that is installed; ToolError without one."""
+    if wanted is not None:
+        tools.require(compiler(wanted, cpu))
+        return wanted
+    chains: tuple[Toolchain, ...] = ("gcc", "zig")
+    for chain in chains:
+        if tools.find(compiler(chain, cpu)) is not None:
+            return chain
+    gcc, zig = tools.tool(compiler("gcc", cpu)), tools.tool("zig")
+    raise ToolError(
+        f"no C compiler for {cpu}: neither {gcc.name} nor the ziglang wheel is installed",
+        hint=f"{gcc.install}, or {zig.install}",
+    )
+
+
+def compiler(chain: Toolchain, cpu: Cpu) -> str:
+    """Return the name of the tool that `chain` uses for `cpu`."""
+    return _COMPILERS[chain, cpu].start[0]
 
 
 def compile_command(
@@ -75,12 +109,12 @@ def compile_command(
 
     `kernel`: the source is generated code or a kernel, not firmware around it.
     """
-    compiler = _COMPILERS[toolchain, cpu]
+    found = _COMPILERS[toolchain, cpu]
     argv = (
-        *compiler.start,
+        *found.start,
         *_COMMON,
-        *compiler.extra,
-        *(compiler.kernels if kernel else ()),
+        *found.extra,
+        *(found.kernels if kernel else ()),
         *(f"-I{directory}" for directory in include),
         *(f"-D{define}" for define in defines),
         "-c",
@@ -95,9 +129,9 @@ def link_command(
     toolchain: Toolchain, cpu: Cpu, sources: Sequence[PurePosixPath], output: str
 ) -> Command:
     """Return the command that links all objects by `linker.ld`."""
-    compiler = _COMPILERS[toolchain, cpu]
+    found = _COMPILERS[toolchain, cpu]
     objects = tuple(object_of(source) for source in sources)
-    argv = (*compiler.start, *_LINK, *objects, *compiler.link, "-o", output)
+    argv = (*found.start, *_LINK, *objects, *found.link, "-o", output)
     return Command(argv, log="link")
 
 

@@ -55,8 +55,7 @@ class TwinConfig:
     ram_base: int = 0x2000_0000
     ram_bytes: int = 640 * 1024
     baud: int = 115_200
-    mark_port: str = "F"
-    mark_bit: int = 13
+    mark_pin: str = "PF13"
     wakeup_ns: int = 0  # from the wake-up event in Stop mode to the PLL's lock
     lse_startup_ns: int = 2_000_000_000
     real_time: bool = False  # an inference takes at least its modelled time of the wall clock

@@ -85,8 +85,7 @@ class Machine:
         )
         drift = config.faults.clock_drift_ppm
         self.clocks = ClockTree(bus, clock, config.lse_startup_ns, config.wakeup_ns, drift)
-        mark = f"{config.mark_port}{config.mark_bit}"
-        self.gpio = Gpio(bus, self.clocks, mark, self.log.set_mark)
+        self.gpio = Gpio(bus, self.clocks, config.mark_pin[1:], self.log.set_mark)
         self.lptim = Lptim(bus, clock, self.clocks)
         self.uart = Lpuart(bus, clock, self.clocks, self.gpio, self.wire)
         self.uart.configure(config.baud)
