@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.arithmetic import float32_exact, float32_value
+from edgekit.ir.check_rows import check_view
 from edgekit.ir.geometry import kernel_of, padded_values, window_shape, window_work
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp.window import valid_cells
@@ -25,7 +26,9 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    Rows,
     Softmax,
+    Stack,
     constants_of,
     inputs_of,
 )
@@ -99,6 +102,8 @@ def _check_shapes(graph: Graph, node: Node) -> None:
             _check_softmax(graph, node)
         case Clamp() | Requantize():
             _want(node, "shape of its input", graph.tensors[node.x].shape, shape)
+        case Rows() | Stack():
+            check_view(graph, node)
         case _:
             assert_never(node)
 
@@ -215,7 +220,7 @@ def _check_zero_points(node: Node) -> None:
             points = {"input": node.input_zero_point}
         case Pad():
             points = {"padding": node.value}
-        case MaxPool() | Reshape() | Clamp() | Softmax():
+        case MaxPool() | Reshape() | Clamp() | Softmax() | Rows() | Stack():
             points = {}
         case _:
             assert_never(node)

@@ -170,6 +170,28 @@ class Softmax:
     table: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of x from `first` on, as many as y has: the same bytes under another name."""
+
+    label: str
+    x: str
+    y: str
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The rows of several tensors, one tensor after the other: they are written where y is.
+
+    Each of `parts` is what a node computes, and nothing else reads it.
+    """
+
+    label: str
+    parts: tuple[str, ...]
+    y: str
+
+
 Node: TypeAlias = (
     Conv2D
     | DepthwiseConv2D
@@ -182,6 +204,8 @@ Node: TypeAlias = (
     | Clamp
     | Requantize
     | Softmax
+    | Rows
+    | Stack
 )
 
 
@@ -189,6 +213,8 @@ def inputs_of(node: Node) -> tuple[str, ...]:
     """Return the activation tensors that `node` reads, in order."""
     if isinstance(node, Add):
         return (node.a, node.b)
+    if isinstance(node, Stack):
+        return node.parts
     return (node.x,)
 
 

@@ -22,7 +22,9 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    Rows,
     Softmax,
+    Stack,
 )
 from edgekit.ir.types import Padding, Requant, Rounding
 
@@ -57,8 +59,11 @@ def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
         case Pad():
             low, high = ranges[node.x]
             return min(low, node.value), max(high, node.value)
-        case Reshape():
+        case Reshape() | Rows():
             return ranges[node.x]
+        case Stack():
+            ends = [ranges[name] for name in node.parts]
+            return min(low for low, _ in ends), max(high for _, high in ends)
         case Softmax():
             dtype = graph.tensors[node.y].dtype
             return dtype.low, dtype.high
@@ -92,8 +97,10 @@ def accumulator_bounds(graph: Graph, node: Node, ranges: Ranges) -> tuple[Ints, 
         case Requantize():
             low, high = ranges[node.x]
             return _pair(low - node.input_zero_point, high - node.input_zero_point)
-        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax():
+        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows():
             return _pair(*ranges[node.x])
+        case Stack():
+            return _pair(*output_range(graph, node, ranges))
         case _:
             assert_never(node)
 
@@ -143,7 +150,7 @@ def requant_of(node: Node) -> Requant | None:
     match node:
         case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Requantize() | AveragePool():
             return node.requant
-        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax():
+        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows() | Stack():
             return None
         case _:
             assert_never(node)

@@ -26,6 +26,8 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    Rows,
+    Stack,
     inputs_of,
 )
 
@@ -68,7 +70,17 @@ def _node_bounds(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Boun
     match node:
         case Conv2D() | DepthwiseConv2D() | Dense():
             return _weighted(graph, node, *bounds[node.x])
-        case Add() | AveragePool() | MaxPool() | Pad() | Reshape() | Clamp() | Requantize():
+        case (
+            Add()
+            | AveragePool()
+            | MaxPool()
+            | Pad()
+            | Reshape()
+            | Clamp()
+            | Requantize()
+            | Rows()
+            | Stack()
+        ):
             # None of them reverses an order, so the ends of the inputs give the ends of the output.
             ends = (
                 {name: bounds[name][end][np.newaxis] for name in inputs_of(node)} for end in (0, 1)

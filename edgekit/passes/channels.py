@@ -26,6 +26,8 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    Rows,
+    Stack,
     inputs_of,
 )
 from edgekit.passes.bounds import Bounds, weighted_sums
@@ -143,6 +145,8 @@ def _origin(graph: Graph, node: Node) -> Ints | None:
         case DepthwiseConv2D():
             return np.arange(channels) // (channels // before[-1])
         case Add() | AveragePool() | MaxPool() | Clamp() | Requantize():
+            return np.arange(channels)
+        case Rows() | Stack() if len(before) > 1:
             return np.arange(channels)
         case Pad() if node.before[-1] == node.after[-1] == 0:
             return np.arange(channels)

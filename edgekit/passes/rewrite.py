@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Add, Node, constants_of, inputs_of
+from edgekit.ir.nodes import Add, Node, Stack, constants_of, inputs_of
 
 
 def readers(graph: Graph) -> dict[str, list[Node]]:
@@ -27,8 +27,10 @@ def can_bypass(graph: Graph, source: str, target: str) -> bool:
     """Say whether all uses of `target` may read `source` instead.
 
     Not where `target` leaves the graph and `source` is a graph input or leaves it too: the
-    two must stay apart then.
+    two must stay apart then. Nor where a Stack reads `target`, which must be written for it alone.
     """
+    if any(isinstance(node, Stack) and target in node.parts for node in graph.nodes):
+        return False
     if target not in output_names(graph):
         return True
     return source not in output_names(graph) | {edge.tensor for edge in graph.inputs}
@@ -66,4 +68,6 @@ def resolve(name: str, renamed: Mapping[str, str]) -> str:
 def _rename(node: Node, renamed: Mapping[str, str]) -> Node:
     if isinstance(node, Add):
         return replace(node, a=resolve(node.a, renamed), b=resolve(node.b, renamed))
+    if isinstance(node, Stack):
+        return replace(node, parts=tuple(resolve(name, renamed) for name in node.parts))
     return replace(node, x=resolve(node.x, renamed))

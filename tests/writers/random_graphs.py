@@ -26,7 +26,9 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    Rows,
     Softmax,
+    Stack,
 )
 from edgekit.ir.types import DType, Edge, Padding, Requant, Rounding, Tensor
 
@@ -173,6 +175,15 @@ class GraphBuilder:
     def reshape(self, x: str, *shape: int) -> str:
         y = self._tensor("flat", shape)
         return self.append(Reshape(f"RESHAPE {y}", x, y))
+
+    def rows(self, x: str, first: int, count: int) -> str:
+        y = self._tensor("rows", (count, *self.tensors[x].shape[1:]))
+        return self.append(Rows(f"ROWS {y}", x, y, first))
+
+    def stack(self, *parts: str) -> str:
+        height = sum(self.tensors[name].shape[0] for name in parts)
+        y = self._tensor("stack", (height, *self.tensors[parts[0]].shape[1:]))
+        return self.append(Stack(f"STACK {y}", parts, y))
 
     def clamp(self, x: str, low: int | None = None, high: int | None = None) -> str:
         y = self._tensor("clamp", self.tensors[x].shape)

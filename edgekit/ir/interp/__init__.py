@@ -32,7 +32,9 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    Rows,
     Softmax,
+    Stack,
     inputs_of,
 )
 
@@ -113,6 +115,10 @@ def _evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:  # 
             return requantize_node(node, values[node.x])
         case Softmax():
             return softmax(values[node.x], constants[node.table])
+        case Rows():
+            return values[node.x][:, node.first : node.first + graph.tensors[node.y].shape[0]]
+        case Stack():
+            return np.concatenate([values[name] for name in node.parts], axis=1)
         case _:
             assert_never(node)
 

@@ -187,7 +187,7 @@ def _calls(program: Program) -> str:
         if index in codes:
             rows.append(f"    {_call(program, codes[index])}\n")
         else:
-            alias = f"{node.y} is {inputs_of(node)[0]}"
+            alias = f"{node.y} is {' '.join(inputs_of(node))}"
             rows.append(f"    /* {ctext.comment(node.label)}: {alias} */\n")
         if index + 1 < len(program.graph.nodes):
             rows.append(f"    MODEL_STOP_AFTER({index})\n")

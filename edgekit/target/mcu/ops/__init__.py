@@ -16,7 +16,9 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    Rows,
     Softmax,
+    Stack,
 )
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops.add import emit_add
@@ -29,7 +31,7 @@ from edgekit.target.mcu.ops.softmax import emit_softmax
 
 
 def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - the closed union
-    """Return the C of `node`, or None for a Reshape, which needs none."""
+    """Return the C of `node`, or None for one that is another name for bytes."""
     match node:
         case Conv2D():
             return emit_conv2d(context, node)
@@ -51,7 +53,7 @@ def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - 
             return emit_requantize(context, node)
         case Softmax():
             return emit_softmax(context, node)
-        case Reshape():
+        case Reshape() | Rows() | Stack():
             return None
         case _:
             assert_never(node)
