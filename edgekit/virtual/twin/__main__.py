@@ -56,6 +56,7 @@ def main(argv: list[str]) -> int:
     link.piece_bytes = config.faults.split_bytes
     state = StateServer(machine.log.line)
     machine.write_state = state.write
+    link.before_send = state.settle
     control = ControlServer(lambda command: _handler(machine, command))
     ports = {"link_port": link.port, "state_port": state.port, "control_port": control.port}
     sys.stdout.write(json.dumps(ports) + "\n")

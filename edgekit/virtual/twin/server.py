@@ -19,6 +19,11 @@ from typing import Any
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
 _PIECE = 4096
+_SETTLE_S = 2.0
+
+
+def _nothing() -> None:
+    """Wait for nothing before bytes leave."""
 
 
 def _listen() -> socket.socket:
@@ -49,6 +54,7 @@ class LinkServer:
         self.changed = threading.Condition()
         self.received: deque[int] = deque()
         self.damage: Callable[[bytes], bytes] = bytes
+        self.before_send: Callable[[], None] = _nothing
         self.piece_bytes = 0  # fault "split"
         self._client: socket.socket | None = None
         self._plugged = True
@@ -61,6 +67,7 @@ class LinkServer:
 
     def send(self, data: bytes) -> None:
         """Send to the client; without one the bytes are lost, as on a wire."""
+        self.before_send()
         client, data = self._client, self.damage(data)
         if client is None:
             return
@@ -116,7 +123,7 @@ class StateServer:
         self._server = _listen()
         self.port: int = self._server.getsockname()[1]
         self._line = line
-        self._clients: list[queue.SimpleQueue[bytes]] = []
+        self._clients: list[queue.Queue[bytes]] = []
         _spawn(self._serve)
 
     def write(self, line: bytes) -> None:
@@ -124,21 +131,34 @@ class StateServer:
         for lines in self._clients:
             lines.put(line)
 
+    def settle(self) -> None:
+        """Wait, within limits, until every line is on its way to every client.
+
+        The host that reads an answer may then ask a meter what happened before it.
+        """
+        deadline = time.monotonic() + _SETTLE_S
+        for lines in self._clients:
+            with lines.all_tasks_done:
+                while lines.unfinished_tasks and (left := deadline - time.monotonic()) > 0:
+                    lines.all_tasks_done.wait(left)
+
     def _serve(self) -> None:
         while True:
             client, _ = self._server.accept()
-            lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+            lines: queue.Queue[bytes] = queue.Queue()
             lines.put(self._line())
             self._clients = [*self._clients, lines]
             _spawn(self._feed, client, lines)
 
-    def _feed(self, client: socket.socket, lines: queue.SimpleQueue[bytes]) -> None:
+    def _feed(self, client: socket.socket, lines: queue.Queue[bytes]) -> None:
         try:
             while True:
                 data = [lines.get()]
                 while not lines.empty():
                     data.append(lines.get())
                 client.sendall(b"".join(data))
+                for _ in data:
+                    lines.task_done()
         except OSError:
             self._clients = [c for c in self._clients if c is not lines]
             client.close()
