@@ -216,6 +216,7 @@ def _config(
 ) -> dict[str, Any]:
     point = board.operating_points[operating_point or board.contract.operating_point]
     return {
+        "soc": board.firmware_port,
         "elf": str(elf.resolve()),
         "cache": str(cache.resolve()),
         "flash_base": board.flash_memory.base,
@@ -225,7 +226,7 @@ def _config(
         "baud": board.link.baud,
         "mark_pin": board.mark_pin or "",
         "wakeup_ns": 0 if point.wakeup_us is None else round(point.wakeup_us.value * 1000),
-        "flash": {"wait_states": point.flash_wait_states},
+        "wait_states": point.flash_wait_states,
         "faults": asdict(faults or Faults()),
     }
 

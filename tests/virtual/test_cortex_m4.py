@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from edgekit.virtual.twin.cortex_m4 import Decoder
+from edgekit.virtual.twin.cortex_m4 import TIMING
+from edgekit.virtual.twin.decode import Decoder
 
 pytestmark = pytest.mark.virtual
 
@@ -42,7 +43,7 @@ def _code(*halfwords: int) -> bytes:
     ],
 )
 def test_block_bounds(code, instructions, lo, hi, moved):
-    block = Decoder().block(code, 0x0800_0000)
+    block = Decoder(TIMING).block(code, 0x0800_0000)
     assert block.unknown == 0
     assert (block.instructions, block.lo, block.hi, block.bytes_moved) == (
         instructions,
@@ -53,12 +54,12 @@ def test_block_bounds(code, instructions, lo, hi, moved):
 
 
 def test_unknown_code_is_charged_widely():
-    block = Decoder().block(_code(0x3001, 0xFFFF, 0xFFFF), 0x0800_0000)
+    block = Decoder(TIMING).block(_code(0x3001, 0xFFFF, 0xFFFF), 0x0800_0000)
     assert block.unknown == 2
     assert block.instructions == 2
     assert block.hi - block.lo >= 11
 
 
 def test_fpu_is_noticed():
-    assert Decoder().block(_code(0xEE30, 0x0A00), 0).uses_fpu
-    assert not Decoder().block(_code(0x3001), 0).uses_fpu
+    assert Decoder(TIMING).block(_code(0xEE30, 0x0A00), 0).uses_fpu
+    assert not Decoder(TIMING).block(_code(0x3001), 0).uses_fpu

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import config as configuration
-from . import image
+from . import image, soc
 from .machine import Machine
 from .server import ControlServer, LinkServer, StateServer, exit_with_parent
 
@@ -45,13 +45,14 @@ def main(argv: list[str]) -> int:
         return 2
     try:
         config = configuration.load(Path(argv[1]))
+        chip = soc.find(config.soc)
         program = image.load(config.elf, config.ram_base, config.ram_bytes)
     except configuration.TwinError as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
     exit_with_parent()
     link = LinkServer()
-    machine = Machine(config, program, link)
+    machine = Machine(config, chip, program, link)
     link.damage = machine.faults.damage
     link.piece_bytes = config.faults.split_bytes
     state = StateServer(machine.log.line)

@@ -14,21 +14,6 @@ class TwinError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class FlashTiming:
-    """Flash between the core and its image: what one miss of the accelerator may cost.
-
-    The accelerator holds least recently used lines, code and data apart. A missed line costs at
-    most `wait_states` for each of the reads that fill it; at best prefetch hides all of it.
-    """
-
-    wait_states: int = 0
-    code_lines: int = 32
-    data_lines: int = 8
-    line_bytes: int = 32
-    reads_per_line: int = 4
-
-
-@dataclass(frozen=True, slots=True)
 class FaultPlan:
     """What goes wrong, and when; rates are per byte, counts are bytes sent by the board."""
 
@@ -48,6 +33,7 @@ class FaultPlan:
 class TwinConfig:
     """The board's facts, the image and the faults."""
 
+    soc: str  # the board's firmware port
     elf: Path
     cache: Path
     flash_base: int = 0x0800_0000
@@ -55,16 +41,16 @@ class TwinConfig:
     ram_base: int = 0x2000_0000
     ram_bytes: int = 640 * 1024
     baud: int = 115_200
+    wait_states: int = 0  # of flash
     mark_pin: str = "PF13"
     wakeup_ns: int = 0  # from the wake-up event in Stop mode to the PLL's lock
     lse_startup_ns: int = 2_000_000_000
     real_time: bool = False  # an inference takes at least its modelled time of the wall clock
     uid: str = "65646765-6b69-742d-7477696e"
-    flash: FlashTiming = field(default_factory=FlashTiming)
     faults: FaultPlan = field(default_factory=FaultPlan)
 
 
-_Section = TypeVar("_Section", FlashTiming, FaultPlan, TwinConfig)
+_Section = TypeVar("_Section", FaultPlan, TwinConfig)
 
 
 def load(path: Path) -> TwinConfig:
@@ -73,8 +59,8 @@ def load(path: Path) -> TwinConfig:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise TwinError(f"{path} cannot be read: {exc}") from exc
-    data["flash"] = _nested(FlashTiming, data.get("flash", {}))
     data["faults"] = _nested(FaultPlan, data.get("faults", {}))
+    data["soc"] = data.get("soc", "")
     data["elf"] = Path(data.get("elf", ""))
     data["cache"] = Path(data.get("cache", ""))
     config = _nested(TwinConfig, data)

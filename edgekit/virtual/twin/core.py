@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Private peripherals of the Cortex-M4 and the debug identity: what polled firmware touches."""
+"""Private peripherals of a Cortex-M: what polled firmware touches."""
 
 from __future__ import annotations
 
@@ -7,42 +7,33 @@ from collections.abc import Callable
 
 from .bus import PRIVATE, Bus
 from .clock import Clock
-from .lptim import Lptim
-from .lpuart import Lpuart
+from .parts import Parts
 
 _DWT_CTRL, _DWT_CYCCNT = 0xE000_1000, 0xE000_1004
 _SYST_CSR, _SYST_RVR, _SYST_CVR = 0xE000_E010, 0xE000_E014, 0xE000_E018
 _ISER, _ICER, _ISPR, _ICPR = 0xE000_E100, 0xE000_E180, 0xE000_E200, 0xE000_E280
 _CPUID, _AIRCR, _SCR = 0xE000_ED00, 0xE000_ED0C, 0xE000_ED10
 _CPACR, _DEMCR = 0xE000_ED88, 0xE000_EDFC
-_DBGMCU_IDCODE = 0xE004_2000
-_EXTI = 0x4001_0400
-_EXTI_IMR2 = _EXTI + 0x20
-_LPTIM_EXTI_BIT = 0  # line 32
-
-# DBGMCU_IDCODE of an STM32L4R5 reads DEV_ID 0x470; no chip of the family has this identity.
-VIRTUAL_IDCODE = 0x0000_0EDC
-_CPUID_M4_R0P1 = 0x410F_C241
 _AIRCR_KEY, _SYSRESETREQ = 0x05FA, 1 << 2
 _SLEEPDEEP = 1 << 2
 _FPU_FULL_ACCESS = 0xF << 20
+
+
+def sleepdeep(bus: Bus) -> bool:
+    """Return whether SCR.SLEEPDEEP is set."""
+    return bool(bus.words.get(_SCR, 0) & _SLEEPDEEP)
 
 
 class Core:
     """System control, interrupt pending bits as wake-up events, SysTick and DWT."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, lptim: Lptim, uart: Lpuart, reset: Callable[[], None]
+        self, bus: Bus, clock: Clock, cpuid: int, parts: Parts, reset: Callable[[], None]
     ) -> None:
-        self._bus, self._clock = bus, clock
-        self._lptim, self._uart = lptim, uart
+        self._bus, self._clock, self._parts = bus, clock, parts
         self._request_reset = reset
         bus.claim(*PRIVATE)
-        bus.claim(_EXTI)
-        bus.claim(0x4001_0000)  # SYSCFG
-        bus.claim(0x4000_3000)  # IWDG: accepted, never bites
-        bus.on_read(_DBGMCU_IDCODE, lambda: VIRTUAL_IDCODE)
-        bus.on_read(_CPUID, lambda: _CPUID_M4_R0P1)
+        bus.on_read(_CPUID, lambda: cpuid)
         bus.on_read(_DWT_CYCCNT, self._read_cyccnt)
         bus.on_write(_DWT_CYCCNT, self._write_cyccnt)
         bus.on_write(_DWT_CTRL, self._write_dwt_ctrl)
@@ -72,13 +63,11 @@ class Core:
         self._systick_from = 0
         self._systick_pended = 0
         self._systick_seen = 0
-        self._bus.words[_EXTI_IMR2] = 0xFFFF_FF87
-        self._bus.words[_EXTI] = 0xFF82_0000
 
     @property
     def deep(self) -> bool:
-        """Whether WFI enters a Stop mode."""
-        return bool(self._bus.words.get(_SCR, 0) & _SLEEPDEEP)
+        """Whether WFI enters deep sleep."""
+        return self._parts.deep()
 
     @property
     def fpu_enabled(self) -> bool:
@@ -88,7 +77,8 @@ class Core:
     @property
     def host_wakes(self) -> bool:
         """Whether a byte from the host would end a WFI."""
-        return not self.deep and self._uart.wakes and self._is_enabled(Lpuart.IRQ)
+        uart = self._parts.uart
+        return not self.deep and uart.wakes and self._is_enabled(uart.IRQ)
 
     def any_enabled(self) -> bool:
         """Return whether an interrupt is enabled in the NVIC."""
@@ -97,7 +87,7 @@ class Core:
     def wake_pending(self) -> bool:
         """Return whether an enabled interrupt is pending: WFI returns at once."""
         self._latch()
-        if self.deep and not self._bus.words[_EXTI_IMR2] >> _LPTIM_EXTI_BIT & 1:
+        if self.deep and self._parts.wake_blocked():
             return False
         if any(e & p for e, p in zip(self._enabled, self._pending, strict=True)):
             return True
@@ -106,21 +96,22 @@ class Core:
     def next_event_ns(self) -> int | None:
         """Return when a timer will end a WFI, or None."""
         times = []
-        at = self._lptim.next_event_ns()
-        if at is not None and self._is_enabled(Lptim.IRQ):
-            if not self.deep or self._bus.words[_EXTI_IMR2] >> _LPTIM_EXTI_BIT & 1:
-                times.append(at)
+        at = self._parts.timer.next_event_ns()
+        if at is not None and self._is_enabled(self._parts.timer.IRQ):
+            blocked = self._parts.wake_blocked() if self.deep else ""
+            if blocked:
+                self._bus.violation(blocked)
             else:
-                self._bus.violation("Stop mode with EXTI line 32 masked: LPTIM1 cannot wake it")
+                times.append(at)
         tick = None if self.deep else self._systick_due()
         if tick is not None:
             times.append(tick)
         return min(times, default=None)
 
     def _latch(self) -> None:
-        for irq, raised in ((Lptim.IRQ, self._lptim.line()), (Lpuart.IRQ, self._uart.line())):
-            if raised:
-                self._pending[irq // 32] |= 1 << irq % 32
+        for source in (self._parts.timer, self._parts.uart):
+            if source.line():
+                self._pending[source.IRQ // 32] |= 1 << source.IRQ % 32
 
     def _is_enabled(self, irq: int) -> bool:
         return bool(self._enabled[irq // 32] >> irq % 32 & 1)

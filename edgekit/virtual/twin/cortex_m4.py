@@ -10,52 +10,12 @@ divides. Misaligned accesses and contention between bus masters are outside the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from capstone import CS_ARCH_ARM, CS_MODE_MCLASS, CS_MODE_THUMB, Cs
 from capstone import arm as a
 
+from .decode import LISTS, LOADS, PAIRS, STORES, Timing, is_double, list_words
 from .engine import Insn
 
-VERSION = 1  # of the table and of the rules below: part of the key of cached counts
-REFILL = (1, 3)  # P: cycles after any change of the program counter
-
-_WORD = 4
-_LOADS = {
-    a.ARM_INS_LDR: 4,
-    a.ARM_INS_LDRB: 1,
-    a.ARM_INS_LDRSB: 1,
-    a.ARM_INS_LDRH: 2,
-    a.ARM_INS_LDRSH: 2,
-    a.ARM_INS_LDRT: 4,
-    a.ARM_INS_LDREX: 4,
-    a.ARM_INS_LDREXB: 1,
-    a.ARM_INS_LDREXH: 2,
-}
-_STORES = {
-    a.ARM_INS_STR: 4,
-    a.ARM_INS_STRB: 1,
-    a.ARM_INS_STRH: 2,
-    a.ARM_INS_STRT: 4,
-    a.ARM_INS_STREX: 4,
-    a.ARM_INS_STREXB: 1,
-    a.ARM_INS_STREXH: 2,
-}
-_PAIRS = {a.ARM_INS_LDRD, a.ARM_INS_STRD}
-_LISTS = {  # instruction -> operands before the register list
-    a.ARM_INS_POP: 0,
-    a.ARM_INS_PUSH: 0,
-    a.ARM_INS_VPOP: 0,
-    a.ARM_INS_VPUSH: 0,
-    a.ARM_INS_LDM: 1,
-    a.ARM_INS_LDMDB: 1,
-    a.ARM_INS_STM: 1,
-    a.ARM_INS_STMDB: 1,
-    a.ARM_INS_VLDMIA: 1,
-    a.ARM_INS_VLDMDB: 1,
-    a.ARM_INS_VSTMIA: 1,
-    a.ARM_INS_VSTMDB: 1,
-}
 _FIXED = {
     a.ARM_INS_SDIV: (2, 12),
     a.ARM_INS_UDIV: (2, 12),
@@ -83,48 +43,18 @@ _FUSED = {  # multiply and add: three cycles, one more where the next instructio
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Static facts of one straight run of instructions, without the branch into it."""
-
-    instructions: int
-    lo: int
-    hi: int
-    bytes_moved: int  # data read and written, literals included
-    uses_fpu: bool
-    unknown: int  # halfwords that capstone could not name
-
-
-class Decoder:
-    """Turns code bytes into blocks; keeps the disassembler, which is slow to make."""
-
-    def __init__(self) -> None:
-        self._cs = Cs(CS_ARCH_ARM, CS_MODE_THUMB + CS_MODE_MCLASS)
-        self._cs.detail = True
-
-    def block(self, code: bytes, address: int) -> Block:
-        """Return the bounds of the instructions in `code`."""
-        found = list(self._cs.disasm(code, address))
-        left = len(code) - sum(i.size for i in found)
-        costs = [_cost(i) for i in found]
-        run_lo, run_hi = _pipelined([_single(i) for i in found])
-        # What capstone cannot name is charged as widely as the slowest integer instruction.
-        unknown = left // 2
-        return Block(
-            instructions=len(found) + (unknown + 1) // 2,
-            lo=sum(lo for lo, _, _ in costs) + run_lo + (unknown + 1) // 2,
-            hi=sum(hi for _, hi, _ in costs) + run_hi + 12 * unknown,
-            bytes_moved=sum(moved for _, _, moved in costs),
-            uses_fpu=any(i.mnemonic.startswith("v") for i in found),
-            unknown=unknown,
-        )
+def bounds(found: Sequence[Insn]) -> tuple[int, int]:
+    """Return the bounds of a straight run of instructions, without the branch into it."""
+    costs = [_cost(i) for i in found]
+    lo, hi = _pipelined([_single(i) for i in found])
+    return lo + sum(c[0] for c in costs), hi + sum(c[1] for c in costs)
 
 
 def _single(insn: Insn) -> str:
     """Return "l" or "s" for a single load or store, which can overlap with neighbours, else ""."""
-    if insn.id in _LOADS or insn.id == a.ARM_INS_VLDR:
+    if insn.id in LOADS or insn.id == a.ARM_INS_VLDR:
         return "l"
-    if insn.id in _STORES or insn.id == a.ARM_INS_VSTR:
+    if insn.id in STORES or insn.id == a.ARM_INS_VSTR:
         return "s"
     return ""
 
@@ -148,42 +78,34 @@ def _pipelined(kinds: Sequence[str]) -> tuple[int, int]:
     return lo, hi
 
 
-def _cost(insn: Insn) -> tuple[int, int, int]:
-    """Return (lo, hi, bytes) of one instruction; single loads and stores cost bytes only."""
-    lo, hi, moved = _plain_cost(insn)
+def _cost(insn: Insn) -> tuple[int, int]:
+    """Return the bounds of one instruction; single loads and stores are in `_pipelined`."""
+    lo, hi = _plain_cost(insn)
     if insn.cc not in (a.ARM_CC_AL, a.ARM_CC_INVALID):
         lo = min(lo, 1)  # a condition that fails takes one cycle
-    return lo, hi, moved
+    return lo, hi
 
 
-def _plain_cost(insn: Insn) -> tuple[int, int, int]:
+def _plain_cost(insn: Insn) -> tuple[int, int]:
     code = insn.id
-    if code in _LOADS:
-        return 0, 0, _LOADS[code]
-    if code in _STORES:
-        return 0, 0, _STORES[code]
+    if code in LOADS or code in STORES:
+        return 0, 0
     if code in (a.ARM_INS_VLDR, a.ARM_INS_VSTR):
-        extra = 1 if _is_double(insn) else 0
-        return extra, extra, _WORD * (1 + extra)
-    if code in _PAIRS:
-        return 3, 3, 2 * _WORD
-    if code in _LISTS:
-        words = _list_words(insn, _LISTS[code])
-        return 1 + words, 1 + words, _WORD * words
+        extra = 1 if is_double(insn) else 0
+        return extra, extra
+    if code in PAIRS:
+        return 3, 3
+    if code in LISTS:
+        words = list_words(insn)
+        return 1 + words, 1 + words
     if code in _FIXED:
-        return (*_FIXED[code], 0)
+        return _FIXED[code]
     if code in _FUSED:
-        return 3, 4, 0
+        return 3, 4
     if insn.mnemonic.startswith("v"):
-        return 1, 2, 0  # one more where the next instruction waits for the result
-    return 1, 1, 0
+        return 1, 2  # one more where the next instruction waits for the result
+    return 1, 1
 
 
-def _list_words(insn: Insn, skip: int) -> int:
-    registers = insn.operands[skip:]
-    double = bool(registers) and insn.reg_name(registers[0].reg).startswith("d")
-    return len(registers) * (2 if double else 1)
-
-
-def _is_double(insn: Insn) -> bool:
-    return insn.reg_name(insn.operands[0].reg).startswith("d")
+# P, the refill, is 1 to 3 cycles; the slowest integer instruction, a divide, takes 12.
+TIMING = Timing("m4-1", (1, 3), bounds, 12)

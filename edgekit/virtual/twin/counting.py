@@ -11,9 +11,10 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from .config import FlashTiming
-from .cortex_m4 import REFILL, VERSION, Block, Decoder
+from .decode import Block, Decoder, Timing
+from .parts import Accelerator
 
 _FORMAT = 3  # of the cache files
 
@@ -41,6 +42,16 @@ class Counts:
     own: Tally
     notes: list[str] = field(default_factory=list)
 
+    def told(self, timing: Timing) -> dict[str, Any]:
+        """Return the counts as the host may know them: null is what no table says."""
+        answer = asdict(self)
+        if not timing.published:
+            for part in (answer, answer["own"], *answer["per_call"]):
+                part["cycles_lo"] = part["cycles_hi"] = None
+            for call in answer["per_call"]:
+                call["flash_misses"] = None
+        return answer
+
 
 @dataclass(slots=True)
 class _Trail:
@@ -54,21 +65,28 @@ class _Trail:
 class WindowCounter:
     """Receives hooks between the entry of `model_run` and its return."""
 
-    def __init__(self, window: tuple[int, int], timing: FlashTiming, flash_base: int) -> None:
+    def __init__(
+        self,
+        window: tuple[int, int],
+        timing: Timing,
+        accelerator: Accelerator | None,
+        wait_states: int,
+    ) -> None:
         self._window = range(window[0], window[0] + window[1])
-        self._timing = timing
-        self._flash_base = flash_base
+        self._timing, self._accelerator = timing, accelerator
+        self._wait_states = wait_states
         self.own = _Trail()
         self.calls: list[_Trail] = []
         self.current = self.own
         self.on_block = self._block_hook()
-        self.on_read = self._read_hook()
+        self.on_read = None if accelerator is None else self._read_hook(accelerator)
 
     def _block_hook(self) -> Callable[[object, int, int, object], None]:
         """Return the hook of blocks; a closure, because attribute access dominates its cost."""
         first, last = self._window.start, self._window.stop
-        shift = self._timing.line_bytes.bit_length() - 1
-        capacity = self._timing.code_lines
+        kept = self._accelerator
+        shift = kept.line_bytes.bit_length() - 1 if kept else 0
+        capacity = kept.code_lines if kept else 0
         cache: dict[int, None] = {}
         lines_of: dict[int, range] = {}
         before = 0
@@ -85,7 +103,8 @@ class WindowCounter:
                     self.current = self.own if inside else self.calls[-1]
                 lines = lines_of.get(block)
                 if lines is None:
-                    lines = range(address >> shift, (address + size - 1 >> shift) + 1)
+                    last_line = address + size - 1 >> shift
+                    lines = range(address >> shift, last_line + 1) if kept else range(0)
                     lines_of[block] = lines
                 for line in lines:
                     if line in cache:
@@ -102,10 +121,10 @@ class WindowCounter:
 
         return hook
 
-    def _read_hook(self) -> Callable[[object, int, int, int, int, object], None]:
+    def _read_hook(self, kept: Accelerator) -> Callable[[object, int, int, int, int, object], None]:
         """Return the hook of data reads from flash: weights, tables and literals."""
-        shift = self._timing.line_bytes.bit_length() - 1
-        capacity = self._timing.data_lines
+        shift = kept.line_bytes.bit_length() - 1
+        capacity = kept.data_lines
         cache: dict[int, None] = {}
         latest = -1
 
@@ -129,7 +148,7 @@ class WindowCounter:
 
     def counts(self, read: Callable[[int, int], bytes], stack_bytes: int) -> Counts:
         """Return the counts; `read` gives the bytes of the code."""
-        decoder = Decoder()
+        decoder = Decoder(self._timing)
         blocks: dict[int, Block] = {}
         for trail in (self.own, *self.calls):
             for _, block in trail.edges:
@@ -156,24 +175,25 @@ class WindowCounter:
 
     def _tally(self, trail: _Trail, blocks: dict[int, Block]) -> Tally:
         tally = Tally()
+        refill_lo, refill_hi = self._timing.refill
         for (before, block), n in trail.edges.items():
             facts = blocks[block]
             # Whoever does not fall through from the block before has taken a branch.
             taken = n if (before >> 16) + (before & 0xFFFF) != block >> 16 else 0
             tally.instructions += n * facts.instructions
-            tally.cycles_lo += n * facts.lo + taken * REFILL[0]
-            tally.cycles_hi += n * facts.hi + taken * REFILL[1]
+            tally.cycles_lo += n * facts.lo + taken * refill_lo
+            tally.cycles_hi += n * facts.hi + taken * refill_hi
             tally.bytes_moved += n * facts.bytes_moved
         tally.flash_misses = trail.code_misses + trail.data_misses
-        worst = self._timing.wait_states * self._timing.reads_per_line
-        tally.cycles_hi += tally.flash_misses * worst
+        if self._accelerator is not None:
+            worst = self._wait_states * self._accelerator.reads_per_line
+            tally.cycles_hi += tally.flash_misses * worst
         return tally
 
 
-def cache_path(cache: Path, digest: str, timing: FlashTiming) -> Path:
+def cache_path(cache: Path, digest: str, timing: Timing, wait_states: int) -> Path:
     """Return where the counts of an image are kept; the models' versions are part of the name."""
-    waits = timing.wait_states
-    return cache / f"{digest[:32]}-t{VERSION}f{_FORMAT}w{waits}.json"
+    return cache / f"{digest[:32]}-{timing.name}-f{_FORMAT}w{wait_states}.json"
 
 
 def store(path: Path, counts: Counts) -> None:

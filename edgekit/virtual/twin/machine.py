@@ -8,25 +8,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import unicorn as u
 from unicorn import arm_const as r
 
 from . import counting, memory
-from .bus import PERIPHERALS, PRIVATE, Bus
+from .bus import PRIVATE, Bus
 from .clock import Clock, Pace
 from .config import TwinConfig
 from .core import Core
-from .cortex_m4 import REFILL, Decoder
+from .decode import Decoder
 from .engine import Engine
 from .faults import LinkFaults
-from .gpio import Gpio
 from .image import Image
-from .lptim import Lptim
-from .lpuart import Lpuart
-from .rcc import ClockTree
+from .parts import Soc, Surroundings
 from .server import LinkServer
 from .state import State, StateLog
 from .wire import HostWire
@@ -54,8 +50,9 @@ class Request:
 class Machine:
     """Runs the image until the process ends."""
 
-    def __init__(self, config: TwinConfig, image: Image, link: LinkServer) -> None:
+    def __init__(self, config: TwinConfig, soc: Soc, image: Image, link: LinkServer) -> None:
         self.config, self.image, self._link = config, image, link
+        self.soc, self.timing = soc, soc.cpu.timing
         self.clock, self._pace = Clock(), Pace()
         self.bus = Bus(self.clock)
         self.write_state: Callable[[bytes], None] = _nowhere
@@ -69,7 +66,9 @@ class Machine:
         self.ready_ns: int | None = None  # virtual time from power to waiting for the host
         self._halted = False
         self._window = image.function("model_run")
-        self._cache = counting.cache_path(config.cache, image.digest, config.flash)
+        self._cache = counting.cache_path(
+            config.cache, image.digest, self.timing, config.wait_states
+        )
         self._prepare_core()
 
     def _wire_peripherals(self) -> None:
@@ -83,18 +82,15 @@ class Machine:
             interrupted=lambda: bool(self._requests),
             waiting=self.note_ready,
         )
-        drift = config.faults.clock_drift_ppm
-        self.clocks = ClockTree(bus, clock, config.lse_startup_ns, config.wakeup_ns, drift)
-        self.gpio = Gpio(bus, self.clocks, config.mark_pin[1:], self.log.set_mark)
-        self.lptim = Lptim(bus, clock, self.clocks)
-        self.uart = Lpuart(bus, clock, self.clocks, self.gpio, self.wire)
-        self.uart.configure(config.baud)
-        self.core = Core(bus, clock, self.lptim, self.uart, lambda: self._trip("software_reset"))
+        around = Surroundings(config, bus, clock, self.wire, self.log.set_mark)
+        self.parts = self.soc.build(around)
+        cpuid = self.soc.cpu.cpuid
+        self.core = Core(bus, clock, cpuid, self.parts, lambda: self._trip("software_reset"))
 
     def _prepare_core(self) -> None:
-        self._uc = uc = memory.new_core(self.config, self.image)
-        memory.map_bus(uc, *PERIPHERALS, self.bus)
-        memory.map_bus(uc, *PRIVATE, self.bus)
+        self._uc = uc = memory.new_core(self.config, self.image, self.soc)
+        for base, size in (*self.soc.buses, PRIVATE):
+            memory.map_bus(uc, base, size, self.bus)
         uc.hook_add(u.UC_HOOK_MEM_INVALID, memory.fault_catcher(self._note_fault))
         self._sites: set[int] = set()  # where model_run returns to
         self._hooks: list[int] = []  # of a counter, or of the boot
@@ -105,7 +101,7 @@ class Machine:
         self._return_to = 0
         self._stop = ""
         self._boot_costs: dict[int, int] = {}
-        self._decoder = Decoder()
+        self._decoder = Decoder(self.timing)
         if self._window is not None:
             entry = self._window[0]
             uc.hook_add(u.UC_HOOK_CODE, self._on_entry, begin=entry, end=entry)
@@ -178,7 +174,7 @@ class Machine:
         self._in_model = self._resuming = self._halted = False
         self.fault = None
         if reason == "power":
-            memory.fill_ram(self._uc, self.config)
+            memory.fill_ram(self._uc, self.config, self.soc)
             self._late_banner()
             self.clock.align()
             self._powered_ns = self.clock.t_ns
@@ -187,8 +183,8 @@ class Machine:
             self.clock.align()
             self.resets += 1
         self.wire.discard()
-        self.clocks.reset(reason)
-        for part in (self.gpio, self.lptim, self.uart, self.core):
+        self.parts.clocks.reset(reason)
+        for part in (*self.parts.others, self.core):
             part.reset()
         uc = self._uc
         uc.context_restore(self._clean)
@@ -208,7 +204,7 @@ class Machine:
     def _begin_boot(self) -> None:
         """Charge the code from reset to the first wait block by block: the cold start counts."""
         self._booting, self._boot_over = True, False
-        before = 0
+        before, refill = 0, self.timing.refill[1]
 
         def hook(uc: Engine, address: int, size: int, _data: object) -> None:
             nonlocal before
@@ -221,7 +217,7 @@ class Machine:
             if cost is None:
                 cost = self._decoder.block(bytes(uc.mem_read(address, size)), address).hi
                 self._boot_costs[block] = cost
-            self.clock.charge(cost if address == before else cost + REFILL[1])
+            self.clock.charge(cost if address == before else cost + refill)
             before = address + size
 
         self._hooks = [self._uc.hook_add(u.UC_HOOK_BLOCK, hook)]
@@ -299,18 +295,23 @@ class Machine:
         if self.counts is None:
             self.counts = counting.recall(self._cache)
         if self.counts is None and self._window is not None:
-            base = self.config.flash_base
-            self._counter = counting.WindowCounter(self._window, self.config.flash, base)
-            end = base + self.config.flash_bytes - 1
-            self._hooks = [
-                uc.hook_add(u.UC_HOOK_BLOCK, self._counter.on_block),
-                uc.hook_add(u.UC_HOOK_MEM_READ, self._counter.on_read, begin=base, end=end),
-            ]
-            above = self.image.ram_end <= uc.reg_read(r.UC_ARM_REG_SP)
-            floor = self.image.ram_end if above else self.config.ram_base
-            self._gauge = memory.StackGauge(uc, floor)
+            self._count(self._window)
         uc.ctl_flush_tb()
         self._resuming = True
+
+    def _count(self, window: tuple[int, int]) -> None:
+        uc, config = self._uc, self.config
+        kept = self.soc.accelerator
+        counter = counting.WindowCounter(window, self.timing, kept, config.wait_states)
+        self._hooks = [uc.hook_add(u.UC_HOOK_BLOCK, counter.on_block)]
+        if counter.on_read is not None:
+            base, end = config.flash_base, config.flash_base + config.flash_bytes - 1
+            self._hooks.append(
+                uc.hook_add(u.UC_HOOK_MEM_READ, counter.on_read, begin=base, end=end)
+            )
+        self._counter = counter
+        floor = memory.stack_floor(config, self.soc, self.image, uc.reg_read(r.UC_ARM_REG_SP))
+        self._gauge = memory.StackGauge(uc, floor)
 
     def _leave_window(self) -> None:
         if self._counter is None or self._gauge is None:
@@ -350,11 +351,11 @@ class Machine:
         wire.activity()
         self.log.set_state(state)
         if core.deep:
-            self.clocks.enter_stop()
+            self.parts.clocks.enter_stop()
         self.clock.wait(event - self.clock.t_ns, core_clocked=False)
         wire.activity()
         if core.deep:
-            self.clocks.leave_stop()
+            self.parts.clocks.leave_stop()
 
     def _note_fault(self, text: str) -> None:
         self.fault = text
@@ -378,8 +379,8 @@ class Machine:
             "ready_ns": self.ready_ns,
             "resets": self.resets,
             "inferences": self.inferences,
-            "received": self.uart.received,
-            "sent": self.uart.sent,
+            "received": self.parts.uart.received,
+            "sent": self.parts.uart.sent,
             "dropped": self.faults.dropped,
             "flipped": self.faults.flipped,
             "violations": list(self.bus.violations),
@@ -390,4 +391,4 @@ class Machine:
 
     def counts_dict(self) -> dict[str, Any] | None:
         """Return the counts of one inference, or None before the first."""
-        return None if self.counts is None else asdict(self.counts)
+        return None if self.counts is None else self.counts.told(self.timing)

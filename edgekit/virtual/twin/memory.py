@@ -12,32 +12,35 @@ from .bus import Bus
 from .config import TwinConfig
 from .engine import Engine
 from .image import Image
+from .parts import Soc
 
-_PAGE = 0x1000
-_SYSTEM = 0x1FFF_0000  # system memory: unique device identifier, flash size
-_UID, _FLASH_KB = 0x1FFF_7590, 0x1FFF_75E0
 _PAINT = b"\xa5"
 
 
-def new_core(config: TwinConfig, image: Image) -> Engine:
-    """Return a Cortex-M4 with flash (also at 0, as the boot pins map it), SRAM and system memory.
+def new_core(config: TwinConfig, image: Image, soc: Soc) -> Engine:
+    """Return the core with flash, its aliases, RAM and read-only memories.
 
     Flash is not writable and nothing else is mapped, so a stray access ends the emulation.
     """
     core = u.Uc(u.UC_ARCH_ARM, u.UC_MODE_THUMB | u.UC_MODE_MCLASS)
-    core.ctl_set_cpu_model(r.UC_CPU_ARM_CORTEX_M4)
+    core.ctl_set_cpu_model(soc.cpu.model)
     uc: Engine = core
-    for base in (config.flash_base, 0):
+    for base in (config.flash_base, *soc.flash_aliases):
         uc.mem_map(base, config.flash_bytes, u.UC_PROT_READ | u.UC_PROT_EXEC)
         uc.mem_write(base, b"\xff" * config.flash_bytes)
         for address, data in image.segments:
             uc.mem_write(address - config.flash_base + base, data)
-    uc.mem_map(config.ram_base, config.ram_bytes, u.UC_PROT_ALL)
-    uc.mem_map(_SYSTEM, 0x1_0000, u.UC_PROT_READ)
-    uid = bytes(config.uid.encode("ascii", "replace")[:12].ljust(12, b"\0"))
-    uc.mem_write(_UID, uid)
-    uc.mem_write(_FLASH_KB, (config.flash_bytes // 1024).to_bytes(2, "little"))
+    for base, size in _rams(config, soc):
+        uc.mem_map(base, size, u.UC_PROT_ALL)
+    for rom in soc.rom(config):
+        uc.mem_map(rom.base, rom.size, u.UC_PROT_READ | u.UC_PROT_EXEC)
+        for offset, data in rom.contents.items():
+            uc.mem_write(rom.base + offset, data)
     return uc
+
+
+def _rams(config: TwinConfig, soc: Soc) -> tuple[tuple[int, int], ...]:
+    return ((config.ram_base, config.ram_bytes), *soc.more_ram)
 
 
 def map_bus(uc: Engine, base: int, size: int, bus: Bus) -> None:
@@ -52,9 +55,16 @@ def map_bus(uc: Engine, base: int, size: int, bus: Bus) -> None:
     uc.mmio_map(base, size, read, None, write, None)
 
 
-def fill_ram(uc: Engine, config: TwinConfig) -> None:
-    """Leave SRAM as after power-on: neither zero nor what it was."""
-    uc.mem_write(config.ram_base, _PAINT * config.ram_bytes)
+def fill_ram(uc: Engine, config: TwinConfig, soc: Soc) -> None:
+    """Leave RAM as after power-on: neither zero nor what it was."""
+    for base, size in _rams(config, soc):
+        uc.mem_write(base, _PAINT * size)
+
+
+def stack_floor(config: TwinConfig, soc: Soc, image: Image, sp: int) -> int:
+    """Return how far down the stack at `sp` may grow: to the static data, or to its RAM's start."""
+    floor = next((base for base, size in _rams(config, soc) if base <= sp <= base + size), sp)
+    return image.ram_end if floor < image.ram_end <= sp else floor
 
 
 class StackGauge:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .bus import Bus
+from edgekit.virtual.twin.bus import Bus
+
 from .rcc import AHB2ENR, PWR_CR2, ClockTree
 
 _BASE = 0x4800_0000

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .bus import Bus
-from .clock import Clock
+from edgekit.virtual.twin.bus import Bus
+from edgekit.virtual.twin.clock import Clock
+
 from .rcc import APB1ENR1, CCIPR, ClockTree
 
 _BASE = 0x4000_7C00

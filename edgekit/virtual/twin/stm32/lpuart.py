@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from edgekit.virtual.twin.bus import Bus
+from edgekit.virtual.twin.clock import Clock
+from edgekit.virtual.twin.parts import Wire
 
-from .bus import Bus
-from .clock import Clock
 from .gpio import Gpio
 from .rcc import APB1ENR2, CCIPR, ClockTree
 
@@ -20,22 +20,6 @@ _BITS_PER_BYTE = 10
 _NS = 1_000_000_000
 _AF_LPUART1 = 8
 _BAUD_TOLERANCE = 0.03
-
-
-class Wire(Protocol):
-    """The host's end of the serial port."""
-
-    def poll(self) -> int | None:
-        """Return the next byte, or None; may wait for one where nothing else can happen."""
-        ...
-
-    def ready(self) -> bool:
-        """Return whether a byte is there, without waiting."""
-        ...
-
-    def send(self, byte: int) -> None:
-        """Send one byte to the host."""
-        ...
 
 
 class Lpuart:

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from .bus import Bus
-from .clock import Clock
+from edgekit.virtual.twin.bus import Bus
+from edgekit.virtual.twin.clock import Clock
 
 RCC = 0x4002_1000
 CR, CFGR, PLLCFGR = RCC, RCC + 0x08, RCC + 0x0C
