@@ -1,7 +1,7 @@
 """QEMU as oracle: the same kernels on another emulator give the same outputs and counts.
 
-The image is built for the `mps2_an386` port. With `-icount shift=0` one instruction is one
-nanosecond of QEMU's virtual time, which the board's timer counts, 40 instructions a tick.
+The image is built for a machine of QEMU, chosen by CPU. QEMU's virtual time passes by the
+instruction, which the machine's timer counts.
 """
 
 from __future__ import annotations
@@ -18,73 +18,89 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.board import Board, Memory
+from edgekit.board import Board, Cpu
 from edgekit.build import tools
 from edgekit.errors import DeviceError, ToolError
+from edgekit.virtual.machines import ICOUNT_SHIFT, MACHINES, Machine
 
-_TOOL = "qemu-system-arm"
-_REQUEST = 0x203F_FC00  # linker.ld of the port: read by its reset code
 _MAGIC = 0x4F43_524B
 _GREETING = struct.Struct("<4sII")
 _COUNT = struct.Struct("<Q")
 _POLL_S = 0.2
-_SSRAM_BYTES = 4 * 1024 * 1024
-TICK_INSTRUCTIONS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QemuRun:
-    """Outputs int8 (n, bytes) and the instructions of each inference, to within one tick."""
+    """Outputs int8 (n, bytes) and the instructions of each inference.
+
+    Counted is `model_run` from its first instruction to its return, to the instruction.
+    """
 
     outputs: NDArray[np.int8]
     instructions: NDArray[np.int64]
 
 
 def oracle_board(board: Board) -> Board:
-    """Return `board` with firmware port and memories of QEMU's mps2-an386: what to build for."""
+    """Return `board` with port and memories of the machine that has its CPU: what to build for.
+
+    Raises DeviceError where QEMU has no machine for the CPU.
+    """
+    machine = _machine(board.cpu)
     return board.model_copy(
         update={
             "name": f"{board.name}-oracle",
-            "firmware_port": "mps2_an386",
-            "flash_memory": Memory(base=0, size_bytes=_SSRAM_BYTES),
-            "ram": Memory(base=0x2000_0000, size_bytes=_SSRAM_BYTES),
+            "firmware_port": machine.firmware_port,
+            "flash_memory": machine.flash,
+            "ram": machine.ram,
             "emulated": False,
         }
     )
 
 
-def count(elf: Path, inputs: NDArray[np.int8], *, timeout_s: float = 120.0) -> QemuRun:
-    """Run every row of `inputs` (n, bytes) through the image on QEMU.
+def count(
+    elf: Path, inputs: NDArray[np.int8], cpu: Cpu = "cortex-m4f", *, timeout_s: float = 120.0
+) -> QemuRun:
+    """Run every row of `inputs` (n, bytes) through the image on QEMU's machine for `cpu`.
 
     Raises ToolError when QEMU is missing or ends, DeviceError when the image does not answer in
     `timeout_s` or wants inputs of another size.
     """
+    machine = _machine(cpu)
     with socket.create_server(("127.0.0.1", 0)) as server:
-        process = _start(elf, server.getsockname()[1])
+        process = _start(machine, elf, server.getsockname()[1])
         try:
             with _accept(server, process, timeout_s) as link:
                 link.settimeout(timeout_s)
                 return _exchange(link, inputs)
         except TimeoutError as exc:
-            raise DeviceError(f"{elf} did not answer on {_TOOL} in {timeout_s:.0f} s") from exc
+            raise DeviceError(f"{elf} did not answer on {machine.tool} in {timeout_s:.0f} s") from exc
         except OSError as exc:
-            raise ToolError(f"{_TOOL} ended while it ran {elf}: {exc}") from exc
+            raise ToolError(f"{machine.tool} ended while it ran {elf}: {exc}") from exc
         finally:
             if process.stdin is not None:
                 process.stdin.close()
             process.wait()
 
 
-def _start(elf: Path, port: int) -> subprocess.Popen[bytes]:
+def _machine(cpu: Cpu) -> Machine:
+    if cpu not in MACHINES:
+        raise DeviceError(
+            f"no machine of QEMU runs code for {cpu}", hint=f"there are: {', '.join(MACHINES)}"
+        )
+    return MACHINES[cpu]
+
+
+def _start(machine: Machine, elf: Path, port: int) -> subprocess.Popen[bytes]:
     """Start QEMU, which connects its serial line to `port`, under a guard."""
     return subprocess.Popen(
         [
             *(sys.executable, "-m", "edgekit.virtual.guard"),
-            *(*tools.require(_TOOL), "-M", "mps2-an386", "-icount", "shift=0"),
+            *(*tools.require(machine.tool), *machine.arguments),
+            *("-icount", f"shift={ICOUNT_SHIFT}"),
             *("-display", "none", "-monitor", "none"),
             *("-serial", f"tcp:127.0.0.1:{port}"),
             *("-kernel", str(elf)),
-            *("-device", f"loader,addr={_REQUEST:#x},data={_MAGIC:#x},data-len=4"),
+            *("-device", f"loader,addr={machine.request:#x},data={_MAGIC:#x},data-len=4"),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define EK_SCB_CPACR (*(volatile uint32_t *)0xE000ED88u)
+#define EK_SCB_CCR (*(volatile uint32_t *)0xE000ED14u)
 #define EK_SCB_AIRCR (*(volatile uint32_t *)0xE000ED0Cu)
 
 extern uint32_t ek_stack_top[], ek_data_load[], ek_data_start[], ek_data_end[], ek_bss_start[],
@@ -23,7 +24,10 @@ void Reset_Handler(void)
     uint32_t *to = ek_data_start;
     const uint32_t *from = ek_data_load;
 
-    EK_SCB_CPACR |= 0xFu << 20; /* CP10 and CP11: the FPU, before any code that may use it */
+    EK_SCB_CPACR |= 0xFu << 20; /* CP10 and CP11: FPU and MVE, before any code that may use it */
+#ifdef __ARM_FEATURE_MVE
+    EK_SCB_CCR |= 1u << 19; /* LOB: low-overhead loops, which vector code is made of */
+#endif
     __asm volatile("dsb\n isb\n cpsid i" ::: "memory");
     start_counter();
     while (to < ek_data_end) {

@@ -20,6 +20,11 @@ from edgekit.target.mcu.ops import emit_node
 from edgekit.target.mcu.scale import ROUND_VALUES
 
 _KERNELS = PurePosixPath("firmware/kernels")
+# Directories below firmware/port that several ports share.
+_SHARED: dict[str, tuple[str, ...]] = {
+    "mps2_an386": ("mps", "qemu"),
+    "mps3_an547": ("mps", "qemu"),
+}
 
 
 def scratch_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
@@ -94,24 +99,29 @@ def _codes(graph: Graph, board: Board) -> tuple[NodeCode, ...]:
 
 def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath, bytes]:
     root = data_dir("firmware")
-    port = root / "port" / board.firmware_port
+    port, *shared = (root / "port" / name for name in _port_directories(board))
     if not (port / "linker.ld").is_file():
+        ports = sorted(script.parent.name for script in (root / "port").glob("*/linker.ld"))
         raise ConfigError(
             f"board {board.name}: firmware port {board.firmware_port!r} does not exist",
-            hint=f"ports: {', '.join(sorted(p.name for p in (root / 'port').glob('*')))}",
+            hint=f"ports: {', '.join(ports)}",
         )
     used = sorted({node.kernel for node in program.nodes})
     paths = [
         *sorted((root / "include").glob("*.h")),
         *(root / "kernels" / f"{kernel}.c" for kernel in used),
         *_sources(root / "link"),
-        *_sources(port),
+        *(path for directory in (port, *shared) for path in _sources(directory)),
     ]
     files = {
         PurePosixPath("firmware", p.relative_to(root).as_posix()): p.read_bytes() for p in paths
     }
     files[PurePosixPath("linker.ld")] = (port / "linker.ld").read_bytes()
     return files
+
+
+def _port_directories(board: Board) -> tuple[str, ...]:
+    return (board.firmware_port, *_SHARED.get(board.firmware_port, ()))
 
 
 def _sources(directory: Path) -> list[Path]:
@@ -127,7 +137,7 @@ def _commands(
     operating_point: str | None,
 ) -> tuple[Command, ...]:
     sources = sorted(path for path in files if path.suffix == ".c")
-    port = f"firmware/port/{board.firmware_port}"
+    ports = [f"firmware/port/{name}" for name in _port_directories(board)]
     roundings = _roundings(program)
     traced = ("MODEL_TRACE=1",) if trace else ()
     commands = []
@@ -137,7 +147,7 @@ def _commands(
             defines = (f"EK_ROUNDINGS={roundings[path.stem]}U",)
         elif path.parts[0] == "firmware":
             kernel = False
-            include += ["firmware/link", port]
+            include += ["firmware/link", *ports]
             defines = (*traced, *_clock_defines(board, operating_point))
         commands.append(
             compilers.compile_command(

@@ -1,13 +1,12 @@
-/* MPS2 AN386 in QEMU, run with `-icount shift=0`: one instruction is one nanosecond of its virtual
- * time, so a timer counts instructions, 40 a tick. "Cycles" of this port are instructions. */
+/* Arm's MPS2 and MPS3 boards in QEMU, run with `-icount shift=8`: an instruction takes 256 ns of
+ * virtual time, so a timer counts instructions. "Cycles" of these ports are instructions. */
 #include "ek_port.h"
 
+#include "cmsdk.h"
 #include "ek_layout.h"
 #include "oracle.h"
-#include "registers.h"
 
 #define BOOT_MAGIC 0x424F4F54u
-#define TICKS_PER_US 25u
 #define IDLE_US 2000000u
 
 extern uint8_t ek_store_start[], ek_store_end[];
@@ -22,35 +21,43 @@ static uint32_t overruns;
 /* Time base: whole microseconds up to `ticks_seen`, in steps that need no 64-bit division. */
 static uint64_t us_total;
 static uint32_t ticks_seen;
+static uint32_t cycles_total, cycles_ticks;
 
-uint32_t ek_port_ticks(void) { return ~TIMER0_VALUE; } /* up from 0; timer 0 counts down */
+uint32_t ek_port_ticks(void) { return EK_TICKS(); }
+
+uint32_t ek_port_instructions(uint32_t ticks)
+{
+    const uint64_t half = 1u << (EK_TICK_SHIFT - 1u);
+
+    return (uint32_t)((ticks * (uint64_t)EK_TICK_FACTOR + half) >> EK_TICK_SHIFT);
+}
 
 uint64_t ek_port_time_us(void)
 {
-    uint32_t us = (ek_port_ticks() - ticks_seen) / TICKS_PER_US;
+    uint32_t us = (ek_port_ticks() - ticks_seen) / EK_TICKS_PER_US;
 
-    ticks_seen += us * TICKS_PER_US; /* 171 s a turn; somebody comes by every two seconds */
+    ticks_seen += us * EK_TICKS_PER_US; /* 134 s or more a turn; somebody comes by every 2 s */
     us_total += us;
     return us_total;
 }
 
-/* Sleeps until a byte arrives or the time has passed; with interrupts masked WFI wakes on a
- * pending one. */
+/* Sleeps until a byte arrives or the time has passed, or earlier; with interrupts masked WFI wakes
+ * on a pending one. */
 static void wait_us(uint32_t us)
 {
-    uint32_t count = us * TICKS_PER_US;
+    uint32_t count = us > SYSTICK_MAX / EK_TICKS_PER_US ? SYSTICK_MAX : us * EK_TICKS_PER_US;
 
-    TIMER1_CTRL = 0;
-    TIMER1_INTCLEAR = 1u;
-    TIMER1_RELOAD = count;
-    TIMER1_VALUE = count;
-    NVIC_ICPR0 = 1u << UART0_RX_IRQ | 1u << TIMER1_IRQ;
-    TIMER1_CTRL = TIMER_ENABLE | TIMER_INTERRUPT;
+    SYSTICK_CTRL = 0;
+    SYSTICK_RELOAD = count;
+    SYSTICK_VALUE = 0;
+    SCB_ICSR = SCB_ICSR_PENDSTCLR;
+    NVIC_ICPR(EK_UART0_RX_IRQ) = NVIC_BIT(EK_UART0_RX_IRQ);
+    SYSTICK_CTRL = SYSTICK_ENABLE | SYSTICK_INTERRUPT | SYSTICK_CORE_CLOCK;
     if ((UART0_STATE & UART_RX_FULL) == 0) {
         __asm volatile("dsb\n wfi\n isb" ::: "memory");
     }
-    TIMER1_CTRL = 0;
-    TIMER1_INTCLEAR = 1u;
+    SYSTICK_CTRL = 0;
+    SCB_ICSR = SCB_ICSR_PENDSTCLR;
 }
 
 void ek_port_init(void)
@@ -62,8 +69,8 @@ void ek_port_init(void)
     boot.count++;
     UART0_BAUDDIV = 16u; /* the smallest, which QEMU wants; its line has no speed */
     UART0_CTRL = UART_TX_ENABLE | UART_RX_ENABLE | UART_RX_INTERRUPT;
-    NVIC_ISER0 = 1u << UART0_RX_IRQ | 1u << TIMER1_IRQ;
-    boot_us = ek_port_ticks() / TICKS_PER_US;
+    NVIC_ISER(EK_UART0_RX_IRQ) = NVIC_BIT(EK_UART0_RX_IRQ);
+    boot_us = ek_port_ticks() / EK_TICKS_PER_US;
 }
 
 void ek_port_start_time(void) { ticks_seen = ek_port_ticks(); }
@@ -78,7 +85,7 @@ int32_t ek_port_read(void)
         UART0_STATE = UART_RX_OVERRUN;
         overruns++;
     }
-    UART0_INTCLEAR = 2u; /* receive */
+    UART0_INTCLEAR = UART_INTCLEAR_RX;
     return (state & UART_RX_FULL) ? (int32_t)(UART0_DATA & 0xFFu) : -1;
 }
 
@@ -121,7 +128,15 @@ void ek_port_sleep_until(uint64_t t_us)
     }
 }
 
-uint32_t ek_port_cycles(void) { return ek_port_ticks() * EK_ORACLE_TICK_INSTRUCTIONS; }
+/* Exact between one call and the next, whatever fraction of an instruction a sleep has taken. */
+uint32_t ek_port_cycles(void)
+{
+    uint32_t now = ek_port_ticks();
+
+    cycles_total += ek_port_instructions(now - cycles_ticks);
+    cycles_ticks = now;
+    return cycles_total;
+}
 
 void ek_port_mark(uint32_t on) { (void)on; }
 
@@ -129,9 +144,9 @@ uint32_t ek_port_overruns(void) { return overruns; }
 
 uint32_t ek_port_kind(void) { return EK_KIND_VIRTUAL; }
 
-uint32_t ek_port_device_id(void) { return 0x386u; }
+uint32_t ek_port_device_id(void) { return EK_MACHINE_ID; }
 
-uint32_t ek_port_clock_hz(void) { return 1000000000u; }
+uint32_t ek_port_clock_hz(void) { return 1000000000u / EK_INSTRUCTION_NS; }
 
 uint32_t ek_port_baud(void) { return 115200u; }
 
@@ -141,14 +156,14 @@ uint32_t ek_port_reset_reason(void) { return boot.count > 1u ? EK_RESET_SOFTWARE
 
 void ek_port_uid(uint8_t uid[16])
 {
-    static const char text[] = "qemu-mps2-an386";
+    static const char text[16] = "qemu-" EK_MACHINE_BOARD;
 
     for (uint32_t i = 0; i < 16; i++) {
         uid[i] = (uint8_t)text[i];
     }
 }
 
-const char *ek_port_board(void) { return "mps2-an386"; }
+const char *ek_port_board(void) { return EK_MACHINE_BOARD; }
 
 void ek_port_reset(void)
 {

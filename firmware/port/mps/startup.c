@@ -1,15 +1,10 @@
+#include "cmsdk.h"
 #include "ek_port.h"
 #include "oracle.h"
-#include "registers.h"
 
 extern uint32_t ek_oracle_request[];
 
-static void start_counter(void)
-{
-    TIMER0_RELOAD = 0xFFFFFFFFu;
-    TIMER0_VALUE = 0xFFFFFFFFu;
-    TIMER0_CTRL = TIMER_ENABLE;
-}
+static void start_counter(void) { EK_START_TICKS(); }
 
 static void enter(void)
 {
