@@ -73,7 +73,9 @@ def count(
                 link.settimeout(timeout_s)
                 return _exchange(link, inputs)
         except TimeoutError as exc:
-            raise DeviceError(f"{elf} did not answer on {machine.tool} in {timeout_s:.0f} s") from exc
+            raise DeviceError(
+                f"{elf} did not answer on {machine.tool} in {timeout_s:.0f} s"
+            ) from exc
         except OSError as exc:
             raise ToolError(f"{machine.tool} ended while it ran {elf}: {exc}") from exc
         finally:
