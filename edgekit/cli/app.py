@@ -20,7 +20,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from edgekit import __version__
-from edgekit.cli import gate, model_verbs, project_verbs, report_verbs, run_verbs
+from edgekit.cli import calibrate, gate, model_verbs, project_verbs, report_verbs, run_verbs
 from edgekit.cli.output import complain, complain_of, failure_json, show_json
 from edgekit.errors import ConfigError, EdgekitError
 
@@ -49,6 +49,7 @@ VERBS = (
     report_verbs.report,
     gate.gate,
     report_verbs.bench,
+    calibrate.calibrate,
 )
 
 app = typer.Typer(

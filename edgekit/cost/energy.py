@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 from edgekit.board import PoweredPoint
+from edgekit.cost import silicon
 from edgekit.errors import ConfigError
 
 
@@ -30,20 +31,30 @@ def plus_minus_mw(
 ) -> float:
     """Return the 95 % half width of `expected_mean_mw`, in mW.
 
-    Terms, in quadrature: the limits of the run current, of the sleep current and of the wake-up
-    time, and the interval [busy_low_s, busy_s] of the inference, taken whole.
+    Terms, in quadrature: the limits of the run current and of the model's form (`run_limit`), of
+    the sleep current and of the wake-up time, and the interval [busy_low_s, busy_s] of the
+    inference, taken whole.
     """
     awake_s = _awake_s(point, busy_s, period_s)
     low_s = busy_s if busy_low_s is None else busy_low_s
     duty = awake_s / period_s
     step_ua = point.run_ua.value - point.sleep_ua.value
     terms_ua = (
-        duty * point.run_ua.value * point.run_ua.plus_minus_percent / 100.0,
+        duty * point.run_ua.value * run_limit(point),
         (1.0 - duty) * point.sleep_ua.value * point.sleep_ua.plus_minus_percent / 100.0,
         step_ua * _wakeup_s(point) * point.wakeup_us.plus_minus_percent / 100.0 / period_s,
         step_ua * (busy_s - low_s) / period_s,
     )
     return _mw(point, math.hypot(*terms_ua))
+
+
+def run_limit(point: PoweredPoint) -> float:
+    """Return the relative 95 % half width of the power while a network runs.
+
+    Two parts in quadrature: how well the board's current is known, and how far the power of one
+    network is from that of others (`edgekit.cost.silicon`).
+    """
+    return math.hypot(point.run_ua.plus_minus_percent, silicon.limit_percent()) / 100.0
 
 
 def active_mw(point: PoweredPoint) -> float:

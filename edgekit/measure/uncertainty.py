@@ -81,7 +81,7 @@ def model(
         return 0.0
     point = model_.point
     if mode == "active":
-        return energy.active_mw(point) * point.run_ua.plus_minus_percent / 100.0
+        return energy.active_mw(point) * energy.run_limit(point)
     busy_s = min(busy_s, period_s - point.wakeup_us.value * 1e-6)
     limit_mw = energy.plus_minus_mw(point, busy_s, period_s, busy_low_s=busy_s * model_.share_low)
     return limit_mw * max(1.0, mean_mw / energy.expected_mean_mw(point, busy_s, period_s))
@@ -91,5 +91,4 @@ def energy_model(model_: Model | None, energy_uj: float) -> float:
     """Return the model's term of an energy per inference, in µJ."""
     if model_ is None:
         return 0.0
-    run = model_.point.run_ua.plus_minus_percent / 100.0
-    return energy_uj * math.hypot(run, 1.0 - model_.share_low)
+    return energy_uj * math.hypot(energy.run_limit(model_.point), 1.0 - model_.share_low)

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from meter_states import CALIBRATED, samples, square
 
 from edgekit import board
+from edgekit.cost import energy
 from edgekit.errors import UnsureError
 from edgekit.measure.reduce import Reducer
 from edgekit.measure.types import MeterInfo, PowerFigures, Samples, Trace
 from edgekit.measure.uncertainty import Model
 from edgekit.measure.windows import cut, figures, inferences_per_mark, mark_period_us, modelled
 
-POINT = board.find("nucleo-l4r5zi").operating_points["run_120mhz"]
+POINT = board.find("nucleo-l4r5zi").operating_points["run_120mhz"].powered()
 
 
 def trace_of(
@@ -204,7 +205,7 @@ def test_every_term_by_hand() -> None:
     # busy 3 ms + wake-up 60 us of 10 ms; cycle interval 0.9..1.
     duty = 0.306
     terms = (
-        duty * 26_700 * 0.25,
+        duty * 26_700 * energy.run_limit(POINT),
         (1 - duty) * 6.0 * 0.6,
         (26_700 - 6.0) * 0.0060 * 0.5,
         (26_700 - 6.0) * 0.3 * 0.1,
@@ -236,4 +237,6 @@ def test_figures_without_a_meter_are_the_closed_form() -> None:
     assert got.samples == 0
     assert got.meter.model == "none"
     assert got.energy_uj == pytest.approx(88.11 * 4.2)
-    assert got.energy_plus_minus_uj == pytest.approx(88.11 * 4.2 * float(np.hypot(0.25, 0.2)))
+    assert got.energy_plus_minus_uj == pytest.approx(
+        88.11 * 4.2 * float(np.hypot(energy.run_limit(POINT), 0.2))
+    )
