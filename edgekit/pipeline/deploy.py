@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from edgekit.build.hold import hold
+from edgekit.build.hold import InUseError, hold
 from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
@@ -36,7 +36,8 @@ JOURNAL = "outputs.journal"
 def deploy(settings: Settings, *, progress: Progress | None = None) -> Report:
     """Build the model for its board, run it there, and say whether it is right and in budget.
 
-    Never raises EdgekitError: an error is in the report, beside all that was found before it.
+    An error is in the report, beside all that was found before it. Raises InUseError alone, where
+    another run holds the work directory: the report there will be that run's.
     """
     return _Deployment(settings, progress or Silent()).perform(equality=True, power=True)
 
@@ -85,6 +86,8 @@ class _Deployment:
         """Do the stages that were asked for."""
         try:
             self._stages(equality=equality, metered=power)
+        except InUseError:
+            raise
         except EdgekitError as error:
             self._update(error=ErrorInfo.of(error))
         return self._report

@@ -34,11 +34,13 @@ def test_a_model_whose_last_node_is_dropped(tmp_path: Path) -> None:
 
 
 def test_a_work_directory_is_for_one_run_at_a_time(project: Path, work: Path) -> None:
+    assert edgekit(project, "verify").code == 0
+    before = (work / "report.json").read_bytes()
     with hold(work, wait=False):
         found = edgekit(project, "verify", "--json")
     assert found.code == 2
     assert "is in use by another run" in found.json["error"]["message"]
-    assert edgekit(project, "verify").code == 0
+    assert (work / "report.json").read_bytes() == before, "the report is the other run's"
 
 
 def test_three_that_build_the_same_at_once(tmp_path: Path) -> None:

@@ -144,6 +144,13 @@ def test_two_outputs_are_refused():
         plan_of(graph)
 
 
+def test_a_model_that_computes_nothing_is_refused():
+    builder = GraphBuilder(1, samples=1)
+    graph = builder.graph(builder.reshape(builder.input(2, 2, 2), 8))
+    with pytest.raises(UnsupportedError, match="computes nothing"):
+        plan_of(graph)
+
+
 def test_unknown_port_and_operating_point():
     graph = small_graph()
     layout = arena_of(graph, board())

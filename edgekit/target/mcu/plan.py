@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from edgekit._data import data_dir
 from edgekit.board import Board
 from edgekit.build.plan import BuildPlan, Command, Toolchain
-from edgekit.errors import ConfigError
+from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.ir.check import macs
 from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan, Overlap
@@ -64,11 +64,16 @@ def emit(
 
     Raises:
         DoesNotFitError: the model is larger than the board's flash or RAM.
-        UnsupportedError: more than one input or output.
+        UnsupportedError: more than one input or output, or nothing to compute.
         ConfigError: the board names a firmware port that does not exist.
     """
     title = f"{graph.name} for {board.name}"
     program = source.Program(graph, memory, _codes(graph, board), title)
+    if not program.nodes:
+        raise UnsupportedError(
+            f"{graph.name} computes nothing: its output holds the bytes of its input",
+            hint="there is nothing to put on a board",
+        )
     header = source.header(program)
     check_fit(program, board)
     files = {
