@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edgekit.errors import ConfigError
+from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.frontend.limits import MAX_FILE_BYTES
 from edgekit.ir import check
 from edgekit.ir.graph import Graph
@@ -39,6 +39,12 @@ def load(path: Path) -> Graph:
         raise ConfigError(
             f"{path} is not a model that can be read: its first bytes say {kind}",
             hint="a .tflite or .onnx file is wanted",
+        )
+    if len(graph.inputs) != 1:
+        names = ", ".join(edge.source_name for edge in graph.inputs)
+        raise UnsupportedError(
+            f"the model has {len(graph.inputs)} inputs ({names}), one is wanted",
+            hint="export one input",
         )
     check.verify(graph)
     return graph

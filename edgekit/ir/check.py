@@ -120,13 +120,19 @@ def _check_edge(graph: Graph, edge: Edge, where: str) -> None:
     if edge.tensor not in graph.tensors or edge.tensor in graph.constants:
         _fail(f"{where}: its tensor {edge.tensor} is not an activation of the graph")
     tensor = graph.tensors[edge.tensor]
-    if tensor.dtype is not DType.INT8:
-        _fail(f"{where}: type {tensor.dtype.name}; INT8 is wanted")
+    if tensor.dtype is not edge.dtype or edge.dtype not in (DType.INT8, DType.INT16):
+        _fail(
+            f"{where}: type {tensor.dtype.name} behind an edge of {edge.dtype.name}; "
+            "INT8 or INT16 for both is wanted"
+        )
     if not (edge.scale > 0 and np.isfinite(edge.scale) and _is_float32(edge.scale)):
         _fail(f"{where}: scale {edge.scale}; a positive float32 number is wanted")
-    if not tensor.dtype.low <= edge.zero_point <= tensor.dtype.high:
-        _fail(f"{where}: zero point {edge.zero_point}; -128 to 127 is wanted")
-    wanted = {"int8": (0,), "uint8": (128,), "float32": (0, 128)}[edge.source_dtype]
+    wide = edge.dtype is DType.INT16
+    if not (edge.zero_point == 0 if wide else -128 <= edge.zero_point <= 127):
+        _fail(f"{where}: zero point {edge.zero_point}; {'0' if wide else '-128 to 127'} is wanted")
+    if edge.source_dtype != "float32" and (edge.source_dtype == "int16") != wide:
+        _fail(f"{where}: source type {edge.source_dtype} for {edge.dtype.name}")
+    wanted = {"int8": (0,), "uint8": (128,), "int16": (0,), "float32": (0, 128)}[edge.source_dtype]
     if edge.source_offset not in wanted:
         _fail(
             f"{where}: source offset {edge.source_offset}; "

@@ -38,6 +38,7 @@ from edgekit.ir.types import DType, Requant, Rounding
 Ints = NDArray[np.int64]
 Shape = tuple[int, ...]
 Windowed = Conv2D | DepthwiseConv2D | AveragePool | MaxPool
+_Wide = Conv2D | Add | Pad | Reshape  # nodes that have a form for 16-bit activations
 
 _REPORT = "the front end or pass that made this graph is at fault; please report the model"
 _SMALLER = "quantize the model again with smaller weights or fewer inputs in this layer"
@@ -52,17 +53,16 @@ def check_node(graph: Graph, node: Node, ranges: Ranges) -> None:
     Raises:
         UnsupportedError: naming the node, what was found and what is wanted.
     """
-    for name in (*inputs_of(node), node.y):
-        _want(node, f"type of {name}", graph.tensors[name].dtype.name, DType.INT8.name)
+    dtype = _type_of(graph, node)
     _check_shapes(graph, node)
     if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
         _check_partial_sums(graph, node)
-    _check_zero_points(node)
+    _check_zero_points(node, dtype)
     _check_clamp(node)
     requant = requant_of(node)
     if requant is None:
         return
-    _check_requant(node, requant, graph.tensors[node.y].shape[-1])
+    _check_requant(node, requant, dtype, graph.tensors[node.y].shape[-1])
     if isinstance(node, Add):
         _check_add(node, requant, ranges)
         if requant.rounding is Rounding.FLOAT32_RNE:
@@ -77,6 +77,16 @@ def _fail(node: Node, message: str, hint: str = _REPORT) -> NoReturn:
 def _want(node: Node, what: str, found: object, wanted: object) -> None:
     if found != wanted:
         _fail(node, f"{what} is {found}; {wanted} is wanted")
+
+
+def _type_of(graph: Graph, node: Node) -> DType:
+    """Return the one type of the node's activations: INT8, or INT16 where a node has that form."""
+    wanted = DType.INT8
+    if isinstance(node, _Wide) and graph.tensors[node.y].dtype is DType.INT16:
+        wanted = DType.INT16
+    for name in (*inputs_of(node), node.y):
+        _want(node, f"type of {name}", graph.tensors[name].dtype.name, wanted.name)
+    return wanted
 
 
 def _check_shapes(graph: Graph, node: Node) -> None:
@@ -212,7 +222,7 @@ def _check_softmax(graph: Graph, node: Softmax) -> None:
         _fail(node, "the table is no softmax table: 2**31 - 1 first, -1 only at its end")
 
 
-def _check_zero_points(node: Node) -> None:
+def _check_zero_points(node: Node, dtype: DType) -> None:
     match node:
         case Add():
             points = {"a": node.a_zero_point, "b": node.b_zero_point}
@@ -224,30 +234,41 @@ def _check_zero_points(node: Node) -> None:
             points = {}
         case _:
             assert_never(node)
+    low, high = _zero_points(dtype)
     for what, value in points.items():
-        if not DType.INT8.low <= value <= DType.INT8.high:
+        if not low <= value <= high:
             name = "value" if what == "padding" else "zero point"
-            _fail(node, f"{what} {name} is {value}; -128 to 127 is wanted")
+            _fail(node, f"{what} {name} is {value}; {low} to {high} is wanted")
+
+
+def _zero_points(dtype: DType) -> tuple[int, int]:
+    """Return the lowest and highest zero point: 16-bit activations are symmetric."""
+    return (dtype.low, dtype.high) if dtype is DType.INT8 else (0, 0)
 
 
 def _check_clamp(node: Node) -> None:
     if isinstance(node, AveragePool | MaxPool | Clamp):
-        _check_limits(node, node.low, node.high)
+        _check_limits(node, node.low, node.high, DType.INT8)
 
 
-def _check_limits(node: Node, low: int, high: int) -> None:
-    if not DType.INT8.low <= low <= high <= DType.INT8.high:
-        _fail(node, f"clamp is {low} to {high}; an interval within -128 to 127 is wanted")
+def _check_limits(node: Node, low: int, high: int, dtype: DType) -> None:
+    if not dtype.low <= low <= high <= dtype.high:
+        wanted = f"{dtype.low} to {dtype.high}"
+        _fail(node, f"clamp is {low} to {high}; an interval within {wanted} is wanted")
 
 
-def _check_requant(node: Node, requant: Requant, channels: int) -> None:
+def _check_requant(node: Node, requant: Requant, dtype: DType, channels: int) -> None:
     scales, shifts = len(requant.multiplier), len(requant.shift)
     allowed = (1,) if isinstance(node, Add) else (1, channels)
     if scales != shifts or scales not in allowed:
         _fail(node, f"{scales} multipliers and {shifts} shifts; 1 or {channels} of each is wanted")
-    _check_limits(node, requant.low, requant.high)
-    if not DType.INT8.low <= requant.zero_point <= DType.INT8.high:
-        _fail(node, f"output zero point is {requant.zero_point}; -128 to 127 is wanted")
+    _check_limits(node, requant.low, requant.high, dtype)
+    lowest, highest = _zero_points(dtype)
+    if not lowest <= requant.zero_point <= highest:
+        what = f"{lowest} to {highest}"
+        _fail(node, f"output zero point is {requant.zero_point}; {what} is wanted")
+    if dtype is DType.INT16 and requant.rounding is Rounding.FLOAT32_RNE:
+        _fail(node, "float32 rounding of 16-bit activations has no meaning here")
     if isinstance(node, Add) and requant.rounding is Rounding.FLOAT32_RNE:
         return
     for multiplier, shift in zip(requant.multiplier, requant.shift, strict=True):

@@ -13,7 +13,7 @@ from edgekit.ir.types import DType, Edge
 Ints = NDArray[np.int64]
 Array = NDArray[Any]  # of a user's file: any dtype until it is checked
 
-_LOW, _HIGH = DType.INT8.low, DType.INT8.high
+_STORED: dict[DType, np.dtype[Any]] = {DType.INT8: np.dtype("i1"), DType.INT16: np.dtype("<i2")}
 
 
 def quantize(
@@ -59,10 +59,23 @@ def dequantize(edge: Edge, q: Ints) -> NDArray[np.float32]:
     return np.asarray(power / total)
 
 
-def to_source_integers(edge: Edge, q: Ints) -> NDArray[np.int8] | NDArray[np.uint8]:
+def to_source_integers(edge: Edge, q: Ints) -> Array:
     """Return graph integers [batch, *shape] as the source's own integers, in its layout."""
     source = _to_source_layout(edge, q) + edge.source_offset
-    return source.astype(np.uint8) if edge.source_offset else source.astype(np.int8)
+    if edge.dtype is DType.INT16:
+        return source.astype(np.int16)
+    return source.astype(np.uint8 if edge.source_offset else np.int8)
+
+
+def to_bytes(dtype: DType, integers: Ints) -> NDArray[np.int8]:
+    """Return integers [samples, ...] of type `dtype` as a board stores them, [samples, bytes]."""
+    flat = integers.reshape(integers.shape[0], -1)
+    return np.asarray(flat.astype(_STORED[dtype]).view(np.int8))
+
+
+def from_bytes(dtype: DType, stored: NDArray[np.int8]) -> Ints:
+    """Return the integers of type `dtype` in the bytes of a board, along the last axis."""
+    return np.asarray(np.ascontiguousarray(stored).view(_STORED[dtype]).astype(np.int64))
 
 
 def _to_source_layout(edge: Edge, q: Ints) -> Ints:
@@ -119,13 +132,14 @@ def _from_real(edge: Edge, real: NDArray[np.float32]) -> Ints:
             away = np.abs(scaled - whole) >= 0.5  # NaN for infinities: not away
         rounded = whole + np.where(away, np.copysign(np.float32(1), scaled), np.float32(0))
     # Saturating the float first keeps infinities and huge values out of the conversion.
-    limited = np.clip(rounded, _LOW - edge.zero_point, _HIGH - edge.zero_point)
+    low, high = edge.dtype.low - edge.zero_point, edge.dtype.high - edge.zero_point
+    limited = np.clip(rounded, low, high)
     return np.asarray(limited.astype(np.int64) + edge.zero_point)
 
 
 def _from_integers(edge: Edge, x: Array) -> Ints:
     wanted = np.dtype(edge.source_dtype)
-    wider = x.dtype.kind == "i" and x.dtype.itemsize > 1
+    wider = x.dtype.kind == "i" and x.dtype.itemsize > wanted.itemsize
     if x.dtype != wanted and not wider:
         raise ConfigError(
             f"x is {x.dtype}; input {edge.source_name} takes {wanted}",

@@ -26,7 +26,7 @@ from edgekit.ir.nodes import (
     Softmax,
     Stack,
 )
-from edgekit.ir.types import Padding, Requant, Rounding
+from edgekit.ir.types import DType, Padding, Requant, Rounding
 
 Ints = NDArray[np.int64]
 Range = tuple[int, int]
@@ -112,7 +112,8 @@ def partial_sum_bound(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> I
     """
     weight, bias = channel_weights(graph, node), graph.constants[node.bias]
     folded = bias - node.input_zero_point * weight.sum(axis=1)
-    return np.asarray(np.maximum(np.abs(bias), np.abs(folded)) + 255 * np.abs(weight).sum(axis=1))
+    reach = 255 if graph.tensors[node.x].dtype is DType.INT8 else 32768
+    return np.asarray(np.maximum(np.abs(bias), np.abs(folded)) + reach * np.abs(weight).sum(axis=1))
 
 
 def channel_weights(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> Ints:

@@ -89,6 +89,7 @@ class Tensor:
 
 
 HostOp = Literal["quantize", "dequantize", "softmax", "log_softmax"]
+SourceType = Literal["float32", "int8", "uint8", "int16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,11 @@ class Edge:
     tensor: str
     source_name: str
     source_shape: tuple[int, ...]  # batch axis included, as the source declares it
-    source_dtype: Literal["float32", "int8", "uint8"]
+    source_dtype: SourceType
     scale: float  # exactly a float32
     zero_point: int  # in graph integers
     source_offset: int = 0
     transpose: tuple[int, ...] | None = None
     rounding: Literal["half_away", "half_even"] = "half_away"  # of the float quantizer
     host_ops: tuple[HostOp, ...] = ()  # float operators of the source done on the host, in order
+    dtype: DType = DType.INT8  # of the graph's tensor: INT8 or INT16

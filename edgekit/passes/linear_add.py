@@ -36,7 +36,7 @@ class LinearAdd:
 
 
 def linear_form(node: Add) -> LinearAdd | None:
-    """Return the form that equals `node` for all 65,536 pairs of inputs, or None if none is found.
+    """Return the form that equals `node` for all 65,536 pairs of int8, or None if none is found.
 
     The real scales rounded to a multiple of 2^-shift, and their neighbours, are tried; each fits
     if one offset puts every pair on the right side of both its steps.

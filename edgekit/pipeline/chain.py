@@ -11,7 +11,7 @@ from edgekit.build.plan import Artifact
 from edgekit.device.link import Link
 from edgekit.device.session import trace_node
 from edgekit.frontend.reference import run_reference
-from edgekit.ir import interp
+from edgekit.ir import edges, interp
 from edgekit.pipeline import equality, native
 from edgekit.pipeline.equality import Difference
 from edgekit.pipeline.equality import Link as ChainLink
@@ -53,10 +53,12 @@ def _links(
     meant = outputs[prepared.lowered.outputs[0].tensor].reshape(count, -1)
     links.append(ChainLink("graph", meant))
     progress.stage(f"generated C on this machine, {count} samples")
-    host = native.run(prepared.plan, samples.as_bytes(), meant.shape[1], settings.work)
+    dtype = graph.outputs[0].dtype
+    size_bytes = meant.shape[1] * dtype.bits // 8
+    host = native.run(prepared.plan, samples.as_bytes(), size_bytes, settings.work)
     if host is not None:
-        links.append(ChainLink("c", host.astype(np.int64)))
-    links.append(ChainLink("board", board.astype(np.int64)))
+        links.append(ChainLink("c", edges.from_bytes(dtype, host)))
+    links.append(ChainLink("board", edges.from_bytes(dtype, board)))
     return links
 
 
@@ -84,7 +86,7 @@ def _bisect(
     first: FirstDifference,
     progress: Progress,
 ) -> FirstDifference | None:
-    samples = prepared.samples
+    samples, graph = prepared.samples, prepared.lowered
     sample = samples.integers[first.sample : first.sample + 1]
     row = samples.as_bytes()[first.sample]
     wrong = Difference(*first.between, first.sample, 0, first.expected, first.actual)
@@ -93,8 +95,9 @@ def _bisect(
         link.connect()
 
         def read(node: int) -> NDArray[np.int64]:
-            return np.frombuffer(trace_node(link, row, node), np.int8).astype(np.int64)
+            stored = np.frombuffer(trace_node(link, row, node), np.int8)
+            return edges.from_bytes(graph.tensors[graph.nodes[node].y].dtype, stored)
 
-        located = equality.bisect(prepared.lowered, sample, read, wrong)
+        located = equality.bisect(graph, sample, read, wrong)
         link.bye()
     return located

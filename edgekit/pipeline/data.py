@@ -39,13 +39,14 @@ class Samples:
     integers: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     origin: str  # the file's name, or how they were made
+    dtype: DType = DType.INT8  # of the graph's input
 
     def __len__(self) -> int:
         return int(self.integers.shape[0])
 
     def as_bytes(self) -> NDArray[np.int8]:
         """Return the graph integers as the board takes them, (n, bytes)."""
-        return self.integers.reshape(len(self), -1).astype(np.int8)
+        return edges.to_bytes(self.dtype, self.integers)
 
 
 def read(path: Path | None, graph: Graph, *, seed: int) -> Samples:
@@ -65,7 +66,7 @@ def read(path: Path | None, graph: Graph, *, seed: int) -> Samples:
     labels = arrays.get("y")
     if labels is not None:
         labels = _labels(labels, integers.shape[0], graph, path)
-    return Samples(x, integers, labels, path.name)
+    return Samples(x, integers, labels, path.name, edge.dtype)
 
 
 def random(graph: Graph, count: int, seed: int) -> Samples:
@@ -73,10 +74,10 @@ def random(graph: Graph, count: int, seed: int) -> Samples:
     edge = graph.inputs[0]
     shape = graph.tensors[edge.tensor].shape
     generator = np.random.default_rng(seed)
-    low, high = DType.INT8.low, DType.INT8.high
+    low, high = edge.dtype.low, edge.dtype.high
     integers = generator.integers(low, high + 1, (count, *shape), dtype=np.int64)
     source = _source_of(edge, integers)
-    return Samples(source, integers, None, f"{count} random inputs, seed {seed}")
+    return Samples(source, integers, None, f"{count} random inputs, seed {seed}", edge.dtype)
 
 
 def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Samples, str]:
@@ -87,7 +88,9 @@ def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Sa
     rows = samples.as_bytes()
     _, first = np.unique(rows, axis=0, return_index=True)
     keep = np.sort(first)[:room]
-    chosen = Samples(samples.source[keep], samples.integers[keep], None, samples.origin)
+    chosen = Samples(
+        samples.source[keep], samples.integers[keep], None, samples.origin, samples.dtype
+    )
     missing = min(_RANDOM_SAMPLES, room) - len(chosen)
     if missing <= 0:
         return chosen, f"{len(chosen)} distinct inputs of {samples.origin}"
@@ -95,7 +98,7 @@ def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Sa
     integers = np.concatenate([chosen.integers, extra.integers])
     source = np.concatenate([chosen.source, extra.source])
     note = f"{len(chosen)} distinct inputs of {samples.origin} and {missing} random ones"
-    return Samples(source, integers, None, note), note
+    return Samples(source, integers, None, note, samples.dtype), note
 
 
 def digest(samples: Samples) -> str:

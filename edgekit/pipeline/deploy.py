@@ -8,7 +8,7 @@ from edgekit.build.hold import InUseError, hold
 from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
-from edgekit.ir import text
+from edgekit.ir import edges, text
 from edgekit.passes import FOLD
 from edgekit.pipeline import chain, detail, keep, latency, power, stages
 from edgekit.pipeline.equality import top1
@@ -154,7 +154,10 @@ class _Deployment:
                 cold_start_us=done.cold_start_us,
                 virtual=virtual,
             ),
-            accuracy=top1(done.outputs.astype("int64"), prepared.samples.labels),
+            accuracy=top1(
+                edges.from_bytes(prepared.graph.outputs[0].dtype, done.outputs),
+                prepared.samples.labels,
+            ),
             detail=replace(
                 self._report.detail,
                 layers=self._layers(prepared, counts),

@@ -1,7 +1,8 @@
 /* Integer neural network kernels: one function per node of a model, exact to docs/SPEC.md.
  *
- * Images are (height, width, channels), row-major, int8. Scratch memory is int32 aligned and
- * its size is a formula given beside each kernel. Nothing here allocates, recurses or has state.
+ * Images are (height, width, channels), row-major, int8, or int16 in kernels named _s16. Scratch
+ * memory is int32 aligned and its size is a formula given beside each kernel. Nothing here
+ * allocates, recurses or has state.
  */
 #ifndef EDGEKIT_H
 #define EDGEKIT_H
@@ -35,8 +36,8 @@ typedef struct {
     const int8_t *shift;       /* likewise; unused by the FLOAT32 forms */
     int32_t step;              /* 1: one scale per channel; 0: one for all */
     int32_t zero_point;
-    int32_t low;  /* -128..127 */
-    int32_t high; /* -128..127 */
+    int32_t low;  /* within the type of the output */
+    int32_t high;
     int32_t rounding;
 } ek_requant;
 
@@ -72,6 +73,17 @@ typedef struct {
 } ek_conv2d_s8_params;
 
 void ek_conv2d_s8(const ek_conv2d_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+/* 16-bit activations, whose zero points are 0. Weights: [out_c][kernel_h][kernel_w][in_c]. */
+typedef struct {
+    ek_window window;
+    int32_t out_c;
+    const int8_t *weights;
+    const int32_t *bias;
+    ek_requant requant;
+} ek_conv2d_s16_params;
+
+void ek_conv2d_s16(const ek_conv2d_s16_params *p, const int16_t *x, int16_t *y);
 
 /* Weights: per output channel, column by column: [out_c][kernel_w][kernel_h].
  * Bias, padding and lanes as for the convolution.
@@ -176,6 +188,11 @@ typedef struct {
 } ek_add_s8_params;
 
 void ek_add_s8(const ek_add_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* 16-bit activations, whose zero points are 0; fields as in ek_add_s8, left_shift at most 15. */
+typedef ek_add_s8_params ek_add_s16_params;
+
+void ek_add_s16(const ek_add_s16_params *p, const int16_t *a, const int16_t *b, int16_t *y);
 
 /* clamp((a_factor * a + b_factor * b + offset) >> shift), for models where that is proved equal for
  * every pair of inputs; |a_factor| * 128 + |b_factor| * 128 + |offset| < 2^31. y may be a or b. */

@@ -126,6 +126,21 @@ static inline int32_t ek_round(int32_t rounding, int32_t acc, int32_t m, int32_t
     return ek_round_double(acc, m, shift);
 }
 
+/* v scaled by m and 2^-n, |v| <= 2^30, for sums: the RIGHT forms with n = 0 allowed, where all
+ * roundings are alike. */
+static inline int32_t ek_scale_input(int32_t rounding, int32_t v, int32_t m, int32_t n)
+{
+    const int32_t high = ek_high_rounded(v, m);
+    const int32_t half = (int32_t)((1U << n) >> 1);
+    if (n > 0 && (EK_IS(rounding, EK_ROUND_SINGLE) || EK_IS(rounding, EK_ROUND_SINGLE_RIGHT))) {
+        return ek_round_single_right(v, m, n);
+    }
+    if (EK_IS(rounding, EK_ROUND_TIES_UP) || EK_IS(rounding, EK_ROUND_TIES_UP_RIGHT)) {
+        return (high + half) >> n;
+    }
+    return (high + (n > 0 ? high >> 31 : 0) + half) >> n;
+}
+
 /* The scale of one channel. */
 typedef struct {
     int32_t rounding;

@@ -1,21 +1,6 @@
 /* Sum of two tensors, each with its own scale, in fixed point. */
 #include "ek_requant.h"
 
-/* v scaled by m and 2^-n, |v| < 2^30: the RIGHT forms of ek_requant.h with n = 0 allowed, where
- * all roundings are alike. */
-static int32_t scale_input(int32_t rounding, int32_t v, int32_t m, int32_t n)
-{
-    const int32_t high = ek_high_rounded(v, m);
-    const int32_t half = (int32_t)((1U << n) >> 1);
-    if (n > 0 && (EK_IS(rounding, EK_ROUND_SINGLE) || EK_IS(rounding, EK_ROUND_SINGLE_RIGHT))) {
-        return ek_round_single_right(v, m, n);
-    }
-    if (EK_IS(rounding, EK_ROUND_TIES_UP) || EK_IS(rounding, EK_ROUND_TIES_UP_RIGHT)) {
-        return (high + half) >> n;
-    }
-    return (high + (n > 0 ? high >> 31 : 0) + half) >> n;
-}
-
 /* Parameters are copied: a store of int8 may change anything that a pointer leads to. */
 static void add(ek_add_s8_params p, const int8_t *a, const int8_t *b, int8_t *y)
 {
@@ -24,8 +9,8 @@ static void add(ek_add_s8_params p, const int8_t *a, const int8_t *b, int8_t *y)
     for (int32_t i = 0; i < p.size; i++) {
         const int32_t va = (a[i] - p.a_zero_point) * factor;
         const int32_t vb = (b[i] - p.b_zero_point) * factor;
-        const int32_t sum = scale_input(scale.rounding, va, p.a_multiplier, p.a_shift) +
-                            scale_input(scale.rounding, vb, p.b_multiplier, p.b_shift);
+        const int32_t sum = ek_scale_input(scale.rounding, va, p.a_multiplier, p.a_shift) +
+                            ek_scale_input(scale.rounding, vb, p.b_multiplier, p.b_shift);
         y[i] = ek_apply(&scale, sum);
     }
 }

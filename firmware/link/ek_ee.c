@@ -259,10 +259,14 @@ static void db(char *rest)
 
 static void results(void)
 {
+#if defined(MODEL_OUTPUT_INT16)
+    const int16_t *y = (const int16_t *)(const void *)model_output();
+#else
     const int8_t *y = model_output();
+#endif
 
     print("m-results-[");
-    for (uint32_t i = 0; i < MODEL_OUTPUT_BYTES; i++) {
+    for (uint32_t i = 0; i < MODEL_OUTPUT_BYTES / sizeof *y; i++) {
         int32_t q = (int32_t)y[i] - (MODEL_OUTPUT_ZERO_POINT);
         uint64_t size = (uint64_t)(uint32_t)(q < 0 ? -q : q);
         uint64_t nano = size * MODEL_OUTPUT_SCALE_NANO + 500000u; /* half of the last digit */

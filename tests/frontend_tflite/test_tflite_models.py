@@ -96,7 +96,7 @@ def test_a_model_that_only_tflm_runs_still_loads(shared_data: Path, reference: R
         ("mlperf_tiny_ref/ad01_fp32", "FULLY_CONNECTED .node 0", "float32"),
         ("mlperf_tiny_ref/kws_ref_model_float32", "CONV_2D .node 0", "float32"),
         ("tflm/trained_lstm", "UNIDIRECTIONAL_SEQUENCE_LSTM .node 0", "not supported"),
-        ("tflm/keyword_scrambled_8bit", "model input", "int16"),
+        ("tflm/keyword_scrambled_8bit", "QUANTIZE .node 0", "16-bit"),
     ],
 )
 def test_what_cannot_be_represented_is_named(

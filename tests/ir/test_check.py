@@ -76,7 +76,9 @@ BROKEN = {
         GRAPH, inputs=GRAPH.inputs * 2
     ),
     f"input source_{X}: its tensor {W} is not an activation of the graph": edge("inputs", tensor=W),
-    f"input source_{X}: type INT16; INT8 is wanted": tensor(X, dtype=DType.INT16),
+    f"input source_{X}: type INT16 behind an edge of INT8; INT8 or INT16 for both is wanted": (
+        tensor(X, dtype=DType.INT16)
+    ),
     f"input source_{X}: scale 0.1; a positive float32 number is wanted": edge("inputs", scale=0.1),
     f"input source_{X}: scale -1.0; a positive float32 number is wanted": edge(
         "inputs", scale=-1.0
@@ -98,7 +100,7 @@ BROKEN = {
     f"{LABELS[0]}: it reads the constant {X}, which the graph lacks": node(0, weight=X),
     f"{LABELS[0]}: it writes lost, which the graph does not declare": node(0, y="lost"),
     f"{LABELS[1]}: it writes {CONV.y}, which already has a value": node(1, y=CONV.y),
-    f"{LABELS[0]}: type of {CONV.y} is INT16; INT8 is wanted": tensor(CONV.y, dtype=DType.INT16),
+    f"{LABELS[0]}: type of {X} is INT8; INT16 is wanted": tensor(CONV.y, dtype=DType.INT16),
     f"{LABELS[0]}: shapes (6, 5, 2) and (60,); (H, W, C) is wanted": tensor(CONV.y, shape=(60,)),
     f"{LABELS[0]}: weight shape is (2, 3, 3, 2); (3, 3, 3, 2) is wanted": tensor(
         CONV.y, shape=(6, 5, 3)

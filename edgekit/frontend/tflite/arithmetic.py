@@ -7,11 +7,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.frontend.tflite.context import Activation8, Context
+from edgekit.errors import UnsupportedError
+from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.schema import Activation
 from edgekit.ir.arithmetic import quantize_multiplier
 from edgekit.ir.types import Padding, Requant, Rounding
+
+_WIDEST_SHIFT = 7
 
 _BOUNDS: dict[int, tuple[float | None, float | None]] = {
     Activation.NONE: (None, None),
@@ -21,8 +24,10 @@ _BOUNDS: dict[int, tuple[float | None, float | None]] = {
 }
 
 
-def activation_range(context: Context, op: Operator, y: Activation8, code: int) -> tuple[int, int]:
-    """Return (low, high) of the int8 output under fused activation `code`."""
+def activation_range(
+    context: Context, op: Operator, y: ActivationTensor, code: int
+) -> tuple[int, int]:
+    """Return (low, high) of the output under fused activation `code`."""
     if code not in _BOUNDS:
         context.refuse(
             op,
@@ -30,8 +35,11 @@ def activation_range(context: Context, op: Operator, y: Activation8, code: int) 
             "use no activation, ReLU, ReLU6 or ReLU-N1-to-1; others as operators of their own",
         )
     lower, upper = _BOUNDS[code]
-    low = -128 if lower is None else max(-128, _quantized(context, op, y, lower))
-    high = 127 if upper is None else min(127, _quantized(context, op, y, upper))
+    low, high = y.dtype.low, y.dtype.high
+    if lower is not None:
+        low = max(low, _quantized(context, op, y, lower))
+    if upper is not None:
+        high = min(high, _quantized(context, op, y, upper))
     if low > high:
         context.refuse(
             op,
@@ -41,7 +49,7 @@ def activation_range(context: Context, op: Operator, y: Activation8, code: int) 
     return low, high
 
 
-def _quantized(context: Context, op: Operator, y: Activation8, real: float) -> int:
+def _quantized(context: Context, op: Operator, y: ActivationTensor, real: float) -> int:
     # The reference divides in float32 and rounds half away from zero.
     with np.errstate(over="ignore"):
         steps = float(np.float32(real) / y.scale)
@@ -67,8 +75,30 @@ def requant_of(reals: NDArray[np.float64], zero_point: int, low: int, high: int)
     )
 
 
+def wide_requant(reals: NDArray[np.float64], low: int, high: int) -> Requant:
+    """Return the requant of 64-bit accumulators: one rounding, multipliers of 16 bits.
+
+    Raises:
+        UnsupportedError: a scale is 2**7 or above, where the reference has no meaning.
+    """
+    pairs = [quantize_multiplier(float(real)) for real in reals]
+    if any(shift > _WIDEST_SHIFT for _, shift in pairs):
+        raise UnsupportedError(
+            f"scale {reals.max()} found, below {2**_WIDEST_SHIFT} is wanted",
+            hint="quantize the model again",
+        )
+    return Requant(
+        multiplier=tuple(min((m + (1 << 15)) >> 16, 0x7FFF) << 16 for m, _ in pairs),
+        shift=tuple(shift for _, shift in pairs),
+        zero_point=0,
+        low=low,
+        high=high,
+        rounding=Rounding.SINGLE,
+    )
+
+
 def product_scales(
-    x: Activation8, weight_scales: NDArray[np.float32], y: Activation8
+    x: ActivationTensor, weight_scales: NDArray[np.float32], y: ActivationTensor
 ) -> NDArray[np.float64]:
     """Return `s_in * s_w[c] / s_out` in double throughout: convolutions."""
     widened = np.float64(x.scale) * weight_scales.astype(np.float64)
@@ -110,7 +140,7 @@ def window(
     return (out[0], out[1]), Padding(top=top, left=left, bottom=bottom, right=right)
 
 
-def spatial(context: Context, op: Operator, x: Activation8) -> tuple[int, int, int]:
+def spatial(context: Context, op: Operator, x: ActivationTensor) -> tuple[int, int, int]:
     """Return (H, W, C) of an image activation."""
     if len(x.shape) != 3:
         context.refuse(

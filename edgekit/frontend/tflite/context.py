@@ -22,8 +22,13 @@ _QUANTIZE_FULLY = "convert with full integer quantization (int8 weights and acti
 _TYPE_HINTS = {
     TensorType.FLOAT32: _QUANTIZE_FULLY + "; float and hybrid operators are not compiled",
     TensorType.UINT8: "convert again with int8 quantization; uint8 is the format before 2020",
-    TensorType.INT16: "convert with 8-bit activations; 16x8 quantization is not compiled",
+    TensorType.INT16: "convert with 8-bit activations; 16-bit ones are compiled for: "
+    "ADD, CONV_2D, PAD",
 }
+# Operators that read or write 16-bit activations (TFLite's 16x8 quantization).
+_WIDE = frozenset(
+    {"model input", "model output", "ADD", "CONV_2D", "DEQUANTIZE", "PAD", "QUANTIZE"}
+)
 _CONSTANT_TYPES: dict[int, type[np.int8] | type[np.int32] | type[np.int64]] = {
     TensorType.INT8: np.int8,
     TensorType.INT32: np.int32,
@@ -33,14 +38,15 @@ _NAME_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Activation8:
-    """An int8 activation of the graph with its per-tensor quantization; shape has no batch."""
+class ActivationTensor:
+    """An activation of the graph with its per-tensor quantization; shape has no batch."""
 
     index: int
     name: str
     shape: tuple[int, ...]
     scale: np.float32
     zero_point: int
+    dtype: DType = DType.INT8  # or INT16
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +120,11 @@ class Context:
                 )
         return tensor
 
-    def activation(self, op: Operator, slot: int) -> Activation8:
-        """Return input `slot`, an int8 activation that an earlier operator produced."""
+    def activation(self, op: Operator, slot: int) -> ActivationTensor:
+        """Return input `slot`, an activation that an earlier operator produced."""
         index = op.inputs[slot]
         tensor = self.info(op, index)
-        self.need_type(op, tensor, TensorType.INT8)
+        self.need_activation(op, tensor)
         if tensor.data is not None:
             self.refuse(
                 op,
@@ -133,14 +139,24 @@ class Context:
             )
         return self.quantized(op, tensor)
 
-    def result(self, op: Operator) -> Activation8:
-        """Return the output, an int8 activation that nothing has produced before."""
+    def result(self, op: Operator) -> ActivationTensor:
+        """Return the output, an activation of the inputs' type that nothing has produced before."""
         tensor = self.info(op, op.outputs[0])
-        self.need_type(op, tensor, TensorType.INT8)
+        self.need_activation(op, tensor)
+        first = self.model.tensors[op.inputs[0]].type_code
+        if first == TensorType.INT16:
+            self.need_type(op, tensor, TensorType.INT16)
+        elif first == TensorType.INT8:
+            self.need_type(op, tensor, TensorType.INT8)
         self.produce(op, tensor)
         activation = self.quantized(op, tensor)
-        self.tensors[activation.name] = Tensor(activation.name, activation.shape, DType.INT8)
+        self.tensors[activation.name] = Tensor(activation.name, activation.shape, activation.dtype)
         return activation
+
+    def need_activation(self, op: Operator, tensor: TensorInfo) -> None:
+        """Refuse an element type other than int8, or int16 where the operator has that form."""
+        if tensor.type_code != TensorType.INT16 or op.name not in _WIDE:
+            self.need_type(op, tensor, TensorType.INT8)
 
     def produce(self, op: Operator, tensor: TensorInfo) -> None:
         """Record that `op` writes `tensor`; each tensor has one producer."""
@@ -163,7 +179,7 @@ class Context:
                 hints.get(tensor.type_code, _QUANTIZE_FULLY),
             )
 
-    def quantized(self, op: Operator, tensor: TensorInfo) -> Activation8:
+    def quantized(self, op: Operator, tensor: TensorInfo) -> ActivationTensor:
         """Return `tensor` with its scale, zero point and shape checked; batch 1."""
         if len(tensor.shape) < 2 or tensor.shape[0] != 1 or 0 in tensor.shape:
             self.refuse(
@@ -192,8 +208,15 @@ class Context:
                 f"tensor {tensor.name!r} has zero point {zero_point}, -128 to 127 is wanted",
                 "quantize the model again",
             )
+        dtype = DType.INT16 if tensor.type_code == TensorType.INT16 else DType.INT8
+        if dtype is DType.INT16 and zero_point:
+            self.refuse(
+                op,
+                f"16-bit tensor {tensor.name!r} has zero point {zero_point}, 0 is wanted",
+                "quantize the model again",
+            )
         name = identifier(tensor)
-        return Activation8(tensor.index, name, tensor.shape[1:], scales[0], zero_point)
+        return ActivationTensor(tensor.index, name, tensor.shape[1:], scales[0], zero_point, dtype)
 
     def scales(self, op: Operator, tensor: TensorInfo) -> NDArray[np.float32]:
         """Return the scales: finite, normal and positive."""
@@ -272,7 +295,7 @@ class Context:
                 "the file is inconsistent; export with fixed shapes",
             )
 
-    def same_quantization(self, op: Operator, x: Activation8, y: Activation8) -> None:
+    def same_quantization(self, op: Operator, x: ActivationTensor, y: ActivationTensor) -> None:
         """Refuse an operator that only moves values but changes their scale."""
         if x.scale != y.scale or x.zero_point != y.zero_point:
             self.refuse(

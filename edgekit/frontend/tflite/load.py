@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import Final
 
 from edgekit.errors import UnsupportedError
 from edgekit.frontend.tflite.context import Context, HostTensor, identifier
@@ -15,7 +16,14 @@ from edgekit.frontend.tflite.schema import TensorType
 from edgekit.ir.check import is_name
 from edgekit.ir.graph import Graph, NotCompared, Source
 from edgekit.ir.nodes import Node, constants_of, inputs_of
-from edgekit.ir.types import DType, Edge, Tensor
+from edgekit.ir.types import Edge, SourceType, Tensor
+
+_SOURCE_TYPES: Final[dict[TensorType, SourceType]] = {
+    TensorType.FLOAT32: "float32",
+    TensorType.UINT8: "uint8",
+    TensorType.INT8: "int8",
+    TensorType.INT16: "int16",
+}
 
 
 def load_bytes(data: bytes, name: str) -> Graph:
@@ -31,9 +39,10 @@ def load_bytes(data: bytes, name: str) -> Graph:
     """
     model = parse(data)
     _check_names(model)
-    source, target = _ends(model)
+    sources, target = _ends(model)
     context = Context(model)
-    _enter(context, source)
+    for source in sources:
+        _enter(context, source)
     nodes: list[Node] = []
     for op in model.operators:
         if op.name not in OPS:
@@ -42,18 +51,19 @@ def load_bytes(data: bytes, name: str) -> Graph:
         nodes.extend(OPS[op.name](context, op))
     output, not_compared = _output_edge(context, target)
     live = _live(nodes, output.tensor)
-    entry = _input_edge(context, source)
-    if not any(entry.tensor in inputs_of(node) for node in live):
+    entries = tuple(_input_edge(context, source) for source in sources)
+    read = {name for node in live for name in inputs_of(node)}
+    if not read.issuperset(entry.tensor for entry in entries):
         raise UnsupportedError(
             "the model's output does not depend on its input",
             hint="export the model again; it must compute something on the board",
         )
-    used = {entry.tensor, *(node.y for node in live)}
+    used = {*read, *(node.y for node in live)}
     used.update(constant for node in live for constant in constants_of(node))
     return Graph(
         name=_identifier(name),
         source=Source("tflite", "tflite-ref", hashlib.sha256(data).hexdigest()),
-        inputs=(entry,),
+        inputs=entries,
         outputs=(output,),
         nodes=live,
         tensors={key: tensor for key, tensor in context.tensors.items() if key in used},
@@ -83,14 +93,14 @@ def _check_names(model: Model) -> None:
         seen[tensor.name] = tensor.index
 
 
-def _ends(model: Model) -> tuple[TensorInfo, TensorInfo]:
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
+def _ends(model: Model) -> tuple[tuple[TensorInfo, ...], TensorInfo]:
+    if not model.inputs or len(model.outputs) != 1:
         raise UnsupportedError(
             f"the model has {len(model.inputs)} inputs and {len(model.outputs)} outputs, "
             "one each is wanted",
             hint="export one input and one output",
         )
-    return model.tensors[model.inputs[0]], model.tensors[model.outputs[0]]
+    return tuple(model.tensors[index] for index in model.inputs), model.tensors[model.outputs[0]]
 
 
 def _end(name: str, tensor: TensorInfo) -> Operator:
@@ -109,11 +119,11 @@ def _enter(context: Context, source: TensorInfo) -> None:
         )
     if source.type_code in (TensorType.FLOAT32, TensorType.UINT8):
         return  # the QUANTIZE that reads it becomes the edge
-    context.need_type(end, source, TensorType.INT8)
+    context.need_activation(end, source)
     entry = context.quantized(end, source)
     context.available.add(source.index)
     context.entry[source.index] = source.index
-    context.tensors[entry.name] = Tensor(entry.name, entry.shape, DType.INT8)
+    context.tensors[entry.name] = Tensor(entry.name, entry.shape, entry.dtype)
 
 
 def _input_edge(context: Context, source: TensorInfo) -> Edge:
@@ -127,12 +137,13 @@ def _input_edge(context: Context, source: TensorInfo) -> Edge:
         tensor=entry.name,
         source_name=source.name,
         source_shape=source.shape,
-        source_dtype="float32" if is_float else "uint8" if is_uint8 else "int8",
+        source_dtype=_SOURCE_TYPES[TensorType(source.type_code)],
         scale=float(entry.scale),
         zero_point=entry.zero_point,
         source_offset=UINT8_OFFSET if is_uint8 else 0,
         rounding="half_away",
         host_ops=("quantize",) if is_float else (),
+        dtype=entry.dtype,
     )
 
 
@@ -143,17 +154,17 @@ def _output_edge(context: Context, target: TensorInfo) -> tuple[Edge, tuple[NotC
     default = HostTensor(target.index, ())
     host = context.host.get(target.index, default)
     result = context.quantized(end, context.model.tensors[host.origin])
-    is_float = target.type_code == TensorType.FLOAT32
     is_uint8 = target.type_code == TensorType.UINT8
     edge = Edge(
         tensor=result.name,
         source_name=target.name,
         source_shape=target.shape,
-        source_dtype="float32" if is_float else "uint8" if is_uint8 else "int8",
+        source_dtype=_SOURCE_TYPES[TensorType(target.type_code)],
         scale=float(result.scale),
         zero_point=result.zero_point,
         source_offset=UINT8_OFFSET if is_uint8 else 0,
         host_ops=host.ops,
+        dtype=result.dtype,
     )
     # Quantizers at the ends are exact on the host; a float function is not.
     reason = "computed on the host, in float32"

@@ -74,6 +74,7 @@ class NodeCode:
     roundings: tuple[str, ...] = ()
     scratch_bytes: int = 0
     overlap: Overlap | None = None
+    wide: bool = False  # the kernel takes int16_t activations
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +90,9 @@ class Context:
         return self.graph.tensors[tensor].shape
 
     def size(self, tensor: str) -> int:
-        """Return a tensor's number of elements, which are bytes for activations."""
+        """Return a tensor's number of elements."""
         return self.graph.tensors[tensor].size
+
+    def element_bytes(self, tensor: str) -> int:
+        """Return the bytes of one element."""
+        return self.graph.tensors[tensor].dtype.bits // 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError
+from edgekit.passes.memory import tensor_bytes
 from edgekit.target.mcu.source import Program
 
 # Beside the model: vectors, port, link, application; their buffers and the stack.
@@ -15,7 +16,9 @@ _PARAMETERS_BYTES = 128  # a node's parameter struct, call and literals, rounded
 def check_fit(program: Program, board: Board) -> None:
     """Raise DoesNotFitError if arena or constants exceed the board's memories."""
     graph = program.graph
-    activations = {n: graph.tensors[n].size for n in program.memory.offsets if n in graph.tensors}
+    activations = {
+        n: tensor_bytes(graph.tensors[n]) for n in program.memory.offsets if n in graph.tensors
+    }
     _check(
         program.arena_bytes + RAM_RESERVE_BYTES,
         board.ram.size_bytes,

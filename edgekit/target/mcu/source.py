@@ -9,8 +9,8 @@ from edgekit.errors import UnsupportedError
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import inputs_of
 from edgekit.ir.text import digest
-from edgekit.ir.types import Edge
-from edgekit.passes.memory import MemoryPlan
+from edgekit.ir.types import DType, Edge
+from edgekit.passes.memory import MemoryPlan, tensor_bytes
 from edgekit.target.mcu import ctext
 from edgekit.target.mcu.code import NodeCode
 
@@ -80,13 +80,18 @@ def header(program: Program) -> str:
     source, sink = single_edge(graph.inputs, "input"), single_edge(graph.outputs, "output")
     values: dict[str, int | str] = {
         "MODEL_NAME": ctext.string(graph.name),
-        "MODEL_INPUT_BYTES": graph.tensors[source.tensor].size,
-        "MODEL_OUTPUT_BYTES": graph.tensors[sink.tensor].size,
+        "MODEL_INPUT_BYTES": tensor_bytes(graph.tensors[source.tensor]),
+        "MODEL_OUTPUT_BYTES": tensor_bytes(graph.tensors[sink.tensor]),
         "MODEL_ARENA_BYTES": program.arena_bytes,
         "MODEL_NODES": len(graph.nodes),
         "MODEL_OUTPUT_ZERO_POINT": f"({sink.zero_point})",
         "MODEL_OUTPUT_SCALE_NANO": _nano(sink.scale),
     }
+    for edge, what in ((source, "INPUT"), (sink, "OUTPUT")):
+        if edge.dtype is DType.INT16:
+            values[f"MODEL_{what}_INT16"] = (
+                "1 /* elements of two bytes, as the CPU stores int16_t */"
+            )
     defines = "".join(f"#define {name} {value}\n" for name, value in values.items())
     return f"""/* {program.title}
  * {_BANNER}
@@ -161,7 +166,7 @@ typedef char model_arena_size[(sizeof(model_arena) == MODEL_ARENA_BYTES) ? 1 : -
 
 #define MODEL_TENSOR(offset) ((int8_t *)&model_arena[(offset) / 4])
 #define MODEL_SCRATCH(offset) (&model_arena[(offset) / 4])
-
+{_wide_macro(program)}
 {tables}
 int8_t *model_input(void)
 {{
@@ -178,6 +183,12 @@ void model_run(void)
 {{
 {_calls(program)}}}
 """
+
+
+def _wide_macro(program: Program) -> str:
+    if not any(node.wide for node in program.nodes):
+        return ""
+    return "#define MODEL_TENSOR16(offset) ((int16_t *)&model_arena[(offset) / 4])\n"
 
 
 def _calls(program: Program) -> str:
@@ -198,14 +209,16 @@ def _call(program: Program, node: NodeCode) -> str:
     arguments = [f"&model_p_{node.index}"]
     if node.scratch_bytes:
         arguments.append(f"MODEL_SCRATCH({program.memory.scratch_offsets[node.output]})")
-    arguments += [f"MODEL_TENSOR({program.memory.offsets[t]})" for t in (*node.inputs, node.output)]
+    tensor = "MODEL_TENSOR16" if node.wide else "MODEL_TENSOR"
+    arguments += [f"{tensor}({program.memory.offsets[t]})" for t in (*node.inputs, node.output)]
     return f"{node.kernel}({', '.join(arguments)});"
 
 
 def _trace(program: Program) -> str:
     graph, offsets = program.graph, program.memory.offsets
     rows = "".join(
-        f"    {{{offsets[n.y]}, {graph.tensors[n.y].size}}}, /* {n.y} */\n" for n in graph.nodes
+        f"    {{{offsets[n.y]}, {tensor_bytes(graph.tensors[n.y])}}}, /* {n.y} */\n"
+        for n in graph.nodes
     )
     return f"""#if MODEL_TRACE
 static const struct {{

@@ -11,9 +11,10 @@ from edgekit.frontend.tflite.arithmetic import (
     product_scales,
     requant_of,
     spatial,
+    wide_requant,
     window,
 )
-from edgekit.frontend.tflite.context import Activation8, Context
+from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.flatbuffer import Table
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.ops.weights import bias_of, weight_scales
@@ -99,7 +100,7 @@ class _Place:
         self,
         context: Context,
         op: Operator,
-        x: Activation8,
+        x: ActivationTensor,
         options: Table,
         kernel: tuple[int, int],
         dilation_fields: tuple[int, int],
@@ -137,14 +138,17 @@ class _Place:
 def _output(
     context: Context,
     op: Operator,
-    x: Activation8,
+    x: ActivationTensor,
     channels: int,
     axis: int,
     activation: int,
     place: _Place,
-) -> tuple[Activation8, Requant]:
+) -> tuple[ActivationTensor, Requant]:
     context.check_shape(op, (*place.out, channels))
     scales: NDArray[np.float32] = weight_scales(context, op, channels, axis)
     y = context.result(op)
     low, high = activation_range(context, op, y, activation)
-    return y, requant_of(product_scales(x, scales, y), y.zero_point, low, high)
+    reals = product_scales(x, scales, y)
+    if y.dtype is DType.INT16:
+        return y, wide_requant(reals, low, high)
+    return y, requant_of(reals, y.zero_point, low, high)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.frontend.tflite.arithmetic import activation_range, product_scales, requant_of
-from edgekit.frontend.tflite.context import Activation8, Context
+from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.ops.weights import bias_of, channel_scales
 from edgekit.frontend.tflite.schema import Options, TensorType
@@ -78,7 +78,11 @@ def _fold_zero_point(
 
 
 def _per_tensor(
-    context: Context, op: Operator, x: Activation8, weight_scale: np.float32, y: Activation8
+    context: Context,
+    op: Operator,
+    x: ActivationTensor,
+    weight_scale: np.float32,
+    y: ActivationTensor,
 ) -> NDArray[np.float64]:
     # Here the reference rounds the product of the scales to float32 before it widens.
     with np.errstate(all="ignore"):

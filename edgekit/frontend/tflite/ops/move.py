@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from edgekit.frontend.limits import MAX_RANK
-from edgekit.frontend.tflite.context import Activation8, Context
+from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.schema import Options, TensorType
 from edgekit.ir.nodes import Node, Pad, Reshape
@@ -75,7 +75,7 @@ def pad(context: Context, op: Operator) -> tuple[Node, ...]:
     return (node,)
 
 
-def _stretch(context: Context, op: Operator, x: Activation8, target: list[int]) -> list[int]:
+def _stretch(context: Context, op: Operator, x: ActivationTensor, target: list[int]) -> list[int]:
     free = [axis for axis, extent in enumerate(target) if extent == -1]
     known = math.prod(extent for extent in target if extent != -1)
     count = math.prod(x.shape)
@@ -86,7 +86,9 @@ def _stretch(context: Context, op: Operator, x: Activation8, target: list[int]) 
     return [count // known if extent == -1 else extent for extent in target]
 
 
-def _relabel(context: Context, op: Operator, x: Activation8, full: list[int]) -> tuple[Node, ...]:
+def _relabel(
+    context: Context, op: Operator, x: ActivationTensor, full: list[int]
+) -> tuple[Node, ...]:
     if not full or full[0] != 1 or math.prod(full) != math.prod(x.shape):
         context.refuse(
             op,

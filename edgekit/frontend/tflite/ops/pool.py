@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.frontend.tflite.arithmetic import activation_range, spatial, window
-from edgekit.frontend.tflite.context import Activation8, Context
+from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.schema import Options
 from edgekit.ir.nodes import AveragePool, MaxPool, Node
@@ -46,7 +46,7 @@ def max_pool_2d(context: Context, op: Operator) -> tuple[Node, ...]:
 
 def _pool(
     context: Context, op: Operator
-) -> tuple[Activation8, Activation8, tuple[int, int], tuple[int, int], Padding, int, int]:
+) -> tuple[ActivationTensor, ActivationTensor, tuple[int, int], tuple[int, int], Padding, int, int]:
     context.operands(op, 1, 1)
     x = context.activation(op, 0)
     height, width, channels = spatial(context, op, x)

@@ -21,6 +21,12 @@ def quantize(context: Context, op: Operator) -> tuple[Node, ...]:
     if source.type_code in (TensorType.FLOAT32, TensorType.UINT8):
         return _enter(context, op, source)
     x = context.activation(op, 0)
+    if TensorType.INT16 in (source.type_code, target.type_code):
+        context.refuse(
+            op,
+            "a change of scale of 16-bit activations",
+            "let every operator write the scale that the next one reads",
+        )
     if target.type_code == TensorType.UINT8:
         _relabel_uint8(context, op, source, target)
         context.produce(op, target)

@@ -47,7 +47,8 @@ def bias_of(context: Context, op: Operator, slot: int, channels: int) -> str:
     name = f"n{op.index}_bias"
     if len(op.inputs) <= slot or op.inputs[slot] < 0:
         return context.add_constant(name, np.zeros(channels, np.int64), DType.INT32)
-    values = context.constant(op, slot, (TensorType.INT32,))
+    wide = context.model.tensors[op.inputs[0]].type_code == TensorType.INT16
+    values = context.constant(op, slot, (TensorType.INT64 if wide else TensorType.INT32,))
     tensor = context.info(op, op.inputs[slot])
     quantization = tensor.quantization
     zeros = quantization.zero_points
@@ -56,6 +57,12 @@ def bias_of(context: Context, op: Operator, slot: int, channels: int) -> str:
             op,
             f"bias {tensor.name!r} has shape {values.shape} and zero points "
             f"{zeros[:4].tolist()}, ({channels},) and 0 for each scale are wanted",
+            "quantize the model again",
+        )
+    if np.abs(values).max() >= 1 << 31:
+        context.refuse(
+            op,
+            f"bias {tensor.name!r} reaches {np.abs(values).max()}, 32 bits are wanted",
             "quantize the model again",
         )
     return context.add_constant(name, values, DType.INT32)

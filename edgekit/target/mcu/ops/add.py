@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.errors import UnsupportedError
 from edgekit.ir.check import accumulator_range
 from edgekit.ir.nodes import Add
-from edgekit.ir.types import Rounding
+from edgekit.ir.types import DType, Rounding
 from edgekit.passes.linear_add import linear_form
 from edgekit.target.mcu import ctext, scale
 from edgekit.target.mcu.code import Context, NodeCode
@@ -15,6 +15,8 @@ _MAX_LEFT_SHIFT = 21  # 255 * 2**21 stays below 2**30
 
 def emit_add(context: Context, node: Add) -> NodeCode:
     """Return the C of `node`; it needs no scratch and may write over an input."""
+    if context.graph.tensors[node.y].dtype is DType.INT16:
+        return emit_general_add(context, node)
     form = linear_form(node)
     if form is None:
         return emit_general_add(context, node)
@@ -76,12 +78,14 @@ def emit_general_add(context: Context, node: Add) -> NodeCode:
         "b_shift": -node.b_scale[1],
         "requant": scaling.fields,
     }
+    wide = context.graph.tensors[node.y].dtype is DType.INT16
     return NodeCode(
         index=context.index,
-        kernel="ek_add_s8",
+        kernel="ek_add_s16" if wide else "ek_add_s8",
         params=params,
         arrays=scaling.arrays,
         inputs=(node.a, node.b),
         output=node.y,
         roundings=(scaling.rounding,),
+        wide=wide,
     )

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from edgekit.ir.nodes import Conv2D
+from edgekit.ir.types import DType
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.conv2d_dsp import emit_conv2d_dsp
+from edgekit.target.mcu.ops.conv2d_wide import emit_conv2d_wide
 from edgekit.target.mcu.ops.window import window
 
 
 def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
     """Return the C of `node`; scratch holds four windows and their sums, and padding."""
+    if context.graph.tensors[node.x].dtype is DType.INT16:
+        return emit_conv2d_wide(context, node)
     special = emit_conv2d_dsp(context, node) if "dsp" in context.features else None
     if special is not None:
         return special

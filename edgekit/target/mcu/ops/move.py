@@ -14,8 +14,10 @@ def emit_pad(context: Context, node: Pad) -> NodeCode:
     shape = (1,) * missing + context.shape(node.x)
     before = (0,) * missing + node.before
     after = (0,) * missing + node.after
+    # The kernel moves bytes: a cell of 16 bits is two of them, and its value is 0.
+    bytes_of = (1, 1, context.element_bytes(node.x))
     params: dict[str, ctext.Value] = {
-        f"{field}_{axis}": extents[i]
+        f"{field}_{axis}": extents[i] * bytes_of[i]
         for field, extents in (("in", shape), ("before", before), ("after", after))
         for i, axis in enumerate("hwc")
     }
