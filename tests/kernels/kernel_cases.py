@@ -10,9 +10,10 @@ from kernel_driver import Kernels
 from numpy.typing import NDArray
 from writers.random_graphs import GraphBuilder
 
+from edgekit.ir.arithmetic import quantize_multiplier
 from edgekit.ir.check import verify
-from edgekit.ir.nodes import Add
-from edgekit.ir.types import Padding, Requant, Rounding
+from edgekit.ir.nodes import Add, Pad
+from edgekit.ir.types import DType, Padding, Requant, Rounding
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.features import Feature
 from edgekit.target.mcu.ops import emit_node
@@ -38,6 +39,40 @@ class CaseBuilder(GraphBuilder):
             return drawn
         unit = 1 << (23 if self.rounding is Rounding.FLOAT32_RNE else 30)
         return dataclasses.replace(drawn, multiplier=tuple(unit for _ in drawn.multiplier))
+
+
+class WideBuilder(CaseBuilder):
+    """Activations of 16 bits, at zero point 0."""
+
+    def zero(self) -> int:
+        return 0
+
+    def _tensor(self, stem: str, shape: tuple[int, ...], dtype: DType = DType.INT16) -> str:
+        return super()._tensor(stem, shape, dtype)
+
+    def requant(self, acc: NDArray[np.int64], channels: int) -> Requant:
+        drawn = super().requant(acc, channels)
+        low, high = drawn.low * 256, drawn.high * 256 + 255
+        # 8 bits more: results spread over int16.
+        shift = tuple(min(e + 8, 0) for e in drawn.shift)
+        return dataclasses.replace(drawn, shift=shift, zero_point=0, low=low, high=high)
+
+    def add(self, a: str, b: str) -> str:
+        y = self._tensor("add", self.tensors[a].shape)
+        scales = self.rng.uniform(0.2, 0.9, 2)
+        top = 2 * float(scales.max())
+        pair = [quantize_multiplier(float(scale) / top) for scale in scales]
+        out = quantize_multiplier(top / 2**15 * float(self.rng.uniform(0.3, 1.0)))
+        low, high = (limit * 256 for limit in self._limits())
+        requant = Requant((out[0],), (out[1],), 0, low, high, self.rounding)
+        return self.append(Add(f"ADD {y}", a, b, y, 0, 0, 15, pair[0], pair[1], requant))
+
+    def pad(self, x: str, before: tuple[int, ...], after: tuple[int, ...]) -> str:
+        shape = self.tensors[x].shape
+        y = self._tensor(
+            "pad", tuple(b + s + a for b, s, a in zip(before, shape, after, strict=True))
+        )
+        return self.append(Pad(f"PAD {y}", x, y, before, after, 0))
 
 
 class RectifiedBuilder(CaseBuilder):
@@ -106,6 +141,11 @@ def add(builder: GraphBuilder, draw: Draw) -> None:
     builder.add(x, builder.clamp(x, -100, 90))
 
 
+def wide_add(builder: GraphBuilder, draw: Draw) -> None:
+    shape = _ints(draw, 1, 6, 3)
+    builder.add(builder.input(*shape), builder.input(*shape))
+
+
 def average_pool(builder: GraphBuilder, draw: Draw) -> None:
     _pool(builder.average_pool, builder, draw)
 
@@ -146,12 +186,14 @@ def softmax(builder: GraphBuilder, draw: Draw) -> None:
 CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_s8": conv2d,
     "ek_depthwise_s8": depthwise,
+    "ek_conv2d_s16": conv2d,
     "ek_conv2d_dsp": conv2d,
     "ek_depthwise_dsp": depthwise_3x3,
     "ek_dense_s8": dense,
     "ek_add_linear_s8": add,
     "ek_add_s8": add,
     "ek_add_f32_s8": add,
+    "ek_add_s16": wide_add,
     "ek_avgpool_s8": average_pool,
     "ek_maxpool_s8": max_pool,
     "ek_pad_s8": pad,
@@ -163,7 +205,7 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
 
 def roundings_of(kernel: str) -> tuple[Rounding, ...]:
     """Return the roundings that a kernel is built for."""
-    if kernel == "ek_add_s8":
+    if kernel == "ek_add_s8" or kernel.endswith("_s16"):
         return FIXED
     if kernel == "ek_add_f32_s8":
         return (Rounding.FLOAT32_RNE,)
@@ -174,11 +216,16 @@ def roundings_of(kernel: str) -> tuple[Rounding, ...]:
 
 def build(kernel: str, rounding: Rounding, seed: int) -> CaseBuilder:
     """Return case number `seed` of `kernel`."""
-    kind = RectifiedBuilder if kernel.endswith("_dsp") else CaseBuilder
-    builder = kind(seed, rounding, samples=2)
+    builder = _kind(kernel)(seed, rounding, samples=2)
     builder.general = kernel in ("ek_add_s8", "ek_add_f32_s8")
     CASES[kernel](builder, np.random.default_rng([seed, 7]))
     return builder
+
+
+def _kind(kernel: str) -> type[CaseBuilder]:
+    if kernel.endswith("_s16"):
+        return WideBuilder
+    return RectifiedBuilder if kernel.endswith("_dsp") else CaseBuilder
 
 
 def features_of(kernel: str) -> frozenset[Feature]:
@@ -201,5 +248,6 @@ def compare(kernels: Kernels, builder: CaseBuilder, kernel: str = "") -> int:
         for sample in range(builder.samples):
             inputs = [builder.values[name][sample] for name in code.inputs]
             wanted = builder.values[node.y][sample].ravel()
-            wrong += int((kernels.run(code, inputs, wanted.size) != wanted).sum())
+            dtype = graph.tensors[node.y].dtype
+            wrong += int((kernels.run(code, inputs, wanted.size, dtype) != wanted).sum())
     return wrong

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.ir.edges import from_bytes, to_bytes
+from edgekit.ir.types import DType
 from edgekit.pipeline import native
 from edgekit.target.mcu.code import NodeCode
 from edgekit.target.mcu.scale import ROUND_VALUES
@@ -57,6 +59,8 @@ def structures() -> dict[str, type[ctypes.Structure]]:
             base = ctypes.c_void_p if pointer else _TYPES.get(kind) or found[kind]
             fields.append((field, base))
         found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
+    for known, name in re.findall(r"typedef (\w+_params) (\w+);", text):
+        found[name] = found[known]
     return found
 
 
@@ -69,23 +73,29 @@ class Kernels:
         self._noise = np.random.default_rng(0)
 
     def run(
-        self, code: NodeCode, inputs: Sequence[NDArray[np.int64]], size: int
+        self,
+        code: NodeCode,
+        inputs: Sequence[NDArray[np.int64]],
+        size: int,
+        dtype: DType = DType.INT8,
     ) -> NDArray[np.int64]:
-        """Run the node's kernel on flat int8 values and return its `size` outputs."""
+        """Run the node's kernel on flat values of `dtype` and return its `size` outputs."""
         keep: list[object] = []
         arrays = {a.name: _constant(a.c_type, a.values, keep) for a in code.arrays}
         params = self._fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
-        buffers = [_Guarded(np.asarray(x).astype(np.int8).ravel()) for x in inputs]
+        buffers = [_Guarded(to_bytes(dtype, np.asarray(x)[np.newaxis])[0]) for x in inputs]
         scratch = _Guarded(self._noise.integers(-128, 128, code.scratch_bytes).astype(np.int8))
-        out = _Guarded(self._noise.integers(-128, 128, size).astype(np.int8))
+        size_bytes = size * dtype.bits // 8
+        out = _Guarded(self._noise.integers(-128, 128, size_bytes).astype(np.int8))
         arguments = [ctypes.byref(params)]
         arguments += [scratch.pointer()] if code.scratch_bytes else []
         arguments += [b.pointer() for b in buffers] + [out.pointer()]
         getattr(self._library, code.kernel)(*arguments)
         for buffer, x in zip(buffers, inputs, strict=True):
-            np.testing.assert_array_equal(buffer.values(), np.asarray(x).ravel())
+            stored = from_bytes(dtype, buffer.values().astype(np.int8))
+            np.testing.assert_array_equal(stored, np.asarray(x).ravel())
         scratch.values()
-        return out.values()
+        return from_bytes(dtype, out.values().astype(np.int8))
 
     def run_overlapped(
         self, code: NodeCode, x: NDArray[np.int64], size: int, behind_bytes: int

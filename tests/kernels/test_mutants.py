@@ -20,6 +20,7 @@ CONV_DSP, DEPTHWISE_DSP = "kernels/ek_conv2d_dsp.c", "kernels/ek_depthwise_dsp.c
 LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include/ek_float32.h"
 CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
 DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
+WIDE, WIDE_ADD = "kernels/ek_conv2d_s16.c", "kernels/ek_add_s16.c"
 LINEAR = "kernels/ek_add_linear_s8.c"
 MOVE = "kernels/ek_requantize_s8.c"
 AVERAGE, MAX, PAD = "kernels/ek_avgpool_s8.c", "kernels/ek_maxpool_s8.c", "kernels/ek_pad_s8.c"
@@ -64,6 +65,13 @@ MUTANTS = {
                                    "s->pad[i] = (int8_t)(p->pad_value - 1)", DEPTHWISE, "DOUBLE"),
     "depthwise columns cut": (DEPTHWISE, "columns - w->pad_left, 0", "columns - w->pad_left - 1, 0",
                               DEPTHWISE, "DOUBLE"),
+    "wide border off by one": (WIDE, "* dilation >= extent", "* dilation > extent", WIDE, "SINGLE"),
+    "wide first row": (WIDE, "span.first * dilation < 0", "span.first * dilation < -1", WIDE,
+                       "SINGLE"),
+    "wide bias of a neighbour": (WIDE, "p->bias[n]", "p->bias[n / 2]", WIDE, "SINGLE"),
+    "wide clamp": (WIDE, "p->requant.high);", "p->requant.high - 1);", WIDE, "SINGLE"),
+    "wide sum of 8 bits": (WIDE_ADD, "(int16_t)ek_clamp(v,", "(int8_t)ek_clamp(v,", WIDE_ADD,
+                           "DOUBLE"),
     "dsp half left out": (DSP, "+ ((1 << c.shift) >> s->half)", "", CONV_DSP, "DOUBLE"),
     "dsp ties not away": (DSP, "(v + (v >> 31) + c->addend)", "(v + c->addend)", CONV_DSP,
                           "DOUBLE"),

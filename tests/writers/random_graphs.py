@@ -55,8 +55,9 @@ class GraphBuilder:
 
     def input(self, *shape: int) -> str:
         name = self._tensor("input", shape)
-        self.inputs.append(edge(name, shape))
-        self.values[name] = self.rng.integers(-128, 128, (self.samples, *shape))
+        self.inputs.append(self._edge(name))
+        dtype = self.tensors[name].dtype
+        self.values[name] = self.rng.integers(dtype.low, dtype.high + 1, (self.samples, *shape))
         return name
 
     def constant(self, name: str, value: Ints, dtype: DType) -> str:
@@ -213,11 +214,17 @@ class GraphBuilder:
             name="random_graph",
             source=Source("edgekit", "none", "0" * 64),
             inputs=tuple(self.inputs),
-            outputs=tuple(edge(name, self.tensors[name].shape) for name in outputs),
+            outputs=tuple(self._edge(name) for name in outputs),
             nodes=tuple(self.nodes),
             tensors=dict(self.tensors),
             constants=dict(self.constants),
         )
+
+    def _edge(self, name: str) -> Edge:
+        tensor = self.tensors[name]
+        if tensor.dtype is DType.INT8:
+            return edge(name, tensor.shape)
+        return Edge(name, name, (1, *tensor.shape), "int16", 0.0625, 0, dtype=tensor.dtype)
 
     def zero(self) -> int:
         return int(self.rng.integers(-128, 128))
