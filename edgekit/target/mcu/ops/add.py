@@ -68,8 +68,7 @@ def emit_general_add(context: Context, node: Add) -> NodeCode:
             f"the kernel takes at most {_MAX_LEFT_SHIFT}",
             hint="TFLite's own value for int8 is 20",
         )
-    low, high = accumulator_range(context.graph, node)
-    scaling = scale.choose(node.requant, context.index, low, high)
+    scaling = scale.choose(node.requant, context.index, *accumulator_range(context.graph, node))
     params |= {
         "left_shift": node.left_shift,
         "a_multiplier": node.a_scale[0],
