@@ -13,7 +13,7 @@ from edgekit.build.plan import Sizes
 from edgekit.errors import ToolError
 
 _HEX_ROW = 16
-# Output sections that firmware/port/*/linker.ld collects the model's objects into.
+# Output sections that firmware/port/sections.ld collects the model's objects into.
 _MODEL_SECTIONS = {"code": ".model_text", "tables": ".model_tables", "weights": ".model_weights"}
 
 

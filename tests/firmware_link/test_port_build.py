@@ -1,8 +1,10 @@
-"""The STM32L4R5 port and the application, built by both compilers at every operating point."""
+"""The STM32 ports and the application, built by both compilers at every operating point."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,59 +13,101 @@ from link_host import FIRMWARE, HERE, STRICT
 
 from edgekit.build import tools
 
-PORT = FIRMWARE / "port" / "stm32l4r5"
-COMMON = [*STRICT, "-ffreestanding", "-O2", "-ffunction-sections", "-fdata-sections"]
+PORTS = FIRMWARE / "port"
+COMMON = [*STRICT, "-ffreestanding", "-O2", "-ffunction-sections", "-fdata-sections", "-nostdlib"]
 COMPILERS = {
-    "gcc": (
-        "arm-none-eabi-gcc",
-        ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-nostdlib"],
-    ),
-    "zig": ("zig", ["cc", "-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4", "-nostdlib"]),
+    "gcc": ("arm-none-eabi-gcc", ["-mthumb", "-mfloat-abi=hard"]),
+    "zig": ("zig", ["cc", "-target", "thumb-freestanding-eabihf"]),
 }
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Where an image for a port has to be, and how each compiler names its core."""
+
+    gcc: tuple[str, ...]
+    zig: str
+    stack: int
+    store_end: int
+    store_bytes: int
+
+
+CHIPS = {
+    "stm32l4r5": Chip(
+        ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"),
+        "-mcpu=cortex_m4",
+        stack=0x2000_0000,
+        store_end=0x200A_0000,
+        store_bytes=512 * 1024,
+    ),
+    "stm32u575": Chip(
+        ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16"),
+        "-mcpu=cortex_m33",
+        stack=0x2000_0000,
+        store_end=0x200C_0000,
+        store_bytes=640 * 1024,
+    ),
+    "stm32h7a3": Chip(
+        ("-mcpu=cortex-m7", "-mfpu=fpv5-d16"),
+        "-mcpu=cortex_m7",
+        stack=0x2000_0000,
+        store_end=0x2002_0000,
+        store_bytes=96 * 1024,
+    ),
+}
+CLOCKS_MHZ = {"stm32l4r5": (120, 48, 24), "stm32u575": (160, 48, 24), "stm32h7a3": (280, 64)}
 VARIANTS = {
-    "120 MHz": ["-DEK_CLOCK_HZ=120000000U"],
-    "48 MHz": ["-DEK_CLOCK_HZ=48000000U"],
-    "24 MHz": ["-DEK_CLOCK_HZ=24000000U"],
     "trace": ["-DMODEL_TRACE=1"],
     "energy": ["-DEK_EE_ENERGY=1", "-DEK_LINK_BAUD=9600u", "-DEK_EE_INPUT_U8=1"],
 }
 
 
-def _build(folder: Path, compiler: str, flags: list[str]) -> ELFFile:
+def _clock(mhz: int) -> str:
+    return f"-DEK_CLOCK_HZ={mhz * 1_000_000}U"
+
+
+POINTS = [(port, _clock(mhz)) for port, clocks in CLOCKS_MHZ.items() for mhz in clocks]
+
+
+def _build(folder: Path, compiler: str, port: str, flags: list[str]) -> ELFFile:
     tool, options = COMPILERS[compiler]
-    folders = [f"-I{p}" for p in (HERE, FIRMWARE / "include", FIRMWARE / "link", PORT)]
+    core = CHIPS[port].gcc if compiler == "gcc" else (CHIPS[port].zig,)
+    start = [*tools.require(tool), *options, *core]
+    parts = [PORTS / port, PORTS / "stm32"]
+    folders = [f"-I{p}" for p in (HERE, FIRMWARE / "include", FIRMWARE / "link", *parts)]
     (folder / "model").mkdir()
     objects = []
-    sources = [*(FIRMWARE / "link").glob("*.c"), *PORT.glob("*.c"), HERE / "model.c"]
-    for source in sources:
+    sources = [source for part in (FIRMWARE / "link", *parts) for source in part.glob("*.c")]
+    for source in (*sources, HERE / "model.c"):
         out = folder / ("model" if source.name == "model.c" else ".") / f"{source.stem}.o"
-        argv = [*tools.require(tool), *options, *COMMON, *flags, *folders]
+        argv = [*start, *COMMON, *flags, *folders]
         if compiler == "gcc":
             argv.append("-Wstack-usage=512")
-        _run([*argv, "-c", str(source), "-o", str(out)])
+        _run([*argv, "-c", str(source), "-o", str(out)], folder)
         objects.append(str(out))
     elf = folder / "firmware.elf"
-    script = [f"-Wl,-T,{PORT / 'linker.ld'}", "-Wl,--gc-sections"]
-    _run([*tools.require(tool), *options, *script, *objects, "-o", str(elf)])
+    shutil.copy(PORTS / "sections.ld", folder)
+    script = ["-nostdlib", f"-Wl,-T,{PORTS / port / 'linker.ld'}", "-Wl,--gc-sections"]
+    _run([*start, *script, *objects, "-o", str(elf)], folder)
     return ELFFile.load_from_path(str(elf))
 
 
-def _run(argv: list[str]) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+def _run(argv: list[str], folder: Path) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "warning" not in done.stderr
 
 
-def _check(elf: ELFFile) -> None:
+def _check(elf: ELFFile, chip: Chip) -> None:
     symbols = {s.name: s["st_value"] for s in elf.get_section_by_name(".symtab").iter_symbols()}
     assert elf["e_entry"] == symbols["Reset_Handler"]
     vectors = elf.get_section_by_name(".vectors")
     assert vectors["sh_addr"] == 0x08000000
     first = [int.from_bytes(vectors.data()[i : i + 4], "little") for i in (0, 4)]
     assert first == [symbols["ek_stack_top"], symbols["Reset_Handler"]]
-    assert symbols["ek_stack_bottom"] == 0x20000000
-    assert symbols["ek_store_end"] == 0x200A0000
-    assert symbols["ek_store_end"] - symbols["ek_store_start"] >= 512 * 1024
+    assert symbols["ek_stack_bottom"] == chip.stack
+    assert symbols["ek_store_end"] == chip.store_end
+    assert symbols["ek_store_end"] - symbols["ek_store_start"] >= chip.store_bytes
     text = elf.get_section_by_name(".model_text")
     assert text["sh_addr"] <= symbols["model_run"] < text["sh_addr"] + text["sh_size"]
     link = elf.get_section_by_name(".text")
@@ -73,18 +117,25 @@ def _check(elf: ELFFile) -> None:
 
 
 @pytest.mark.gcc
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_gcc(tmp_path: Path, variant: str) -> None:
-    _check(_build(tmp_path, "gcc", VARIANTS[variant]))
-
-
-@pytest.mark.zig
-@pytest.mark.parametrize("variant", ["120 MHz", "24 MHz"])
-def test_zig(tmp_path: Path, variant: str) -> None:
-    _check(_build(tmp_path, "zig", VARIANTS[variant]))
+@pytest.mark.parametrize(("port", "clock"), POINTS)
+def test_gcc(tmp_path: Path, port: str, clock: str) -> None:
+    _check(_build(tmp_path, "gcc", port, [clock]), CHIPS[port])
 
 
 @pytest.mark.gcc
-def test_a_clock_without_a_row_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_variants(tmp_path: Path, variant: str) -> None:
+    _check(_build(tmp_path, "gcc", "stm32l4r5", VARIANTS[variant]), CHIPS["stm32l4r5"])
+
+
+@pytest.mark.zig
+@pytest.mark.parametrize("port", CHIPS)
+def test_zig(tmp_path: Path, port: str) -> None:
+    _check(_build(tmp_path, "zig", port, [_clock(CLOCKS_MHZ[port][0])]), CHIPS[port])
+
+
+@pytest.mark.gcc
+@pytest.mark.parametrize("port", CHIPS)
+def test_a_clock_without_a_row_is_refused(tmp_path: Path, port: str) -> None:
     with pytest.raises(AssertionError, match="EK_CLOCK_HZ has no row"):
-        _build(tmp_path, "gcc", ["-DEK_CLOCK_HZ=80000000U"])
+        _build(tmp_path, "gcc", port, [_clock(80)])

@@ -24,6 +24,9 @@ _KERNELS = PurePosixPath("firmware/kernels")
 _SHARED: dict[str, tuple[str, ...]] = {
     "mps2_an386": ("mps", "qemu"),
     "mps3_an547": ("mps", "qemu"),
+    "stm32h7a3": ("stm32",),
+    "stm32l4r5": ("stm32",),
+    "stm32u575": ("stm32",),
 }
 
 
@@ -122,6 +125,7 @@ def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath
         PurePosixPath("firmware", p.relative_to(root).as_posix()): p.read_bytes() for p in paths
     }
     files[PurePosixPath("linker.ld")] = (port / "linker.ld").read_bytes()
+    files[PurePosixPath("sections.ld")] = (root / "port" / "sections.ld").read_bytes()
     return files
 
 

@@ -7,8 +7,7 @@
  * | 24 MHz      | MSI range 9               | range 2       | 2 (<= 26 MHz)     |
  *
  * HSI16 feeds LPUART1 alone, so the baud rate is the same at every operating point. */
-#include "clock.h"
-
+#include "chip.h"
 #include "registers.h"
 
 #if EK_CLOCK_HZ == 120000000
@@ -91,11 +90,13 @@ uint32_t ek_clock_init(void)
     return changed;
 }
 
+/* "Entering Stop 2 mode" and "Exiting Stop 2 mode" */
 void ek_clock_before_stop(void)
 {
 #if USE_PLL
     halve_ahb(1);
 #endif
+    PWR_CR1 = (PWR_CR1 & ~PWR_CR1_LPMS_MASK) | PWR_CR1_LPMS_STOP2;
 }
 
 void ek_clock_after_stop(void)
@@ -105,5 +106,3 @@ void ek_clock_after_stop(void)
     switch_to_pll();
 #endif
 }
-
-void ek_clock_lock_msi(void) { RCC_CR |= RCC_CR_MSIPLLEN; }

@@ -1,11 +1,14 @@
-/* The registers this port uses, by their names in RM0432 (STM32L4+ reference manual) and the
- * Armv7-M architecture manual; values as in ST's CMSIS device header stm32l4r5xx.h. */
+/* Registers of the STM32L4R5 by their names in RM0432 (STM32L4+ reference manual); values as in
+ * ST's CMSIS device header stm32l4r5xx.h. */
 #ifndef EK_STM32L4R5_REGISTERS_H
 #define EK_STM32L4R5_REGISTERS_H
 
-#include <stdint.h>
+#include "peripherals.h"
 
-#define REG(address) (*(volatile uint32_t *)(address))
+#ifndef EK_CLOCK_HZ
+#define EK_CLOCK_HZ 120000000u
+#endif
+#define EK_RESET_MHZ 4u /* core clock after reset */
 
 /* RCC, "Reset and clock control" */
 #define RCC_CR REG(0x40021000u)
@@ -41,20 +44,17 @@
 #define RCC_CCIPR_LPTIM1SEL_LSI (1u << 18)
 #define RCC_CCIPR_LPTIM1SEL_LSE (3u << 18)
 #define RCC_BDCR REG(0x40021090u)
-#define RCC_BDCR_LSEON (1u << 0)
-#define RCC_BDCR_LSERDY (1u << 1)
 #define RCC_CSR REG(0x40021094u)
 #define RCC_CSR_LSION (1u << 0)
 #define RCC_CSR_LSIRDY (1u << 1)
-#define RCC_CSR_RMVF (1u << 23)
-#define RCC_CSR_FWRSTF (1u << 24)
-#define RCC_CSR_OBLRSTF (1u << 25)
-#define RCC_CSR_PINRSTF (1u << 26)
-#define RCC_CSR_BORRSTF (1u << 27)
-#define RCC_CSR_SFTRSTF (1u << 28)
-#define RCC_CSR_IWDGRSTF (1u << 29)
-#define RCC_CSR_WWDGRSTF (1u << 30)
-#define RCC_CSR_LPWRRSTF (1u << 31)
+#define RESET_FLAGS RCC_CSR
+#define RESET_CLEAR (1u << 23)                /* RMVF */
+#define RESET_OTHER ((1u << 24) | (1u << 25)) /* FWRSTF OBLRSTF */
+#define RESET_PIN (1u << 26)
+#define RESET_POWER (1u << 27) /* BORRSTF */
+#define RESET_SOFTWARE (1u << 28)
+#define RESET_WATCHDOG ((1u << 29) | (1u << 30)) /* IWDGRSTF WWDGRSTF */
+#define RESET_LOW_POWER (1u << 31)
 
 /* PWR, "Power control" */
 #define PWR_CR1 REG(0x40007000u)
@@ -78,47 +78,21 @@
 #define FLASH_ACR_ICEN (1u << 9)
 #define FLASH_ACR_DCEN (1u << 10)
 
-/* GPIO F and G */
-#define GPIOF_MODER REG(0x48001400u)
-#define GPIOF_BSRR REG(0x48001418u)
-#define GPIOG_MODER REG(0x48001800u)
-#define GPIOG_PUPDR REG(0x4800180Cu)
-#define GPIOG_AFRL REG(0x48001820u)
-#define GPIOG_AFRH REG(0x48001824u)
+/* GPIO, and the mark on PF13: Arduino D7 */
+#define GPIOF 0x48001400u
+#define GPIOG 0x48001800u
+#define MARK_BASE GPIOF
+#define MARK_PIN 13u
 
-/* LPUART1, "Low-power universal asynchronous receiver transmitter" */
-#define LPUART1_CR1 REG(0x40008000u)
-#define LPUART_CR1_UE (1u << 0)
-#define LPUART_CR1_RE (1u << 2)
-#define LPUART_CR1_TE (1u << 3)
-#define LPUART_CR1_RXFNEIE (1u << 5)
-#define LPUART_CR1_FIFOEN (1u << 29)
-#define LPUART1_BRR REG(0x4000800Cu)
-#define LPUART1_ISR REG(0x4000801Cu)
-#define LPUART_ISR_ORE (1u << 3)
-#define LPUART_ISR_RXFNE (1u << 5)
-#define LPUART_ISR_TC (1u << 6)
-#define LPUART_ISR_TXFNF (1u << 7)
-#define LPUART1_ICR REG(0x40008020u)
-#define LPUART_ICR_ERRORS (0xFu) /* PECF FECF NECF ORECF */
-#define LPUART1_RDR REG(0x40008024u)
-#define LPUART1_TDR REG(0x40008028u)
+/* LPUART1, "LPUART baud rate generation": BRR = 256 f / baud, of HSI16 */
+#define UART_BASE 0x40008000u
+#define UART_IRQ 70u
+#define UART_BRR_OF(baud) ((256u * 16000000u + (baud) / 2u) / (baud))
 
-/* LPTIM1, "Low-power timer" */
-#define LPTIM1_ISR REG(0x40007C00u)
-#define LPTIM1_ICR REG(0x40007C04u)
-#define LPTIM1_IER REG(0x40007C08u)
-#define LPTIM1_CFGR REG(0x40007C0Cu)
-#define LPTIM1_CR REG(0x40007C10u)
-#define LPTIM1_CMP REG(0x40007C14u)
-#define LPTIM1_ARR REG(0x40007C18u)
-#define LPTIM1_CNT REG(0x40007C1Cu)
-#define LPTIM_CMPM (1u << 0)
-#define LPTIM_ARRM (1u << 1)
-#define LPTIM_CMPOK (1u << 3)
-#define LPTIM_ARROK (1u << 4)
-#define LPTIM_CR_ENABLE (1u << 0)
-#define LPTIM_CR_CNTSTRT (1u << 2)
+/* LPTIM1 */
+#define LPTIM_BASE 0x40007C00u
+#define LPTIM_IRQ 65u
+#define LPTIM_HAS_DIEROK 0
 
 /* EXTI, direct lines: 32 is LPTIM1 */
 #define EXTI_IMR2 REG(0x40010420u)
@@ -126,22 +100,5 @@
 /* Chip identity: "Device electronic signature" and DBGMCU_IDCODE */
 #define UID_WORD(n) REG(0x1FFF7590u + 4u * (n))
 #define DBGMCU_IDCODE REG(0xE0042000u)
-#define DBGMCU_DEV_ID_MASK 0xFFFu
-#define DEV_ID_STM32L4RX 0x470u
-#define DEV_ID_TWIN 0xEDCu /* what a virtual board answers */
-
-/* Armv7-M: NVIC, SCB, DWT */
-#define NVIC_ISER(n) REG(0xE000E100u + 4u * (n))
-#define NVIC_ICER(n) REG(0xE000E180u + 4u * (n))
-#define NVIC_ICPR(n) REG(0xE000E280u + 4u * (n))
-#define LPTIM1_IRQ 65u
-#define LPUART1_IRQ 70u
-#define SCB_AIRCR REG(0xE000ED0Cu)
-#define SCB_SCR REG(0xE000ED10u)
-#define SCB_SCR_SLEEPDEEP (1u << 2)
-#define DWT_CTRL REG(0xE0001000u)
-#define DWT_CYCCNT REG(0xE0001004u)
-#define DEMCR REG(0xE000EDFCu)
-#define DEMCR_TRCENA (1u << 24)
 
 #endif

@@ -1,0 +1,41 @@
+/* NUCLEO-H7A3ZI-Q: USART3 on PD8/PD9 to the ST-LINK. Section names in comments are RM0455's. */
+#include "chip.h"
+
+#include "registers.h"
+
+void ek_chip_start_lse(void)
+{
+    PWR_CR1 |= PWR_CR1_DBP;
+    while ((PWR_CR1 & PWR_CR1_DBP) == 0) {
+    }
+    RCC_BDCR |= RCC_BDCR_LSEON;
+}
+
+void ek_chip_clock_timer(uint32_t lse_runs)
+{
+    uint32_t source = RCC_CDCCIP2R_LPTIM1SEL_LSE;
+
+    if (!lse_runs) {
+        source = RCC_CDCCIP2R_LPTIM1SEL_LSI; /* 32 kHz +- some percent: time is only rough then */
+        RCC_CSR |= RCC_CSR_LSION;
+        while ((RCC_CSR & RCC_CSR_LSIRDY) == 0) {
+        }
+    }
+    RCC_CDCCIP2R = (RCC_CDCCIP2R & ~RCC_CDCCIP2R_LPTIM1SEL_MASK) | source;
+    RCC_APB1LENR |= RCC_APB1LENR_LPTIM1EN;
+    EXTI_CPUIMR2 |= EXTI_CPUIMR2_LPTIM1; /* wakes from Stop */
+}
+
+void ek_chip_connect(void)
+{
+    RCC_AHB4ENR |= RCC_AHB4ENR_GPIODEN | RCC_AHB4ENR_GPIOGEN;
+    ek_pin_alternate(GPIOD, 8u, 7u);
+    ek_pin_alternate(GPIOD, 9u, 7u);
+    RCC_CDCCIP2R = (RCC_CDCCIP2R & ~RCC_CDCCIP2R_USART3SEL_MASK) | RCC_CDCCIP2R_USART3SEL_HSI;
+    RCC_APB1LENR |= RCC_APB1LENR_USART3EN;
+}
+
+const char *ek_chip_board(void)
+{
+    return "nucleo-h7a3zi-q";
+}
