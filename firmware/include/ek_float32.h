@@ -1,7 +1,7 @@
 /* float32_rne: rint(f32(f32(acc) * scale)), nearest even at each step, and the fused add.
  *
  * With a single-precision FPU by float32 operations; elsewhere by the same steps in integers.
- * Compile with -ffp-contract=off. EK_FLOAT32 0 or 1 overrides the choice, for tests.
+ * EK_FLOAT32 0 or 1 overrides the choice, for tests.
  */
 #ifndef EK_FLOAT32_H
 #define EK_FLOAT32_H
@@ -27,6 +27,20 @@ typedef union {
     int32_t bits;
 } ek_f32;
 
+/* A product that stays a float32 of its own: fused with the addition behind it, two roundings
+ * would become one. Compilers do that unless told otherwise (-ffp-contract=off), and not every
+ * build tells them. */
+static inline float ek_rounded(float v)
+{
+#if defined(__GNUC__) && defined(__arm__)
+    __asm__("" : "+t"(v));
+    return v;
+#else
+    const volatile float kept = v;
+    return kept;
+#endif
+}
+
 /* rint of |v| < 2^22: adding 1.5 * 2^23 leaves the integer in the low mantissa bits. */
 static inline int32_t ek_rint_small(float v)
 {
@@ -46,7 +60,7 @@ static inline int32_t ek_round_float32(int32_t acc, int32_t scale_bits, int32_t 
 {
     ek_f32 scale;
     scale.bits = scale_bits;
-    const float v = (float)acc * scale.f;
+    const float v = ek_rounded((float)acc * scale.f);
     return wide != 0 ? ek_rint(v) : ek_rint_small(v);
 }
 

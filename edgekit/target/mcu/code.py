@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekit.ir.graph import Graph
@@ -32,11 +32,12 @@ class Array:
     node: int
     values: tuple[int, ...]
     comment: str
+    prefix: str = "model"  # of its C name
 
     @property
     def name(self) -> str:
         """Return its C name."""
-        return f"model_{self.kind}_{self.node}"
+        return f"{self.prefix}_{self.kind}_{self.node}"
 
     @property
     def c_type(self) -> str:
@@ -75,6 +76,26 @@ class NodeCode:
     scratch_bytes: int = 0
     overlap: Overlap | None = None
     wide: bool = False  # the kernel takes int16_t activations
+
+
+def prefixed(code: NodeCode, prefix: str) -> NodeCode:
+    """Return `code` with `prefix` before the names of its arrays, also where parameters use them.
+
+    Emit functions know nothing of prefixes: all that they return says `model`.
+    """
+    arrays = tuple(replace(array, prefix=prefix) for array in code.arrays)
+    names = {old.name: new.name for old, new in zip(code.arrays, arrays, strict=True)}
+    return replace(code, arrays=arrays, params=_renamed(code.params, names))
+
+
+def _renamed(fields: Mapping[str, ctext.Value], names: Mapping[str, str]) -> dict[str, ctext.Value]:
+    renamed: dict[str, ctext.Value] = {}
+    for field, value in fields.items():
+        if isinstance(value, Mapping):
+            renamed[field] = _renamed(value, names)
+        else:
+            renamed[field] = names.get(value, value) if isinstance(value, str) else value
+    return renamed
 
 
 @dataclass(frozen=True, slots=True)

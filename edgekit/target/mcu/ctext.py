@@ -16,6 +16,12 @@ def integer(value: int) -> str:
     return "(-2147483647 - 1)" if value == _INT32_MIN else str(value)
 
 
+def float32(value: float) -> str:
+    """Return a literal that every correctly rounding compiler reads as the float32 `value`."""
+    digits = f"{value:.9g}"
+    return f"{digits}F" if "." in digits or "e" in digits else f"{digits}.0F"
+
+
 def array(values: Sequence[int]) -> str:
     """Return a brace-enclosed initializer, wrapped at 100 columns."""
     return "{\n" + _wrapped([integer(v) for v in values]) + "}"
