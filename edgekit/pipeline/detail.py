@@ -30,7 +30,8 @@ def memory_rows(
             offset_bytes=life.offset,
             size_bytes=life.size_bytes,
         )
-        for name, life in arena.lifetimes.items()
+        for name, lives in arena.lifetimes.items()
+        for life in lives
     ]
     for number, node in enumerate(graph.nodes):
         if node.y in scratch_bytes:
