@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekit.board import Cpu, Memory
+from edgekit.errors import DeviceError
 
 _MIB = 1024 * 1024
 _KIB = 1024
@@ -19,7 +20,7 @@ class Machine:
 
     tool: str
     arguments: tuple[str, ...]
-    firmware_port: str
+    cpu: Cpu
     flash: Memory
     ram: Memory
 
@@ -29,23 +30,39 @@ class Machine:
         return self.ram.base + self.ram.size_bytes - _KIB
 
 
-_AN386 = Machine(
-    tool="qemu-system-arm",
-    arguments=("-M", "mps2-an386"),
-    firmware_port="mps2_an386",
-    flash=Memory(base=0, size_bytes=4 * _MIB),
-    ram=Memory(base=0x2000_0000, size_bytes=4 * _MIB),
-)
-_AN547 = Machine(
-    tool="qemu-system-arm",
-    arguments=("-M", "mps3-an547"),
-    firmware_port="mps3_an547",
-    flash=Memory(base=0x0100_0000, size_bytes=2 * _MIB),
-    ram=Memory(base=0x2100_0000, size_bytes=4 * _MIB),
-)
-
-# Which machine runs code for a CPU.
-MACHINES: dict[Cpu, Machine] = {
-    "cortex-m4f": _AN386,
-    "cortex-m55": _AN547,
+# By firmware port.
+MACHINES: dict[str, Machine] = {
+    "mps2_an386": Machine(
+        tool="qemu-system-arm",
+        arguments=("-M", "mps2-an386"),
+        cpu="cortex-m4f",
+        flash=Memory(base=0, size_bytes=4 * _MIB),
+        ram=Memory(base=0x2000_0000, size_bytes=4 * _MIB),
+    ),
+    "mps3_an547": Machine(
+        tool="qemu-system-arm",
+        arguments=("-M", "mps3-an547"),
+        cpu="cortex-m55",
+        flash=Memory(base=0x0100_0000, size_bytes=2 * _MIB),
+        ram=Memory(base=0x2100_0000, size_bytes=4 * _MIB),
+    ),
+    "virt_rv32": Machine(
+        tool="qemu-system-riscv32",
+        arguments=("-M", "virt", "-bios", "none", "-cpu", "rv32,a=false,f=false,d=false"),
+        cpu="rv32imc",
+        flash=Memory(base=0x8000_0000, size_bytes=4 * _MIB),
+        ram=Memory(base=0x8040_0000, size_bytes=4 * _MIB),
+    ),
 }
+
+
+def port_for(cpu: Cpu) -> str:
+    """Return the firmware port of the machine that has this CPU.
+
+    Raises DeviceError where QEMU has none.
+    """
+    for port, machine in MACHINES.items():
+        if machine.cpu == cpu:
+            return port
+    cpus = ", ".join(machine.cpu for machine in MACHINES.values())
+    raise DeviceError(f"no machine of QEMU runs code for {cpu}", hint=f"there are: {cpus}")

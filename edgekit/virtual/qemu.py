@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from edgekit.board import Board, Cpu
 from edgekit.build import tools
 from edgekit.errors import DeviceError, ToolError
-from edgekit.virtual.machines import ICOUNT_SHIFT, MACHINES, Machine
+from edgekit.virtual.machines import ICOUNT_SHIFT, MACHINES, Machine, port_for
 
 _MAGIC = 0x4F43_524B
 _GREETING = struct.Struct("<4sII")
@@ -45,11 +45,12 @@ def oracle_board(board: Board) -> Board:
 
     Raises DeviceError where QEMU has no machine for the CPU.
     """
-    machine = _machine(board.cpu)
+    port = port_for(board.cpu)
+    machine = MACHINES[port]
     return board.model_copy(
         update={
             "name": f"{board.name}-oracle",
-            "firmware_port": machine.firmware_port,
+            "firmware_port": port,
             "flash_memory": machine.flash,
             "ram": machine.ram,
             "emulated": False,
@@ -65,7 +66,7 @@ def count(
     Raises ToolError when QEMU is missing or ends, DeviceError when the image does not answer in
     `timeout_s` or wants inputs of another size.
     """
-    machine = _machine(cpu)
+    machine = MACHINES[port_for(cpu)]
     with socket.create_server(("127.0.0.1", 0)) as server:
         process = _start(machine, elf, server.getsockname()[1])
         try:
@@ -82,14 +83,6 @@ def count(
             if process.stdin is not None:
                 process.stdin.close()
             process.wait()
-
-
-def _machine(cpu: Cpu) -> Machine:
-    if cpu not in MACHINES:
-        raise DeviceError(
-            f"no machine of QEMU runs code for {cpu}", hint=f"there are: {', '.join(MACHINES)}"
-        )
-    return MACHINES[cpu]
 
 
 def _start(machine: Machine, elf: Path, port: int) -> subprocess.Popen[bytes]:

@@ -12,10 +12,13 @@ from edgekit.passes import memory, optimize
 from edgekit.target import mcu
 from edgekit.virtual import qemu
 
-pytestmark = [pytest.mark.virtual, pytest.mark.qemu]
+pytestmark = pytest.mark.virtual
+_M = pytest.mark
 BUILDS = [
-    pytest.param("cortex-m55", "gcc", marks=pytest.mark.gcc),
-    pytest.param("cortex-m55", "zig", marks=pytest.mark.zig),
+    pytest.param("cortex-m55", "gcc", marks=[_M.qemu, _M.gcc]),
+    pytest.param("cortex-m55", "zig", marks=[_M.qemu, _M.zig]),
+    pytest.param("rv32imc", "gcc", marks=[_M.qemu_riscv, _M.riscv]),
+    pytest.param("rv32imc", "zig", marks=[_M.qemu_riscv, _M.zig]),
 ]
 
 

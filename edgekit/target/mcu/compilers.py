@@ -65,7 +65,9 @@ _COMPILERS: dict[tuple[Toolchain, Cpu], _Compiler] = {
     ("gcc", "cortex-m33"): _arm_gcc("cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
     ("gcc", "cortex-m7"): _arm_gcc("cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
     ("gcc", "cortex-m55"): _arm_gcc("cortex-m55", "-mfloat-abi=hard", "-mfpu=auto"),
-    ("gcc", "rv32imc"): _gcc("riscv64-unknown-elf-gcc", "-march=rv32imc_zicsr", "-mabi=ilp32"),
+    ("gcc", "rv32imc"): _gcc(
+        "riscv64-unknown-elf-gcc", "-march=rv32imc_zicsr", "-mabi=ilp32", "-msmall-data-limit=0"
+    ),
     ("zig", "cortex-m0plus"): _zig("thumb-freestanding-eabi", "cortex_m0plus"),
     ("zig", "cortex-m4f"): _zig("thumb-freestanding-eabihf", "cortex_m4"),
     ("zig", "cortex-m33"): _zig("thumb-freestanding-eabihf", "cortex_m33"),

@@ -27,6 +27,7 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "stm32h7a3": ("stm32",),
     "stm32l4r5": ("stm32",),
     "stm32u575": ("stm32",),
+    "virt_rv32": ("qemu",),
 }
 
 

@@ -2,6 +2,7 @@
 #ifndef EK_MACHINE_H
 #define EK_MACHINE_H
 
+#define EK_MACHINE "mps2-an386"
 #define EK_MACHINE_BOARD "mps2-an386"
 #define EK_MACHINE_ID 0x386u
 #define EK_UART0 0x40004000u

@@ -3,6 +3,7 @@
 #ifndef EK_MACHINE_H
 #define EK_MACHINE_H
 
+#define EK_MACHINE "mps3-an547"
 #define EK_MACHINE_BOARD "mps3-an547"
 #define EK_MACHINE_ID 0x547u
 #define EK_UART0 0x49303000u

@@ -1,6 +1,7 @@
 #include "oracle.h"
 
 #include "ek_port.h"
+#include "emulated.h"
 #include "model.h"
 
 static void send(uint64_t value, uint32_t bytes)

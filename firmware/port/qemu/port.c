@@ -1,10 +1,10 @@
-/* Arm's MPS2 and MPS3 boards in QEMU, run with `-icount shift=8`: an instruction takes 256 ns of
- * virtual time, so a timer counts instructions. "Cycles" of these ports are instructions. */
+/* What the machines of QEMU have in common: time is counted in instructions, and what this port
+ * calls cycles are instructions. */
 #include "ek_port.h"
 
-#include "cmsdk.h"
 #include "ek_layout.h"
-#include "oracle.h"
+#include "emulated.h"
+#include "machine.h"
 
 #define BOOT_MAGIC 0x424F4F54u
 #define IDLE_US 2000000u
@@ -17,13 +17,10 @@ static struct {
 } boot __attribute__((section(".noinit")));
 
 static uint32_t boot_us;
-static uint32_t overruns;
 /* Time base: whole microseconds up to `ticks_seen`, in steps that need no 64-bit division. */
 static uint64_t us_total;
 static uint32_t ticks_seen;
 static uint32_t cycles_total, cycles_ticks;
-
-uint32_t ek_port_ticks(void) { return EK_TICKS(); }
 
 uint32_t ek_port_instructions(uint32_t ticks)
 {
@@ -41,25 +38,6 @@ uint64_t ek_port_time_us(void)
     return us_total;
 }
 
-/* Sleeps until a byte arrives or the time has passed, or earlier; with interrupts masked WFI wakes
- * on a pending one. */
-static void wait_us(uint32_t us)
-{
-    uint32_t count = us > SYSTICK_MAX / EK_TICKS_PER_US ? SYSTICK_MAX : us * EK_TICKS_PER_US;
-
-    SYSTICK_CTRL = 0;
-    SYSTICK_RELOAD = count;
-    SYSTICK_VALUE = 0;
-    SCB_ICSR = SCB_ICSR_PENDSTCLR;
-    NVIC_ICPR(EK_UART0_RX_IRQ) = NVIC_BIT(EK_UART0_RX_IRQ);
-    SYSTICK_CTRL = SYSTICK_ENABLE | SYSTICK_INTERRUPT | SYSTICK_CORE_CLOCK;
-    if ((UART0_STATE & UART_RX_FULL) == 0) {
-        __asm volatile("dsb\n wfi\n isb" ::: "memory");
-    }
-    SYSTICK_CTRL = 0;
-    SCB_ICSR = SCB_ICSR_PENDSTCLR;
-}
-
 void ek_port_init(void)
 {
     if (boot.magic != BOOT_MAGIC) {
@@ -67,9 +45,7 @@ void ek_port_init(void)
         boot.count = 0;
     }
     boot.count++;
-    UART0_BAUDDIV = 16u; /* the smallest, which QEMU wants; its line has no speed */
-    UART0_CTRL = UART_TX_ENABLE | UART_RX_ENABLE | UART_RX_INTERRUPT;
-    NVIC_ISER(EK_UART0_RX_IRQ) = NVIC_BIT(EK_UART0_RX_IRQ);
+    ek_machine_start();
     boot_us = ek_port_ticks() / EK_TICKS_PER_US;
 }
 
@@ -77,43 +53,16 @@ void ek_port_start_time(void) { ticks_seen = ek_port_ticks(); }
 
 uint32_t ek_port_boot_us(void) { return boot_us; }
 
-int32_t ek_port_read(void)
-{
-    uint32_t state = UART0_STATE;
-
-    if (state & UART_RX_OVERRUN) {
-        UART0_STATE = UART_RX_OVERRUN;
-        overruns++;
-    }
-    UART0_INTCLEAR = UART_INTCLEAR_RX;
-    return (state & UART_RX_FULL) ? (int32_t)(UART0_DATA & 0xFFu) : -1;
-}
-
-void ek_port_write(const uint8_t *data, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        while (UART0_STATE & UART_TX_FULL) {
-        }
-        UART0_DATA = data[i];
-    }
-}
-
-void ek_port_flush(void)
-{
-    while (UART0_STATE & UART_TX_FULL) {
-    }
-}
-
 int32_t ek_port_idle(void)
 {
     uint64_t end = ek_port_time_us() + IDLE_US;
 
-    while ((UART0_STATE & UART_RX_FULL) == 0) {
+    while (!ek_machine_has_byte()) {
         uint64_t now = ek_port_time_us();
         if (now >= end) {
             return 1;
         }
-        wait_us((uint32_t)(end - now));
+        ek_machine_wait_us((uint32_t)(end - now));
     }
     return 0;
 }
@@ -123,7 +72,7 @@ void ek_port_sleep_until(uint64_t t_us)
     uint64_t now = ek_port_time_us();
 
     while (now < t_us) {
-        wait_us(t_us - now > IDLE_US ? IDLE_US : (uint32_t)(t_us - now));
+        ek_machine_wait_us(t_us - now > IDLE_US ? IDLE_US : (uint32_t)(t_us - now));
         now = ek_port_time_us();
     }
 }
@@ -140,8 +89,6 @@ uint32_t ek_port_cycles(void)
 
 void ek_port_mark(uint32_t on) { (void)on; }
 
-uint32_t ek_port_overruns(void) { return overruns; }
-
 uint32_t ek_port_kind(void) { return EK_KIND_VIRTUAL; }
 
 uint32_t ek_port_device_id(void) { return EK_MACHINE_ID; }
@@ -156,7 +103,7 @@ uint32_t ek_port_reset_reason(void) { return boot.count > 1u ? EK_RESET_SOFTWARE
 
 void ek_port_uid(uint8_t uid[16])
 {
-    static const char text[16] = "qemu-" EK_MACHINE_BOARD;
+    static const char text[16] = "qemu-" EK_MACHINE;
 
     for (uint32_t i = 0; i < 16; i++) {
         uid[i] = (uint8_t)text[i];
@@ -164,14 +111,6 @@ void ek_port_uid(uint8_t uid[16])
 }
 
 const char *ek_port_board(void) { return EK_MACHINE_BOARD; }
-
-void ek_port_reset(void)
-{
-    __asm volatile("dsb" ::: "memory");
-    SCB_AIRCR = 0x05FA0004u; /* VECTKEY, SYSRESETREQ */
-    for (;;) {
-    }
-}
 
 uint8_t *ek_port_store(uint32_t *bytes)
 {
