@@ -7,9 +7,11 @@ from collections.abc import Callable
 
 from .bus import PRIVATE, Bus
 from .clock import Clock
+from .cores import Cpu
 from .parts import Parts
 
-_DWT_CTRL, _DWT_CYCCNT = 0xE000_1000, 0xE000_1004
+_DWT_CTRL, _DWT_CYCCNT, _DWT_LAR = 0xE000_1000, 0xE000_1004, 0xE000_1FB0
+_DWT_KEY = 0xC5AC_CE55
 _SYST_CSR, _SYST_RVR, _SYST_CVR = 0xE000_E010, 0xE000_E014, 0xE000_E018
 _ISER, _ICER, _ISPR, _ICPR = 0xE000_E100, 0xE000_E180, 0xE000_E200, 0xE000_E280
 _CPUID, _AIRCR, _SCR = 0xE000_ED00, 0xE000_ED0C, 0xE000_ED10
@@ -28,15 +30,16 @@ class Core:
     """System control, interrupt pending bits as wake-up events, SysTick and DWT."""
 
     def __init__(
-        self, bus: Bus, clock: Clock, cpuid: int, parts: Parts, reset: Callable[[], None]
+        self, bus: Bus, clock: Clock, cpu: Cpu, parts: Parts, reset: Callable[[], None]
     ) -> None:
-        self._bus, self._clock, self._parts = bus, clock, parts
+        self._bus, self._clock, self._cpu, self._parts = bus, clock, cpu, parts
         self._request_reset = reset
         bus.claim(*PRIVATE)
-        bus.on_read(_CPUID, lambda: cpuid)
+        bus.on_read(_CPUID, lambda: cpu.cpuid)
         bus.on_read(_DWT_CYCCNT, self._read_cyccnt)
         bus.on_write(_DWT_CYCCNT, self._write_cyccnt)
         bus.on_write(_DWT_CTRL, self._write_dwt_ctrl)
+        bus.on_write(_DWT_LAR, self._write_lar)
         bus.on_write(_DEMCR, self._write_demcr)
         bus.on_write(_AIRCR, self._write_aircr)
         bus.on_read(_SYST_CSR, self._read_systick_csr)
@@ -60,6 +63,7 @@ class Core:
         self._pending = [0] * 8
         self._offset = 0  # of CYCCNT against the clock's cycles
         self._frozen: int | None = 0
+        self._dwt_locked = self._cpu.dwt_locked
         self._systick_from = 0
         self._systick_pended = 0
         self._systick_seen = 0
@@ -78,7 +82,7 @@ class Core:
     def host_wakes(self) -> bool:
         """Whether a byte from the host would end a WFI."""
         uart = self._parts.uart
-        return not self.deep and uart.wakes and self._is_enabled(uart.IRQ)
+        return not self.deep and uart.wakes and self._is_enabled(uart.irq)
 
     def any_enabled(self) -> bool:
         """Return whether an interrupt is enabled in the NVIC."""
@@ -97,7 +101,7 @@ class Core:
         """Return when a timer will end a WFI, or None."""
         times = []
         at = self._parts.timer.next_event_ns()
-        if at is not None and self._is_enabled(self._parts.timer.IRQ):
+        if at is not None and self._is_enabled(self._parts.timer.irq):
             blocked = self._parts.wake_blocked() if self.deep else ""
             if blocked:
                 self._bus.violation(blocked)
@@ -111,7 +115,7 @@ class Core:
     def _latch(self) -> None:
         for source in (self._parts.timer, self._parts.uart):
             if source.line():
-                self._pending[source.IRQ // 32] |= 1 << source.IRQ % 32
+                self._pending[source.irq // 32] |= 1 << source.irq % 32
 
     def _is_enabled(self, irq: int) -> bool:
         return bool(self._enabled[irq // 32] >> irq % 32 & 1)
@@ -153,13 +157,25 @@ class Core:
         value = self._frozen
         return (self._clock.cycles + self._offset) & 0xFFFF_FFFF if value is None else value
 
+    def _write_lar(self, value: int) -> None:
+        self._dwt_locked = self._cpu.dwt_locked and value != _DWT_KEY
+
+    def _dwt_open(self) -> bool:
+        if self._dwt_locked:
+            self._bus.violation("DWT is written while it is locked (DWT_LAR)")
+        return not self._dwt_locked
+
     def _write_cyccnt(self, value: int) -> None:
+        if not self._dwt_open():
+            return
         if self._frozen is None:
             self._offset = value - self._clock.cycles
         else:
             self._frozen = value
 
     def _write_dwt_ctrl(self, value: int) -> None:
+        if not self._dwt_open():
+            return
         self._bus.words[_DWT_CTRL] = value
         self._gate()
 

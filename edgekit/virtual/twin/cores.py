@@ -18,9 +18,10 @@ class Cpu:
     model: int  # of Unicorn
     cpuid: int
     timing: Timing
+    dwt_locked: bool = False  # DWT takes no write before its lock is opened
 
 
 # Arm publishes no cycles of instructions for the Cortex-M33, nor for the M7, which pairs them.
 CORTEX_M33 = Cpu(r.UC_CPU_ARM_CORTEX_M33, 0x410F_D214, UNTIMED)  # r0p4
-CORTEX_M7 = Cpu(r.UC_CPU_ARM_CORTEX_M7, 0x411F_C271, UNTIMED)  # r1p1
+CORTEX_M7 = Cpu(r.UC_CPU_ARM_CORTEX_M7, 0x411F_C271, UNTIMED, dwt_locked=True)  # r1p1
 CORTEX_M4 = Cpu(r.UC_CPU_ARM_CORTEX_M4, 0x410F_C241, cortex_m4.TIMING)

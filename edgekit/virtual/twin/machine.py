@@ -84,8 +84,8 @@ class Machine:
         )
         around = Surroundings(config, bus, clock, self.wire, self.log.set_mark)
         self.parts = self.soc.build(around)
-        cpuid = self.soc.cpu.cpuid
-        self.core = Core(bus, clock, cpuid, self.parts, lambda: self._trip("software_reset"))
+        cpu = self.soc.cpu
+        self.core = Core(bus, clock, cpu, self.parts, lambda: self._trip("software_reset"))
 
     def _prepare_core(self) -> None:
         self._uc = uc = memory.new_core(self.config, self.image, self.soc)

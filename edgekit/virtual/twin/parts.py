@@ -56,7 +56,7 @@ class Clocks(Protocol):
 class Timer(Protocol):
     """The time base that runs on in deep sleep."""
 
-    IRQ: int
+    irq: int
 
     def line(self) -> bool:
         """Return the level of the interrupt request."""
@@ -70,7 +70,7 @@ class Timer(Protocol):
 class Uart(Protocol):
     """The serial port to the host."""
 
-    IRQ: int
+    irq: int
     received: int
     sent: int
 

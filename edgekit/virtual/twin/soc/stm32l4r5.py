@@ -8,16 +8,20 @@ from edgekit.virtual.twin.config import TwinConfig
 from edgekit.virtual.twin.core import sleepdeep
 from edgekit.virtual.twin.cores import CORTEX_M4
 from edgekit.virtual.twin.parts import Accelerator, Parts, Rom, Soc, Surroundings
-from edgekit.virtual.twin.stm32 import identity
-from edgekit.virtual.twin.stm32.gpio import Gpio
-from edgekit.virtual.twin.stm32.lptim import Lptim
-from edgekit.virtual.twin.stm32.lpuart import Lpuart
-from edgekit.virtual.twin.stm32.rcc import ClockTree
+from edgekit.virtual.twin.stm32 import identity, rcc_l4
+from edgekit.virtual.twin.stm32.gpio import Gpio, GpioSite
+from edgekit.virtual.twin.stm32.lptim import Lptim, LptimSite
+from edgekit.virtual.twin.stm32.rcc_l4 import L4ClockTree
+from edgekit.virtual.twin.stm32.uart import Uart, UartSite
 
 _SYSCFG, _IWDG, _EXTI = 0x4001_0000, 0x4000_3000, 0x4001_0400
 _IMR1, _IMR2 = _EXTI, _EXTI + 0x20
-_SYSTEM = 0x1FFF_0000  # system memory: unique device identifier, flash size
-_UID, _FLASH_KB = 0x7590, 0x75E0
+_GPIO = GpioSite(
+    0x4800_0000,
+    ports=9,
+    enable=rcc_l4.AHB2ENR,
+    second_supply=(rcc_l4.PWR_CR2, 9, "PWR_CR2.IOSV"),
+)
 
 
 class _Exti:
@@ -39,12 +43,27 @@ class _Exti:
 
 def _build(around: Surroundings) -> Parts:
     config, bus, clock = around.config, around.bus, around.clock
-    drift = config.faults.clock_drift_ppm
-    clocks = ClockTree(bus, clock, config.lse_startup_ns, config.wakeup_ns, drift)
-    gpio = Gpio(bus, clocks, config.mark_pin[1:], around.set_mark)
-    lptim = Lptim(bus, clock, clocks)
-    uart = Lpuart(bus, clock, clocks, gpio, around.wire)
-    uart.configure(config.baud)
+    clocks = L4ClockTree(bus, clock, config)
+    gpio = Gpio(bus, _GPIO, clocks, config.mark_pin, around.set_mark)
+    lpuart1 = UartSite(
+        "LPUART1",
+        0x4000_8000,
+        irq=70,
+        enable=(rcc_l4.APB1ENR2, 0),
+        kernel_hz=lambda: clocks.kernel_hz(10),
+        tx=("G", 7),
+        rx=("G", 8),
+        function=8,
+        brr_is=256,
+    )
+    lptim1 = LptimSite(
+        0x4000_7C00,
+        irq=65,
+        enable=(rcc_l4.APB1ENR1, 31),
+        kernel_hz=lambda: clocks.kernel_hz(18, lptim=True),
+    )
+    lptim = Lptim(bus, clock, lptim1, clocks)
+    uart = Uart(bus, clock, lpuart1, clocks, gpio, around.wire, config.baud)
     exti = _Exti(bus)
     identity.answer(bus, 0xE004_2000)
     bus.claim(_SYSCFG)
@@ -60,8 +79,7 @@ def _build(around: Surroundings) -> Parts:
 
 
 def _rom(config: TwinConfig) -> tuple[Rom, ...]:
-    flash_kb = (config.flash_bytes // 1024).to_bytes(2, "little")
-    return (Rom(_SYSTEM, 0x1_0000, {_UID: identity.uid(config), _FLASH_KB: flash_kb}),)
+    return (identity.rom(config, 0x1FFF_7590, 0x1FFF_75E0),)
 
 
 SOC = Soc(

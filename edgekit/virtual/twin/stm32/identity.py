@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from edgekit.virtual.twin.bus import Bus
 from edgekit.virtual.twin.config import TwinConfig
+from edgekit.virtual.twin.parts import Rom
 
 # DBGMCU_IDCODE holds the device's number in its low twelve bits; no STM32 has this one.
 VIRTUAL_IDCODE = 0x0000_0EDC
+_PAGE = 0x1000
 
 
 def answer(bus: Bus, idcode: int) -> None:
@@ -15,6 +17,9 @@ def answer(bus: Bus, idcode: int) -> None:
     bus.on_read(idcode, lambda: VIRTUAL_IDCODE)
 
 
-def uid(config: TwinConfig) -> bytes:
-    """Return the 96 bits of the unique device identifier."""
-    return bytes(config.uid.encode("ascii", "replace")[:12].ljust(12, b"\0"))
+def rom(config: TwinConfig, uid: int, flash_kb: int) -> Rom:
+    """Return the page with the unique identifier and the flash size, at these addresses."""
+    base = uid // _PAGE * _PAGE
+    number = bytes(config.uid.encode("ascii", "replace")[:12].ljust(12, b"\0"))
+    size_kb = (config.flash_bytes // 1024).to_bytes(2, "little")
+    return Rom(base, _PAGE, {uid - base: number, flash_kb - base: size_kb})
