@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import NoReturn, assert_never
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import UnsupportedError
 from edgekit.ir.arithmetic import float32_exact, float32_value
+from edgekit.ir.check_moves import check_move
+from edgekit.ir.check_moves import fail as _fail
+from edgekit.ir.check_moves import want as _want
 from edgekit.ir.check_rows import check_view
 from edgekit.ir.geometry import kernel_of, padded_values, window_shape, window_work
 from edgekit.ir.graph import Graph
@@ -18,17 +20,23 @@ from edgekit.ir.nodes import (
     Add,
     AveragePool,
     Clamp,
+    Concat,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
+    Mul,
     Node,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rows,
+    Slice,
     Softmax,
     Stack,
+    Transpose,
     constants_of,
     inputs_of,
 )
@@ -40,7 +48,6 @@ Shape = tuple[int, ...]
 Windowed = Conv2D | DepthwiseConv2D | AveragePool | MaxPool
 _Wide = Conv2D | Add | Pad | Reshape  # nodes that have a form for 16-bit activations
 
-_REPORT = "the front end or pass that made this graph is at fault; please report the model"
 _SMALLER = "quantize the model again with smaller weights or fewer inputs in this layer"
 _MOST_VALUES = 1 << 24
 _MOST_WORK = 1 << 34
@@ -70,15 +77,6 @@ def check_node(graph: Graph, node: Node, ranges: Ranges) -> None:
     _check_accumulators(node, requant, *accumulator_bounds(graph, node, ranges))
 
 
-def _fail(node: Node, message: str, hint: str = _REPORT) -> NoReturn:
-    raise UnsupportedError(f"{node.label}: {message}", hint=hint)
-
-
-def _want(node: Node, what: str, found: object, wanted: object) -> None:
-    if found != wanted:
-        _fail(node, f"{what} is {found}; {wanted} is wanted")
-
-
 def _type_of(graph: Graph, node: Node) -> DType:
     """Return the one type of the node's activations: INT8, or INT16 where a node has that form."""
     wanted = DType.INT8
@@ -86,6 +84,8 @@ def _type_of(graph: Graph, node: Node) -> DType:
         wanted = DType.INT16
     for name in (*inputs_of(node), node.y):
         _want(node, f"type of {name}", graph.tensors[name].dtype.name, wanted.name)
+    if wanted is DType.INT16 and isinstance(node, Add):
+        _want(node, "subtraction", node.subtract, False)
     return wanted
 
 
@@ -107,13 +107,13 @@ def _check_shapes(graph: Graph, node: Node) -> None:
             _want(
                 node, "number of elements", graph.tensors[node.x].size, graph.tensors[node.y].size
             )
-        case Softmax():
+        case Softmax() | Clamp() | Requantize():
             _want(node, "shape of its input", graph.tensors[node.x].shape, shape)
             _check_softmax(graph, node)
-        case Clamp() | Requantize():
-            _want(node, "shape of its input", graph.tensors[node.x].shape, shape)
         case Rows() | Stack():
             check_view(graph, node)
+        case Mul() | Lut8() | Concat() | Transpose() | Slice() | ResizeNearest():
+            check_move(graph, node)
         case _:
             assert_never(node)
 
@@ -177,10 +177,9 @@ def _check_cells(node: AveragePool | MaxPool, source: Shape) -> None:
         if cells.min() != cells.max():
             _fail(
                 node,
-                f"windows hold {cells.min()} to {cells.max()} cells; with a float32 scale "
+                f"windows hold {cells.min()} to {cells.max()} cells; with a scale "
                 "the same number everywhere is wanted",
             )
-        _want(node, "rounding", node.requant.rounding.name, Rounding.FLOAT32_RNE.name)
         _want(node, "number of scales", len(node.requant.multiplier), 1)
         _want(node, "clamp", (node.low, node.high), (node.requant.low, node.requant.high))
 
@@ -206,7 +205,9 @@ def _check_pad(graph: Graph, node: Pad) -> None:
     _want(node, "output shape", shape, wanted)
 
 
-def _check_softmax(graph: Graph, node: Softmax) -> None:
+def _check_softmax(graph: Graph, node: Softmax | Clamp | Requantize) -> None:
+    if not isinstance(node, Softmax):
+        return
     length = graph.tensors[node.x].shape[-1]
     if length > _LONGEST_SOFTMAX:
         _fail(
@@ -224,13 +225,15 @@ def _check_softmax(graph: Graph, node: Softmax) -> None:
 
 def _check_zero_points(node: Node, dtype: DType) -> None:
     match node:
-        case Add():
+        case Add() | Mul():
             points = {"a": node.a_zero_point, "b": node.b_zero_point}
         case Conv2D() | DepthwiseConv2D() | Dense() | AveragePool() | Requantize():
             points = {"input": node.input_zero_point}
         case Pad():
             points = {"padding": node.value}
         case MaxPool() | Reshape() | Clamp() | Softmax() | Rows() | Stack():
+            points = {}
+        case Lut8() | Concat() | Transpose() | Slice() | ResizeNearest():
             points = {}
         case _:
             assert_never(node)
@@ -259,7 +262,7 @@ def _check_limits(node: Node, low: int, high: int, dtype: DType) -> None:
 
 def _check_requant(node: Node, requant: Requant, dtype: DType, channels: int) -> None:
     scales, shifts = len(requant.multiplier), len(requant.shift)
-    allowed = (1,) if isinstance(node, Add) else (1, channels)
+    allowed = (1,) if isinstance(node, Add | Mul) else (1, channels)
     if scales != shifts or scales not in allowed:
         _fail(node, f"{scales} multipliers and {shifts} shifts; 1 or {channels} of each is wanted")
     _check_limits(node, requant.low, requant.high, dtype)
@@ -285,10 +288,14 @@ def _check_scale(node: Node, multiplier: int, shift: int, rounding: Rounding) ->
                 node,
                 f"scale {multiplier} * 2**{shift}; a float32 number from 2**-60 to 2**20 is wanted",
             )
-    elif not (2**30 <= multiplier < 2**31 and -31 <= shift <= 30):
+        return
+    # A mean's multiplier is divided by its number of values (SPEC 4.4).
+    bits = 29 if isinstance(node, AveragePool) else 30
+    if not (2**bits <= multiplier < 2**31 and -31 <= shift <= 30):
         _fail(
             node,
-            f"multiplier {multiplier} and shift {shift}; 2**30 to 2**31 and -31 to 30 are wanted",
+            f"multiplier {multiplier} and shift {shift}; "
+            f"2**{bits} to 2**31 and -31 to 30 are wanted",
         )
 
 
@@ -320,6 +327,7 @@ def _check_add(node: Add, requant: Requant, ranges: Ranges) -> None:
                 "is wanted",
             )
         _want(node, "left shift", node.left_shift, 0)
+        _want(node, "subtraction", node.subtract, False)
         return
     if not 0 <= node.left_shift <= 30:
         _fail(node, f"left shift is {node.left_shift}; 0 to 30 is wanted")

@@ -36,6 +36,13 @@ def kernel_of(graph: Graph, node: Conv2D | DepthwiseConv2D | AveragePool | MaxPo
             return node.kernel
 
 
+def repeats(a: Shape, b: Shape) -> bool:
+    """Say whether `b`, once leading axes of extent 1 are gone, is the shape of a's last axes."""
+    while b and b[0] == 1:
+        b = b[1:]
+    return a[len(a) - len(b) :] == b
+
+
 def padded_values(graph: Graph, node: Node) -> int:
     """Return the values that one sample of `node` needs at once: padded input or output."""
     out = graph.tensors[node.y].size

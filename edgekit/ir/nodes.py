@@ -59,7 +59,7 @@ class Dense:
 
 @dataclass(frozen=True, slots=True)
 class Add:
-    """Sum of two tensors of equal shape.
+    """Sum, or with `subtract` the difference, of two tensors of equal shape.
 
     Fixed-point roundings (SPEC 4.6): each `(q - zero_point) << left_shift` is scaled by its
     own multiplier, summed, and scaled by `requant`. FLOAT32_RNE: SPEC 4.6 gives the float32 form,
@@ -77,14 +77,29 @@ class Add:
     a_scale: tuple[int, int]  # (multiplier, shift) as in Requant
     b_scale: tuple[int, int]
     requant: Requant
+    subtract: bool = False  # a - b; fixed-point roundings only
+
+
+@dataclass(frozen=True, slots=True)
+class Mul:
+    """Product of two tensors; `b` has the shape of `a`, or of its last axes and is repeated."""
+
+    label: str
+    a: str
+    b: str
+    y: str
+    a_zero_point: int
+    b_zero_point: int
+    requant: Requant  # one scale
 
 
 @dataclass(frozen=True, slots=True)
 class AveragePool:
     """Mean over valid cells. `requant` None: TFLite's integer rounding at equal scales.
 
-    With `requant` (FLOAT32_RNE) the sum of `q - input_zero_point` is scaled by float32(scale / n),
-    so a requant is only allowed where every window has the same number of valid cells.
+    With `requant` the sum of `q - input_zero_point` is scaled by scale / n (SPEC 4.4), so it is
+    only allowed where every window has the same number of valid cells. This is TFLite's MEAN and
+    onnxruntime's global average pool.
     """
 
     label: str
@@ -192,11 +207,64 @@ class Stack:
     y: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lut8:
+    """Any function of one value: `table[q + 128]`; `table` names a constant (256,) int8."""
+
+    label: str
+    x: str
+    y: str
+    table: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """The tensors `xs` one after the other along `axis` of the unbatched shape."""
+
+    label: str
+    xs: tuple[str, ...]
+    y: str
+    axis: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose:
+    """Axis k of the output is axis `order[k]` of the input."""
+
+    label: str
+    x: str
+    y: str
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Along each axis the elements `start`, `start + step`, ...; as many as the output has."""
+
+    label: str
+    x: str
+    y: str
+    start: tuple[int, ...]
+    step: tuple[int, ...]  # negative: backwards
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeNearest:
+    """Output pixel (i, j) is input pixel (rows[i], columns[j])."""
+
+    label: str
+    x: str
+    y: str
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+
+
 Node: TypeAlias = (
     Conv2D
     | DepthwiseConv2D
     | Dense
     | Add
+    | Mul
     | AveragePool
     | MaxPool
     | Pad
@@ -206,22 +274,31 @@ Node: TypeAlias = (
     | Softmax
     | Rows
     | Stack
+    | Lut8
+    | Concat
+    | Transpose
+    | Slice
+    | ResizeNearest
 )
 
 
 def inputs_of(node: Node) -> tuple[str, ...]:
     """Return the activation tensors that `node` reads, in order."""
-    if isinstance(node, Add):
-        return (node.a, node.b)
-    if isinstance(node, Stack):
-        return node.parts
-    return (node.x,)
+    match node:
+        case Add() | Mul():
+            return (node.a, node.b)
+        case Stack():
+            return node.parts
+        case Concat():
+            return node.xs
+        case _:
+            return (node.x,)
 
 
 def constants_of(node: Node) -> tuple[str, ...]:
     """Return the constants that `node` reads, in order."""
     if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
         return (node.weight, node.bias)
-    if isinstance(node, Softmax):
+    if isinstance(node, Softmax | Lut8):
         return (node.table,)
     return ()

@@ -14,17 +14,24 @@ from edgekit.ir.nodes import (
     Add,
     AveragePool,
     Clamp,
+    Concat,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
+    Mul,
     Node,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rows,
+    Slice,
     Softmax,
     Stack,
+    Transpose,
+    inputs_of,
 )
 from edgekit.ir.types import DType, Padding, Requant, Rounding
 
@@ -49,7 +56,7 @@ def value_ranges(graph: Graph) -> dict[str, Range]:
 def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
     """Return the reachable values of `node.y`, given those of its inputs."""
     match node:
-        case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Requantize():
+        case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Mul() | Requantize():
             return node.requant.low, node.requant.high
         case AveragePool() if node.requant is not None:
             return node.requant.low, node.requant.high
@@ -59,11 +66,15 @@ def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
         case Pad():
             low, high = ranges[node.x]
             return min(low, node.value), max(high, node.value)
-        case Reshape() | Rows():
+        case Reshape() | Rows() | Transpose() | Slice() | ResizeNearest():
             return ranges[node.x]
-        case Stack():
-            ends = [ranges[name] for name in node.parts]
+        case Stack() | Concat():
+            ends = [ranges[name] for name in inputs_of(node)]
             return min(low for low, _ in ends), max(high for _, high in ends)
+        case Lut8():
+            low, high = ranges[node.x]
+            reached = graph.constants[node.table][low + 128 : high + 129]
+            return int(reached.min()), int(reached.max())
         case Softmax():
             dtype = graph.tensors[node.y].dtype
             return dtype.low, dtype.high
@@ -88,6 +99,8 @@ def accumulator_bounds(graph: Graph, node: Node, ranges: Ranges) -> tuple[Ints, 
             return _weighted(graph, node, ranges[node.x])
         case Add():
             return _added(node, ranges[node.a], ranges[node.b])
+        case Mul():
+            return _multiplied(node, ranges[node.a], ranges[node.b])
         case AveragePool():
             centre = 0 if node.requant is None else node.input_zero_point
             cells = node.kernel[0] * node.kernel[1]
@@ -97,9 +110,9 @@ def accumulator_bounds(graph: Graph, node: Node, ranges: Ranges) -> tuple[Ints, 
         case Requantize():
             low, high = ranges[node.x]
             return _pair(low - node.input_zero_point, high - node.input_zero_point)
-        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows():
+        case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows() | Lut8():
             return _pair(*ranges[node.x])
-        case Stack():
+        case Stack() | Concat() | Transpose() | Slice() | ResizeNearest():
             return _pair(*output_range(graph, node, ranges))
         case _:
             assert_never(node)
@@ -142,16 +155,24 @@ def _added(node: Add, a: Range, b: Range) -> tuple[Ints, Ints]:
     if node.requant.rounding is Rounding.FLOAT32_RNE:
         low, high = np.rint(add_float32_sum(node, ends_a, ends_b)).astype(np.int64)
         return _pair(int(low), int(high))
-    low, high = add_fixed_sum(node, ends_a, ends_b)
+    low, high = add_fixed_sum(node, ends_a, ends_b[::-1] if node.subtract else ends_b)
     return _pair(int(low), int(high))
+
+
+def _multiplied(node: Mul, a: Range, b: Range) -> tuple[Ints, Ints]:
+    ends_a, ends_b = np.array(a) - node.a_zero_point, np.array(b) - node.b_zero_point
+    products = np.multiply.outer(ends_a, ends_b)
+    return _pair(int(products.min()), int(products.max()))
 
 
 def requant_of(node: Node) -> Requant | None:
     """Return the node's requant, if it has one."""
     match node:
-        case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Requantize() | AveragePool():
+        case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Mul() | Requantize() | AveragePool():
             return node.requant
         case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows() | Stack():
+            return None
+        case Lut8() | Concat() | Transpose() | Slice() | ResizeNearest():
             return None
         case _:
             assert_never(node)

@@ -11,7 +11,7 @@ from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Node, constants_of, inputs_of
 from edgekit.ir.types import Edge, Padding, Requant, Tensor
 
-_NAMED_APART = {"label", "x", "a", "b", "parts", "y", "weight", "bias", "table"}
+_NAMED_APART = {"label", "x", "xs", "a", "b", "parts", "y", "weight", "bias", "table"}
 
 
 def dump(graph: Graph) -> str:

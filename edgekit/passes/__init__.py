@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from edgekit.ir.check import verify
 from edgekit.ir.graph import Graph
-from edgekit.passes.fold import drop_dead, drop_identity, fold_reshape
+from edgekit.passes.fold import drop_dead, drop_identity, fold_reshape, fold_transpose
 from edgekit.passes.fold_channels import fold_dead_channels
 from edgekit.passes.fuse import fuse_clamp, fuse_pad
+from edgekit.passes.lookup import fuse_lookup
 from edgekit.passes.savings import Saving, saving
 
 Pass = Callable[[Graph], Graph]
@@ -18,11 +19,13 @@ FOLD = "fold-dead-channels"
 
 PASSES: tuple[tuple[str, Pass], ...] = (
     ("drop-dead", drop_dead),  # first: a dead reader must not keep a clamp from merging
+    ("fold-transpose", fold_transpose),
     ("fold-reshape", fold_reshape),
+    ("drop-identity", drop_identity),
     (FOLD, fold_dead_channels),  # before the fusions: it may take a tensor's second reader away
     ("fuse-pad", fuse_pad),
     ("fuse-clamp", fuse_clamp),
-    ("drop-identity", drop_identity),
+    ("fuse-lookup", fuse_lookup),
 )
 
 

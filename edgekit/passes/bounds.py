@@ -18,16 +18,21 @@ from edgekit.ir.nodes import (
     Add,
     AveragePool,
     Clamp,
+    Concat,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
     Node,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rows,
+    Slice,
     Stack,
+    Transpose,
     inputs_of,
 )
 
@@ -70,26 +75,34 @@ def _node_bounds(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Boun
     match node:
         case Conv2D() | DepthwiseConv2D() | Dense():
             return _weighted(graph, node, *bounds[node.x])
-        case (
-            Add()
-            | AveragePool()
-            | MaxPool()
-            | Pad()
-            | Reshape()
-            | Clamp()
-            | Requantize()
-            | Rows()
-            | Stack()
-        ):
-            # None of them reverses an order, so the ends of the inputs give the ends of the output.
-            ends = (
-                {name: bounds[name][end][np.newaxis] for name in inputs_of(node)} for end in (0, 1)
-            )
-            low, high = (evaluate(graph, node, values) for values in ends)
-            shape = graph.tensors[node.y].shape
-            return low.reshape(shape), high.reshape(shape)
+        case Add() if node.subtract:
+            (low_b, high_b), (low_a, high_a) = bounds[node.b], bounds[node.a]
+            ends = {node.a: np.stack([low_a, high_a]), node.b: np.stack([high_b, low_b])}
+            low, high = evaluate(graph, node, ends)
+            return low, high
+        case Add() | AveragePool() | MaxPool() | Pad() | Reshape() | Clamp() | Requantize():
+            return _rising(graph, node, bounds)
+        case Rows() | Stack() | Concat() | Transpose() | Slice() | ResizeNearest():
+            return _rising(graph, node, bounds)
+        case Lut8():
+            return _looked_up(graph.constants[node.table], *bounds[node.x])
         case _:
             return _anything(graph, node.y)
+
+
+def _rising(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Bounds:
+    """The node reverses no order, so the ends of its inputs give the ends of its output."""
+    ends = {name: np.stack(bounds[name]) for name in inputs_of(node)}
+    low, high = evaluate(graph, node, ends)
+    return low, high
+
+
+def _looked_up(table: Ints, low: Ints, high: Ints) -> Bounds:
+    # Row i holds the extremes of table[i], table[i + 1], ... up to each place.
+    rows = [table[start:] for start in range(256)]
+    least = np.stack([np.pad(np.minimum.accumulate(row), (256 - row.size, 0)) for row in rows])
+    most = np.stack([np.pad(np.maximum.accumulate(row), (256 - row.size, 0)) for row in rows])
+    return least[low + 128, high + 128], most[low + 128, high + 128]
 
 
 def _weighted(graph: Graph, node: Weighted, low: Ints, high: Ints) -> Bounds:

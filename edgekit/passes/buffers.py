@@ -9,7 +9,18 @@ from math import prod
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Add, Clamp, Node, Requantize, Reshape, Rows, Stack, inputs_of
+from edgekit.ir.nodes import (
+    Add,
+    Clamp,
+    Lut8,
+    Mul,
+    Node,
+    Requantize,
+    Reshape,
+    Rows,
+    Stack,
+    inputs_of,
+)
 from edgekit.ir.types import Tensor
 
 ALIGNMENT_BYTES = 4
@@ -197,7 +208,7 @@ def _sharings(
     for k, node in enumerate(graph.nodes):
         if isinstance(node, View):
             continue
-        found = tuple(_overlaps_of(node, overlaps))
+        found = tuple(_overlaps_of(graph, node, overlaps))
         others = set(inputs_of(node)) - {overlap.input for overlap in found}
         for overlap in found:
             source = places[overlap.input]
@@ -206,10 +217,13 @@ def _sharings(
                 yield Sharing(k, places[node.y], source, overlap)
 
 
-def _overlaps_of(node: Node, overlaps: Mapping[str, Overlap]) -> Iterable[Overlap]:
+def _overlaps_of(graph: Graph, node: Node, overlaps: Mapping[str, Overlap]) -> Iterable[Overlap]:
     if node.y in overlaps:
         return (overlaps[node.y],)
-    if isinstance(node, Add | Clamp | Requantize):
-        # Element i is read before element i is written, in rising order.
-        return (Overlap(name, 0) for name in dict.fromkeys(inputs_of(node)))
+    if isinstance(node, Add | Mul | Clamp | Requantize | Lut8):
+        # Element i is read before element i is written, in rising order; a factor that is
+        # repeated is read again.
+        size = graph.tensors[node.y].size
+        names = (name for name in inputs_of(node) if graph.tensors[name].size == size)
+        return (Overlap(name, 0) for name in dict.fromkeys(names))
     return ()

@@ -18,16 +18,22 @@ from edgekit.ir.nodes import (
     Add,
     AveragePool,
     Clamp,
+    Concat,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
+    Mul,
     Node,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rows,
+    Slice,
     Stack,
+    Transpose,
     inputs_of,
 )
 from edgekit.passes.bounds import Bounds, weighted_sums
@@ -144,15 +150,30 @@ def _origin(graph: Graph, node: Node) -> Ints | None:
     match node:
         case DepthwiseConv2D():
             return np.arange(channels) // (channels // before[-1])
-        case Add() | AveragePool() | MaxPool() | Clamp() | Requantize():
-            return np.arange(channels)
-        case Rows() | Stack() if len(before) > 1:
-            return np.arange(channels)
-        case Pad() if node.before[-1] == node.after[-1] == 0:
-            return np.arange(channels)
-        case Reshape() if channels == before[-1]:
+        case Add() | AveragePool() | MaxPool() | Clamp() | Requantize() | Lut8() | ResizeNearest():
             return np.arange(channels)
         case Reshape() if channels == graph.tensors[node.y].size:
             return np.arange(channels) % before[-1]
         case _:
-            return None
+            return np.arange(channels) if _keeps_channels(graph, node, before, channels) else None
+
+
+def _keeps_channels(graph: Graph, node: Node, before: tuple[int, ...], channels: int) -> bool:
+    last = len(before) - 1
+    match node:
+        case Mul():
+            return graph.tensors[node.b].shape[-1] == channels
+        case Concat():
+            return node.axis != last
+        case Transpose():
+            return node.order[-1] == last
+        case Slice():
+            return channels == before[-1] and node.step[-1] > 0
+        case Rows() | Stack():
+            return last > 0
+        case Pad():
+            return node.before[-1] == node.after[-1] == 0
+        case Reshape():
+            return channels == before[-1]
+        case _:
+            return False

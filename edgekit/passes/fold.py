@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Clamp, Dense, Node, Pad, Requantize, Reshape, inputs_of
+from edgekit.ir.nodes import (
+    Clamp,
+    Dense,
+    Lut8,
+    Node,
+    Pad,
+    Requantize,
+    Reshape,
+    ResizeNearest,
+    Slice,
+    Transpose,
+    inputs_of,
+)
 from edgekit.ir.ranges import Ranges, value_ranges
 from edgekit.ir.types import Rounding
 from edgekit.passes.rewrite import can_bypass, output_names, rebuild, resolve
@@ -31,6 +45,26 @@ def fold_reshape(graph: Graph) -> Graph:
             origin[node.y] = origin.get(node.x, node.x)
     used = {name for node in nodes for name in inputs_of(node)} | output_names(graph)
     return rebuild(graph, (n for n in nodes if not isinstance(n, Reshape) or n.y in used), {})
+
+
+def fold_transpose(graph: Graph) -> Graph:
+    """Let a transpose read through an earlier one; one that moves nothing is a reshape."""
+    earlier: dict[str, Transpose] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node, Transpose):
+            if node.x in earlier:
+                first = earlier[node.x]
+                order = tuple(first.order[axis] for axis in node.order)
+                node = replace(node, x=first.x, order=order)
+            earlier[node.y] = node
+            shape = graph.tensors[node.x].shape
+            moved = [axis for axis in node.order if shape[axis] > 1]
+            if moved == sorted(moved):
+                nodes.append(Reshape(label=node.label, x=node.x, y=node.y))
+                continue
+        nodes.append(node)
+    return drop_dead(rebuild(graph, nodes, {}))
 
 
 def drop_identity(graph: Graph) -> Graph:
@@ -64,8 +98,12 @@ def drop_dead(graph: Graph) -> Graph:
 
 def _is_identity(graph: Graph, node: Node, ranges: Ranges) -> bool:
     match node:
-        case Reshape():
-            return graph.tensors[node.x].shape == graph.tensors[node.y].shape
+        case Reshape() | Slice() | ResizeNearest():
+            return _moves_nothing(graph, node)
+        case Lut8():
+            low, high = ranges[node.x]
+            reached = graph.constants[node.table][low + 128 : high + 129]
+            return bool((reached == np.arange(low, high + 1)).all())
         case Pad():
             return not any(node.before) and not any(node.after)
         case Clamp():
@@ -83,3 +121,19 @@ def _is_identity(graph: Graph, node: Node, ranges: Ranges) -> bool:
             )
         case _:
             return False
+
+
+def _moves_nothing(graph: Graph, node: Reshape | Slice | ResizeNearest) -> bool:
+    if graph.tensors[node.x].shape != graph.tensors[node.y].shape:
+        return False
+    match node:
+        case Slice():
+            extents = graph.tensors[node.y].shape
+            return all(
+                step > 0 or extent == 1 for step, extent in zip(node.step, extents, strict=True)
+            )
+        case ResizeNearest():
+            places = (node.rows, node.columns)
+            return all(place == tuple(range(len(place))) for place in places)
+        case Reshape():
+            return True

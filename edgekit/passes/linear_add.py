@@ -65,7 +65,7 @@ def _real_scales(node: Add) -> tuple[float, float]:
     (multiplier,), (shift,) = node.requant.multiplier, node.requant.shift
     out = multiplier * 2.0 ** (shift - 31 + node.left_shift)
     a, b = (m * 2.0 ** (e - 31) * out for m, e in (node.a_scale, node.b_scale))
-    return a, b
+    return a, -b if node.subtract else b
 
 
 def _offset(factors: list[int], shift: int, at_least: Ints, at_most: Ints) -> int | None:

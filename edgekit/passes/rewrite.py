@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Add, Node, Stack, constants_of, inputs_of
+from edgekit.ir.nodes import Add, Concat, Mul, Node, Stack, constants_of, inputs_of
 
 
 def readers(graph: Graph) -> dict[str, list[Node]]:
@@ -66,8 +66,12 @@ def resolve(name: str, renamed: Mapping[str, str]) -> str:
 
 
 def _rename(node: Node, renamed: Mapping[str, str]) -> Node:
-    if isinstance(node, Add):
-        return replace(node, a=resolve(node.a, renamed), b=resolve(node.b, renamed))
-    if isinstance(node, Stack):
-        return replace(node, parts=tuple(resolve(name, renamed) for name in node.parts))
-    return replace(node, x=resolve(node.x, renamed))
+    match node:
+        case Add() | Mul():
+            return replace(node, a=resolve(node.a, renamed), b=resolve(node.b, renamed))
+        case Stack():
+            return replace(node, parts=tuple(resolve(name, renamed) for name in node.parts))
+        case Concat():
+            return replace(node, xs=tuple(resolve(name, renamed) for name in node.xs))
+        case _:
+            return replace(node, x=resolve(node.x, renamed))

@@ -180,6 +180,7 @@ typedef struct {
     int32_t left_shift; /* at most 21 */
     int32_t a_zero_point;
     int32_t b_zero_point;
+    int32_t b_sign; /* -1: the difference a - b; else 1 */
     int32_t a_multiplier;
     int32_t b_multiplier;
     int32_t a_shift; /* to the right, 0..31, whatever the rounding */
@@ -291,6 +292,61 @@ typedef struct {
 } ek_softmax_s8_params;
 
 void ek_softmax_s8(const ek_softmax_s8_params *p, const int8_t *x, int8_t *y);
+
+/* a is (outer, inner), b is (inner) and meets each row of a. y may be a, and b where outer is 1. */
+typedef struct {
+    int32_t outer;
+    int32_t inner;
+    int32_t a_zero_point;
+    int32_t b_zero_point;
+    ek_requant requant; /* one scale */
+} ek_mul_s8_params;
+
+void ek_mul_s8(const ek_mul_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* table[128 + q] is the output of q. y may be x. */
+typedef struct {
+    int32_t size;
+    const int8_t *table; /* of 256 */
+} ek_lut_s8_params;
+
+void ek_lut_s8(const ek_lut_s8_params *p, const int8_t *x, int8_t *y);
+
+/* xs[k] is (rows, widths[k]); the output's rows hold one row of each. */
+typedef struct {
+    int32_t rows;
+    int32_t count;
+    const int32_t *widths;
+} ek_concat_s8_params;
+
+void ek_concat_s8(const ek_concat_s8_params *p, const int8_t *const *xs, int8_t *y);
+
+/* The output is (n0, n1, n2, n3); element (i, j, k, l) is
+ * x[start + i * step0 + j * step1 + k * step2 + l * step3]. */
+typedef struct {
+    int32_t start;
+    int32_t n0;
+    int32_t n1;
+    int32_t n2;
+    int32_t n3;
+    int32_t step0;
+    int32_t step1;
+    int32_t step2;
+    int32_t step3;
+} ek_copy_s8_params;
+
+void ek_copy_s8(const ek_copy_s8_params *p, const int8_t *x, int8_t *y);
+
+/* places: the input row of each output row, then the input column of each output column. */
+typedef struct {
+    int32_t in_w;
+    int32_t out_h;
+    int32_t out_w;
+    int32_t channels;
+    const int16_t *places;
+} ek_resize_nearest_s8_params;
+
+void ek_resize_nearest_s8(const ek_resize_nearest_s8_params *p, const int8_t *x, int8_t *y);
 
 #ifdef __cplusplus
 }

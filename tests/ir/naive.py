@@ -13,15 +13,22 @@ from edgekit.ir.nodes import (
     Add,
     AveragePool,
     Clamp,
+    Concat,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
+    Mul,
     Node,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
+    Slice,
     Softmax,
+    Transpose,
+    inputs_of,
 )
 from edgekit.ir.types import Requant, Rounding
 
@@ -78,11 +85,15 @@ def cells(node, source, kernel, dilation, i, j):
             yield u, v, row, column
 
 
-def run_node(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> np.ndarray:  # noqa: C901
+def run_node(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> np.ndarray:  # noqa: C901, PLR0915
     """Return the output of one sample (no batch axis)."""
     shape = graph.tensors[node.y].shape
     y = np.zeros(shape, np.int64)
-    x = values[node.x] if not isinstance(node, Add) else values[node.a]
+    x = values[inputs_of(node)[0]]
+    if isinstance(node, Mul | Lut8 | Concat | Transpose | Slice | ResizeNearest):
+        for at in np.ndindex(*shape):
+            y[at] = single(graph, node, values, at)
+        return y
     if isinstance(node, Conv2D | DepthwiseConv2D):
         w, bias = graph.constants[node.weight], graph.constants[node.bias]
         deep = isinstance(node, DepthwiseConv2D)
@@ -134,6 +145,32 @@ def run_node(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> np.ndar
     return y
 
 
+def single(graph: Graph, node: Node, values: dict[str, np.ndarray], at: tuple[int, ...]) -> int:
+    """Return one element of a product, a table or a node that moves values."""
+    if isinstance(node, Mul):
+        flat = int(np.ravel_multi_index(at, graph.tensors[node.y].shape))
+        b = values[node.b].ravel().tolist()
+        acc = int(values[node.a][at]) - node.a_zero_point
+        return requant(acc * (b[flat % len(b)] - node.b_zero_point), node.requant)
+    if isinstance(node, Concat):
+        place = list(at)
+        for name in node.xs:
+            extent = graph.tensors[name].shape[node.axis]
+            if place[node.axis] < extent:
+                return int(values[name][tuple(place)])
+            place[node.axis] -= extent
+    x = values[node.x]
+    if isinstance(node, Lut8):
+        return int(graph.constants[node.table][int(x[at]) + 128])
+    if isinstance(node, Transpose):
+        return int(x[tuple(at[node.order.index(axis)] for axis in range(len(at)))])
+    if isinstance(node, Slice):
+        steps = zip(node.start, node.step, at, strict=True)
+        return int(x[tuple(start + step * i for start, step, i in steps)])
+    assert isinstance(node, ResizeNearest)
+    return int(x[node.rows[at[0]], node.columns[at[1]], at[2]])
+
+
 def add(node: Add, a: int, b: int) -> int:
     r = node.requant
     if r.rounding is Rounding.FLOAT32_RNE:
@@ -142,7 +179,8 @@ def add(node: Add, a: int, b: int) -> int:
         t = f32(a * scale_a + f32(b * scale_b + fixed))
         return clip(round(t) + r.zero_point, r.low, r.high)
     total = scale(a * 2**node.left_shift, *node.a_scale, r.rounding)
-    return requant(total + scale(b * 2**node.left_shift, *node.b_scale, r.rounding), r)
+    other = scale(b * 2**node.left_shift, *node.b_scale, r.rounding)
+    return requant(total - other if node.subtract else total + other, r)
 
 
 def pool(node: AveragePool | MaxPool, found: list[int]) -> int:

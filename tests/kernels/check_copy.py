@@ -24,7 +24,7 @@ def main() -> int:
     firmware, kernel, rounding, seeds = sys.argv[1:]
     kernel_driver.FIRMWARE = Path(firmware)
     # The second operand of an addition comes from a clamp.
-    files = {kernel, "ek_clamp_s8"}
+    files = {kernel, "ek_clamp_s8", "ek_maxpool_s8"}
     if kernel == "ek_add_linear_s8":
         files |= {"ek_add_s8", "ek_add_f32_s8"}  # for the few additions without a linear form
     # What a DSP kernel does not serve, the portable one does.

@@ -89,7 +89,10 @@ class Kernels:
         out = _Guarded(self._noise.integers(-128, 128, size_bytes).astype(np.int8))
         arguments = [ctypes.byref(params)]
         arguments += [scratch.pointer()] if code.scratch_bytes else []
-        arguments += [b.pointer() for b in buffers] + [out.pointer()]
+        pointers = [b.pointer() for b in buffers]
+        listed = (ctypes.c_void_p * len(pointers))(*(p.value for p in pointers))
+        arguments += [listed] if code.listed else pointers
+        arguments += [out.pointer()]
         getattr(self._library, code.kernel)(*arguments)
         for buffer, x in zip(buffers, inputs, strict=True):
             stored = from_bytes(dtype, buffer.values().astype(np.int8))
@@ -134,7 +137,7 @@ class Kernels:
 
 
 def _constant(c_type: str, values: Sequence[int], keep: list[object]) -> int:
-    array = np.array(values, np.int8 if c_type == "int8_t" else np.int32)
+    array = np.array(values, c_type.removesuffix("_t"))
     keep.append(array)
     buffer = ctypes.create_string_buffer(array.tobytes(), max(array.nbytes, 1))
     keep.append(buffer)

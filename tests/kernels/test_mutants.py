@@ -23,6 +23,8 @@ DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/e
 WIDE, WIDE_ADD = "kernels/ek_conv2d_s16.c", "kernels/ek_add_s16.c"
 LINEAR = "kernels/ek_add_linear_s8.c"
 MOVE = "kernels/ek_requantize_s8.c"
+MUL, LUT, CONCAT = "kernels/ek_mul_s8.c", "kernels/ek_lut_s8.c", "kernels/ek_concat_s8.c"
+COPY, NEAREST = "kernels/ek_copy_s8.c", "kernels/ek_resize_nearest_s8.c"
 AVERAGE, MAX, PAD = "kernels/ek_avgpool_s8.c", "kernels/ek_maxpool_s8.c", "kernels/ek_pad_s8.c"
 
 # file, what stands there, what the mutant has, kernel and rounding that must notice
@@ -118,6 +120,16 @@ MUTANTS = {
     "maximum unclamped": (MAX, "y[c] > p->high ? p->high", "y[c] > p->high ? y[c]", MAX, "DOUBLE"),
     "pad wrong value": (PAD, "p->before_w * out_c, p->value", "p->before_w * out_c, 0", PAD,
                         "DOUBLE"),
+    "difference is a sum": (ADD, "p.b_sign * ", "", ADD, "DOUBLE"),
+    "product of one zero point": (MUL, "b[i] - p.b_zero_point", "b[i] - p.a_zero_point", MUL,
+                                  "DOUBLE"),
+    "factor not repeated": (MUL, "a += p.inner;", "a += p.inner; b += p.inner;", MUL, "TIES_UP"),
+    "table shifted": (LUT, "p->table[128]", "p->table[127]", LUT, "DOUBLE"),
+    "concat row of a neighbour": (CONCAT, "xs[k][row * width]", "xs[k][row]", CONCAT, "DOUBLE"),
+    "concat order": (CONCAT, "&xs[k]", "&xs[p->count - 1 - k]", CONCAT, "DOUBLE"),
+    "copy step of another axis": (COPY, "j * p->step1", "j * p->step0", COPY, "DOUBLE"),
+    "copy from the beginning": (COPY, "p->start + ", "", COPY, "DOUBLE"),
+    "resize column of a row": (NEAREST, "columns[j]", "columns[i]", NEAREST, "DOUBLE"),
     "softmax two Newton steps": (SOFTMAX, "i < 3", "i < 1", SOFTMAX, "DOUBLE"),
     "softmax sum in other units": (SOFTMAX, "divide_power(t, 12)", "(t >> 12)", SOFTMAX, "DOUBLE"),
 }  # fmt: skip

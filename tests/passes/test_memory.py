@@ -9,9 +9,22 @@ import pytest
 from writers.random_graphs import GraphBuilder, random_graph
 
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Add, Clamp, Node, Requantize, Reshape, Rows, Stack, inputs_of
+from edgekit.ir.nodes import (
+    Add,
+    Clamp,
+    Lut8,
+    Mul,
+    Node,
+    Requantize,
+    Reshape,
+    Rows,
+    Stack,
+    inputs_of,
+)
 from edgekit.passes import optimize
 from edgekit.passes.memory import MemoryPlan, Overlap, plan, tensor_bytes
+
+IN_PLACE = Add | Mul | Clamp | Requantize | Lut8
 
 
 class Allocator:
@@ -104,8 +117,11 @@ def simulate(
             allocator.name_anew(node)
             continue
         found = [(overlaps or {})[node.y]] if node.y in (overlaps or {}) else []
-        if not found and isinstance(node, Add | Clamp | Requantize):
-            found = [Overlap(name, 0) for name in inputs_of(node)]  # by element, in rising order
+        if not found and isinstance(node, IN_PLACE):
+            # By element, in rising order; a factor that is repeated is read again later.
+            size = graph.tensors[node.y].size
+            names = [name for name in inputs_of(node) if graph.tensors[name].size == size]
+            found = [Overlap(name, 0) for name in names]
         allocator.compute(node, scratch.get(node.y, 0), found)
     for edge in graph.outputs:
         assert allocator.is_intact(edge.tensor), f"output {edge.tensor} was overwritten"
@@ -115,10 +131,7 @@ def some_overlaps(graph: Graph, rng: np.random.Generator) -> dict[str, Overlap]:
     """Return a made-up permission for every second node."""
     found = {}
     for node in graph.nodes:
-        if (
-            isinstance(node, Reshape | Rows | Stack | Add | Clamp | Requantize)
-            or rng.random() < 0.5
-        ):
+        if isinstance(node, Reshape | Rows | Stack | IN_PLACE) or rng.random() < 0.5:
             continue
         name = inputs_of(node)[0]
         sizes = [tensor_bytes(graph.tensors[t]) for t in (name, node.y)]

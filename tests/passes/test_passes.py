@@ -66,7 +66,7 @@ def test_optimize_keeps_all_outputs(seed, rounding):
 def test_every_pass_says_what_it_saved():
     builder = GraphBuilder(1, dead=0.6)
     x = builder.conv(builder.input(5, 5, 2), 4, (1, 1))
-    y = builder.dense(builder.reshape(builder.clamp(builder.conv(x, 8)), 72), 3)
+    y = builder.dense(builder.reshape(builder.clamp(builder.conv(x, 8), -20, 20), 72), 3)
     graph = builder.graph(y)
     taken: list[str] = []
     after, savings = optimize_with_savings(graph, lambda name, _: taken.append(name))

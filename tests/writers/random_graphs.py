@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from writers.random_moves import Moves
 
 from edgekit.ir.arithmetic import float32_scale, quantize_multiplier, softmax_table
 from edgekit.ir.geometry import window_shape
@@ -37,7 +38,7 @@ UNIT = Requant((1 << 30,), (1,), 0, -128, 127, Rounding.DOUBLE)
 
 
 @dataclass
-class GraphBuilder:
+class GraphBuilder(Moves):
     """Grows a graph node by node while it runs `samples` random inputs through it."""
 
     seed: int
@@ -109,7 +110,7 @@ class GraphBuilder:
             Dense(f"DENSE {y}", x, y, weight, bias, zero, self.requant(acc, outputs))
         )
 
-    def add(self, a: str, b: str) -> str:
+    def add(self, a: str, b: str, *, subtract: bool = False) -> str:
         y = self._tensor("add", self.tensors[a].shape)
         scale_a, scale_b = self.rng.uniform(0.2, 0.9, 2)
         if self.rounding is Rounding.FLOAT32_RNE:
@@ -126,7 +127,7 @@ class GraphBuilder:
         low, high = self._limits()
         requant = Requant((out[0],), (out[1],), self.zero(), low, high, self.rounding)
         zeros = self.zero(), self.zero()
-        return self.append(Add(f"ADD {y}", a, b, y, *zeros, 20, *pair, requant))
+        return self.append(Add(f"ADD {y}", a, b, y, *zeros, 20, *pair, requant, subtract))
 
     def average_pool(
         self,
@@ -308,7 +309,7 @@ def _random_node(builder: GraphBuilder, rng: np.random.Generator, x: str, alive:
     stride = tuple(int(v) for v in rng.integers(1, 3, 2))
     padding = Padding(*(int(rng.integers(0, max(k, 1))) for k in (*kernel, *kernel)))
     same = [name for name in alive if builder.tensors[name].shape == shape]
-    kind = int(rng.integers(0, 9))
+    kind = int(rng.integers(0, 13))
     pair = (kernel[0], kernel[1]), (stride[0], stride[1])
     match kind:
         case 0 | 1:
@@ -316,7 +317,8 @@ def _random_node(builder: GraphBuilder, rng: np.random.Generator, x: str, alive:
         case 2:
             return builder.conv(x, int(rng.integers(1, 3)), *pair, padding=padding, depthwise=True)
         case 3:
-            return builder.add(x, same[int(rng.integers(0, len(same)))])
+            minus = builder.rounding is not Rounding.FLOAT32_RNE and rng.random() < 0.3
+            return builder.add(x, same[int(rng.integers(0, len(same)))], subtract=minus)
         case 4:
             inner = padding if rng.random() < 0.5 else Padding()
             return builder.average_pool(x, *pair, padding=inner)
@@ -328,5 +330,7 @@ def _random_node(builder: GraphBuilder, rng: np.random.Generator, x: str, alive:
             return builder.conv(padded, 3, (1, 1))
         case 7:
             return builder.clamp(x)
-        case _:
+        case 8:
             return builder.requantize(x)
+        case _:
+            return builder.move(x, same[int(rng.integers(0, len(same)))])

@@ -17,6 +17,8 @@ from edgekit.ir.interp.conv2d import conv2d
 from edgekit.ir.interp.dense import dense
 from edgekit.ir.interp.depthwise_conv2d import depthwise_conv2d
 from edgekit.ir.interp.max_pool import max_pool
+from edgekit.ir.interp.move import concat, resize_nearest, slice_along, transpose
+from edgekit.ir.interp.mul import mul
 from edgekit.ir.interp.pad import pad
 from edgekit.ir.interp.requantize import requantize_node
 from edgekit.ir.interp.softmax import softmax
@@ -24,17 +26,23 @@ from edgekit.ir.nodes import (
     Add,
     AveragePool,
     Clamp,
+    Concat,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
+    Mul,
     Node,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rows,
+    Slice,
     Softmax,
     Stack,
+    Transpose,
     inputs_of,
 )
 
@@ -101,6 +109,8 @@ def _evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:  # 
             return dense(node, values[node.x], constants[node.weight], constants[node.bias])
         case Add():
             return add(node, values[node.a], values[node.b])
+        case Mul():
+            return mul(node, values[node.a], values[node.b])
         case AveragePool():
             return average_pool(node, values[node.x])
         case MaxPool():
@@ -119,6 +129,16 @@ def _evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:  # 
             return values[node.x][:, node.first : node.first + graph.tensors[node.y].shape[0]]
         case Stack():
             return np.concatenate([values[name] for name in node.parts], axis=1)
+        case Lut8():
+            return np.asarray(constants[node.table][values[node.x] + 128])
+        case Concat():
+            return concat(node, [values[name] for name in node.xs])
+        case Transpose():
+            return transpose(node, values[node.x])
+        case Slice():
+            return slice_along(node, values[node.x], graph.tensors[node.y].shape)
+        case ResizeNearest():
+            return resize_nearest(node, values[node.x])
         case _:
             assert_never(node)
 

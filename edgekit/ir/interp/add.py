@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 
 
 def add(node: Add, a: Ints, b: Ints) -> Ints:
-    """Return the sum of two tensors [batch, *shape] of one shape."""
+    """Return the sum or difference of two tensors [batch, *shape] of one shape."""
     a, b = a - node.a_zero_point, b - node.b_zero_point
     if node.requant.rounding is not Rounding.FLOAT32_RNE:
         return requantize(add_fixed_sum(node, a, b), node.requant)
@@ -22,8 +22,9 @@ def add(node: Add, a: Ints, b: Ints) -> Ints:
 
 
 def add_fixed_sum(node: Add, a: Ints, b: Ints) -> Ints:
-    """Return the sum that `requant` scales; `a` and `b` have their zero points subtracted."""
-    return _scaled(node, a, node.a_scale) + _scaled(node, b, node.b_scale)
+    """Return what `requant` scales; `a` and `b` have their zero points subtracted."""
+    sign = -1 if node.subtract else 1
+    return _scaled(node, a, node.a_scale) + sign * _scaled(node, b, node.b_scale)
 
 
 def add_float32_sum(node: Add, a: Ints, b: Ints) -> NDArray[np.float32]:

@@ -11,8 +11,9 @@ from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext
 from edgekit.target.mcu.features import Feature
 
-# weights, bias, multipliers, shifts, look-up table, rows of ek_dsp_scale
-Kind = Literal["w", "b", "m", "s", "t", "c"]
+# weights, bias, multipliers, shifts, look-up table, look-up table of bytes, indices,
+# rows of ek_dsp_scale
+Kind = Literal["w", "b", "m", "s", "t", "l", "i", "c"]
 
 _C_TYPES: dict[Kind, str] = {
     "w": "int8_t",
@@ -20,6 +21,8 @@ _C_TYPES: dict[Kind, str] = {
     "m": "int32_t",
     "s": "int8_t",
     "t": "int32_t",
+    "l": "int8_t",
+    "i": "int16_t",
     "c": "int32_t",
 }
 
@@ -47,7 +50,7 @@ class Array:
     @property
     def size_bytes(self) -> int:
         """Return its size in flash."""
-        return len(self.values) * (1 if self.c_type == "int8_t" else 4)
+        return len(self.values) * {"int8_t": 1, "int16_t": 2, "int32_t": 4}[self.c_type]
 
     def declaration(self) -> str:
         """Return its declaration, without `extern` or initializer."""
@@ -76,6 +79,7 @@ class NodeCode:
     scratch_bytes: int = 0
     overlap: Overlap | None = None
     wide: bool = False  # the kernel takes int16_t activations
+    listed: bool = False  # the inputs are passed as one array of pointers
 
 
 def prefixed(code: NodeCode, prefix: str) -> NodeCode:

@@ -145,7 +145,7 @@ def data_header(program: Program) -> str:
     return f"""/* {program.title}
  * {_BANNER}
  *
- * w: weights, b: bias, m: multipliers, s: shifts, t: look-up table; then the node.
+ * w: weights, b: bias, m: multipliers, s: shifts, t, l: look-up tables, i: indices; then the node.
  */
 #ifndef {guard}
 #define {guard}
@@ -238,7 +238,11 @@ def _call(program: Program, node: NodeCode) -> str:
     if node.scratch_bytes:
         arguments.append(f"{macro}_SCRATCH({program.memory.scratch_offsets[node.output]})")
     tensor = f"{macro}_TENSOR16" if node.wide else f"{macro}_TENSOR"
-    arguments += [f"{tensor}({program.memory.offsets[t]})" for t in (*node.inputs, node.output)]
+    tensors = [f"{tensor}({program.memory.offsets[t]})" for t in (*node.inputs, node.output)]
+    if node.listed:
+        *inputs, output = tensors
+        tensors = [f"(const int8_t *const[]){{{', '.join(inputs)}}}", output]
+    arguments += tensors
     return f"{node.kernel}({', '.join(arguments)});"
 
 

@@ -220,14 +220,14 @@ static const struct {
 } model_trace[MODEL_NODES] = {
     {264, 45}, /* conv_3 */
     {312, 45}, /* conv_6 */
-    {312, 45}, /* add_7 */
+    {72, 45}, /* add_7 */
     {0, 72}, /* pad_8 */
     {72, 27}, /* max_9 */
-    {72, 27}, /* clamp_10 */
-    {72, 27}, /* requant_11 */
-    {100, 12}, /* mean_12 */
-    {100, 12}, /* flat_13 */
-    {112, 5}, /* dense_16 */
+    {0, 27}, /* clamp_10 */
+    {0, 27}, /* requant_11 */
+    {96, 12}, /* mean_12 */
+    {96, 12}, /* flat_13 */
+    {108, 5}, /* dense_16 */
     {0, 5}, /* softmax_18 */
 };
 
@@ -253,21 +253,21 @@ void model_run(void)
     MODEL_STOP_AFTER(0)
     ek_depthwise_s8(&model_p_1, MODEL_SCRATCH(0), MODEL_TENSOR(264), MODEL_TENSOR(312));
     MODEL_STOP_AFTER(1)
-    ek_add_linear_s8(&model_p_2, MODEL_TENSOR(312), MODEL_TENSOR(264), MODEL_TENSOR(312));
+    ek_add_linear_s8(&model_p_2, MODEL_TENSOR(312), MODEL_TENSOR(264), MODEL_TENSOR(72));
     MODEL_STOP_AFTER(2)
-    ek_pad_s8(&model_p_3, MODEL_TENSOR(312), MODEL_TENSOR(0));
+    ek_pad_s8(&model_p_3, MODEL_TENSOR(72), MODEL_TENSOR(0));
     MODEL_STOP_AFTER(3)
     ek_maxpool_s8(&model_p_4, MODEL_TENSOR(0), MODEL_TENSOR(72));
     MODEL_STOP_AFTER(4)
-    ek_clamp_s8(&model_p_5, MODEL_TENSOR(72), MODEL_TENSOR(72));
+    ek_clamp_s8(&model_p_5, MODEL_TENSOR(72), MODEL_TENSOR(0));
     MODEL_STOP_AFTER(5)
-    ek_requantize_s8(&model_p_6, MODEL_TENSOR(72), MODEL_TENSOR(72));
+    ek_requantize_s8(&model_p_6, MODEL_TENSOR(0), MODEL_TENSOR(0));
     MODEL_STOP_AFTER(6)
-    ek_avgpool_s8(&model_p_7, MODEL_TENSOR(72), MODEL_TENSOR(100));
+    ek_avgpool_s8(&model_p_7, MODEL_TENSOR(0), MODEL_TENSOR(96));
     MODEL_STOP_AFTER(7)
     /* RESHAPE flat_13: flat_13 is mean_12 */
     MODEL_STOP_AFTER(8)
-    ek_conv2d_dsp(&model_p_9, MODEL_SCRATCH(0), MODEL_TENSOR(100), MODEL_TENSOR(112));
+    ek_conv2d_dsp(&model_p_9, MODEL_SCRATCH(0), MODEL_TENSOR(96), MODEL_TENSOR(108));
     MODEL_STOP_AFTER(9)
-    ek_softmax_s8(&model_p_10, MODEL_TENSOR(112), MODEL_TENSOR(0));
+    ek_softmax_s8(&model_p_10, MODEL_TENSOR(108), MODEL_TENSOR(0));
 }

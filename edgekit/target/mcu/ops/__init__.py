@@ -8,24 +8,33 @@ from edgekit.ir.nodes import (
     Add,
     AveragePool,
     Clamp,
+    Concat,
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
+    Mul,
     Node,
     Pad,
     Requantize,
     Reshape,
+    ResizeNearest,
     Rows,
+    Slice,
     Softmax,
     Stack,
+    Transpose,
 )
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops.add import emit_add
 from edgekit.target.mcu.ops.conv2d import emit_conv2d
+from edgekit.target.mcu.ops.copy import emit_concat, emit_slice, emit_transpose
 from edgekit.target.mcu.ops.dense import emit_dense
 from edgekit.target.mcu.ops.depthwise import emit_depthwise
+from edgekit.target.mcu.ops.lookup import emit_lut, emit_resize_nearest
 from edgekit.target.mcu.ops.move import emit_clamp, emit_pad, emit_requantize
+from edgekit.target.mcu.ops.mul import emit_mul
 from edgekit.target.mcu.ops.pool import emit_average_pool, emit_max_pool
 from edgekit.target.mcu.ops.softmax import emit_softmax
 
@@ -41,6 +50,8 @@ def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - 
             return emit_dense(context, node)
         case Add():
             return emit_add(context, node)
+        case Mul():
+            return emit_mul(context, node)
         case AveragePool():
             return emit_average_pool(context, node)
         case MaxPool():
@@ -53,6 +64,16 @@ def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - 
             return emit_requantize(context, node)
         case Softmax():
             return emit_softmax(context, node)
+        case Lut8():
+            return emit_lut(context, node)
+        case Concat():
+            return emit_concat(context, node)
+        case Transpose():
+            return emit_transpose(context, node)
+        case Slice():
+            return emit_slice(context, node)
+        case ResizeNearest():
+            return emit_resize_nearest(context, node)
         case Reshape() | Rows() | Stack():
             return None
         case _:

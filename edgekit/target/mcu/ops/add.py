@@ -70,6 +70,7 @@ def emit_general_add(context: Context, node: Add) -> NodeCode:
         )
     scaling = scale.choose(node.requant, context.index, *accumulator_range(context.graph, node))
     params |= {
+        "b_sign": -1 if node.subtract else 1,
         "left_shift": node.left_shift,
         "a_multiplier": node.a_scale[0],
         "b_multiplier": node.b_scale[0],
