@@ -1,4 +1,4 @@
-"""The STM32 ports and the application, built by both compilers at every operating point."""
+"""Firmware of every Cortex-M chip, built by both compilers at every operating point."""
 
 from __future__ import annotations
 
@@ -30,9 +30,20 @@ class Chip:
     stack: int
     store_end: int
     store_bytes: int
+    base: int = 0x0800_0000
+    shared: tuple[str, ...] = ("cortex_m", "stm32")
 
 
 CHIPS = {
+    "nrf52840": Chip(
+        ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"),
+        "-mcpu=cortex_m4",
+        stack=0x2000_0000,
+        store_end=0x2004_0000,
+        store_bytes=192 * 1024,
+        base=0,
+        shared=("cortex_m",),
+    ),
     "stm32l4r5": Chip(
         ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"),
         "-mcpu=cortex_m4",
@@ -55,7 +66,12 @@ CHIPS = {
         store_bytes=96 * 1024,
     ),
 }
-CLOCKS_MHZ = {"stm32l4r5": (120, 48, 24), "stm32u575": (160, 48, 24), "stm32h7a3": (280, 64)}
+CLOCKS_MHZ = {
+    "nrf52840": (64,),
+    "stm32l4r5": (120, 48, 24),
+    "stm32u575": (160, 48, 24),
+    "stm32h7a3": (280, 64),
+}
 VARIANTS = {
     "trace": ["-DMODEL_TRACE=1"],
     "energy": ["-DEK_EE_ENERGY=1", "-DEK_LINK_BAUD=9600u", "-DEK_EE_INPUT_U8=1"],
@@ -73,7 +89,7 @@ def _build(folder: Path, compiler: str, port: str, flags: list[str]) -> ELFFile:
     tool, options = COMPILERS[compiler]
     core = CHIPS[port].gcc if compiler == "gcc" else (CHIPS[port].zig,)
     start = [*tools.require(tool), *options, *core]
-    parts = [PORTS / port, PORTS / "stm32"]
+    parts = [PORTS / port, *(PORTS / name for name in CHIPS[port].shared)]
     folders = [f"-I{p}" for p in (HERE, FIRMWARE / "include", FIRMWARE / "link", *parts)]
     (folder / "model").mkdir()
     objects = []
@@ -102,7 +118,7 @@ def _check(elf: ELFFile, chip: Chip) -> None:
     symbols = {s.name: s["st_value"] for s in elf.get_section_by_name(".symtab").iter_symbols()}
     assert elf["e_entry"] == symbols["Reset_Handler"]
     vectors = elf.get_section_by_name(".vectors")
-    assert vectors["sh_addr"] == 0x08000000
+    assert vectors["sh_addr"] == chip.base
     first = [int.from_bytes(vectors.data()[i : i + 4], "little") for i in (0, 4)]
     assert first == [symbols["ek_stack_top"], symbols["Reset_Handler"]]
     assert symbols["ek_stack_bottom"] == chip.stack

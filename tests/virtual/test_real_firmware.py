@@ -7,13 +7,12 @@ import subprocess
 
 import numpy as np
 import pytest
-from twin_host import connect_state
+from twin_host import connect_state, expected_outputs
 
 from edgekit.device import session
 from edgekit.device.link import Link
 from edgekit.device.serial_port import open_port
 from edgekit.errors import DeviceError, ToolError
-from edgekit.ir import interp
 from edgekit.virtual import Faults, qemu, start_twin
 
 pytestmark = pytest.mark.virtual
@@ -21,13 +20,6 @@ TOOLCHAINS = [
     pytest.param("gcc", marks=pytest.mark.gcc),
     pytest.param("zig", marks=pytest.mark.zig),
 ]
-
-
-def _expected(graph, samples):
-    shape = graph.tensors[graph.inputs[0].tensor].shape
-    x = samples.reshape(len(samples), *shape).astype(np.int64)
-    values = interp.run(graph, {graph.inputs[0].tensor: x})
-    return values[graph.outputs[0].tensor].reshape(len(samples), -1)
 
 
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
@@ -41,7 +33,7 @@ def test_answers_over_the_link_equal_the_graph(
         finally:
             port.close()
         counts, stats = twin.counts(), twin.stats()
-    np.testing.assert_array_equal(run.outputs, _expected(small_graph, samples))
+    np.testing.assert_array_equal(run.outputs, expected_outputs(small_graph, samples))
     assert run.hello.kind == 1  # virtual
     assert set(run.cycles) == {counts.cycles_hi}
     assert counts.cycles_lo < counts.cycles_hi < 2.5 * counts.cycles_lo
@@ -62,7 +54,7 @@ def test_qemu_and_unicorn_agree(toolchain, image_of, board, cache, tmp_path, sma
     # The first inference of the firmware, which the twin counts, is of zeros.
     inputs = np.concatenate([np.zeros_like(samples[:1]), samples])
     run = qemu.count(image_of(toolchain, oracle=True), inputs)
-    np.testing.assert_array_equal(run.outputs, _expected(small_graph, inputs))
+    np.testing.assert_array_equal(run.outputs, expected_outputs(small_graph, inputs))
     assert abs(run.instructions[0] - counts.instructions) <= 0.0001 * counts.instructions
 
 
@@ -148,7 +140,7 @@ def test_run_survives_a_reset_and_a_bad_cable(
         finally:
             port.close()
         assert twin.stats()["resets"] == 1
-    np.testing.assert_array_equal(run.outputs, _expected(small_graph, samples))
+    np.testing.assert_array_equal(run.outputs, expected_outputs(small_graph, samples))
 
 
 @pytest.mark.qemu

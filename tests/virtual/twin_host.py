@@ -6,6 +6,10 @@ import socket
 import time
 from dataclasses import dataclass
 
+import numpy as np
+
+from edgekit.ir import interp
+from edgekit.ir.graph import Graph
 from edgekit.virtual import Twin
 
 
@@ -93,3 +97,11 @@ class SocketPort:
 
     def close(self) -> None:
         self._sock.close()
+
+
+def expected_outputs(graph: Graph, samples: np.ndarray) -> np.ndarray:
+    """Return what the graph makes of int8 rows (n, bytes)."""
+    shape = graph.tensors[graph.inputs[0].tensor].shape
+    x = samples.reshape(len(samples), *shape).astype(np.int64)
+    values = interp.run(graph, {graph.inputs[0].tensor: x})
+    return values[graph.outputs[0].tensor].reshape(len(samples), -1)

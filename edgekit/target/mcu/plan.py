@@ -24,9 +24,10 @@ _KERNELS = PurePosixPath("firmware/kernels")
 _SHARED: dict[str, tuple[str, ...]] = {
     "mps2_an386": ("mps", "qemu"),
     "mps3_an547": ("mps", "qemu"),
-    "stm32h7a3": ("stm32",),
-    "stm32l4r5": ("stm32",),
-    "stm32u575": ("stm32",),
+    "nrf52840": ("cortex_m",),
+    "stm32h7a3": ("cortex_m", "stm32"),
+    "stm32l4r5": ("cortex_m", "stm32"),
+    "stm32u575": ("cortex_m", "stm32"),
     "virt_rv32": ("qemu",),
 }
 

@@ -6,6 +6,7 @@
 #include "ek_layout.h"
 #include "peripherals.h"
 #include "registers.h"
+#include "restart.h"
 
 #ifndef EK_LINK_BAUD
 #define EK_LINK_BAUD 115200u
@@ -14,15 +15,6 @@
 #define TICK_HZ 32768u
 #define GUARD_TICKS 8u /* a compare value nearer than this may be passed while it is written */
 #define LSE_START_CYCLES (EK_CLOCK_HZ / 1000u * 5000u) /* t_SU(LSE) is typically 2 s: allow 5 */
-#define BOOT_MAGIC 0x424F4F54u
-
-extern uint8_t ek_store_start[], ek_store_end[];
-
-static struct {
-    uint32_t magic;
-    uint32_t count;
-} boot EK_NOINIT;
-
 static uint32_t reset_reason;
 static uint32_t boot_us;
 static uint32_t overruns;
@@ -56,11 +48,7 @@ static void note_reset(void)
         reset_reason = EK_RESET_PIN;
     }
     RESET_FLAGS = flags | RESET_CLEAR;
-    if (boot.magic != BOOT_MAGIC || reset_reason == EK_RESET_POWER) {
-        boot.magic = BOOT_MAGIC;
-        boot.count = 0;
-    }
-    boot.count++;
+    ek_count_start(reset_reason == EK_RESET_POWER);
 }
 
 static void start_uart(void)
@@ -290,11 +278,6 @@ uint32_t ek_port_baud(void)
     return EK_LINK_BAUD;
 }
 
-uint32_t ek_port_boot_count(void)
-{
-    return boot.count;
-}
-
 uint32_t ek_port_reset_reason(void)
 {
     return reset_reason;
@@ -310,18 +293,4 @@ void ek_port_uid(uint8_t uid[16])
 const char *ek_port_board(void)
 {
     return ek_chip_board();
-}
-
-void ek_port_reset(void)
-{
-    __asm volatile("dsb" ::: "memory");
-    SCB_AIRCR = 0x05FA0004u; /* VECTKEY, SYSRESETREQ */
-    for (;;) {
-    }
-}
-
-uint8_t *ek_port_store(uint32_t *bytes)
-{
-    *bytes = (uint32_t)(ek_store_end - ek_store_start);
-    return ek_store_start;
 }

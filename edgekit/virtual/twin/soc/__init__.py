@@ -6,9 +6,10 @@ from __future__ import annotations
 from edgekit.virtual.twin.config import TwinError
 from edgekit.virtual.twin.parts import Soc
 
-from . import stm32h7a3, stm32l4r5, stm32u575
+from . import nrf52840, stm32h7a3, stm32l4r5, stm32u575
 
 SOCS: dict[str, Soc] = {
+    "nrf52840": nrf52840.SOC,
     "stm32h7a3": stm32h7a3.SOC,
     "stm32l4r5": stm32l4r5.SOC,
     "stm32u575": stm32u575.SOC,

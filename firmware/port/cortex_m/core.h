@@ -1,6 +1,6 @@
 /* Registers of the Cortex-M core: NVIC, system control block, DWT. */
-#ifndef EK_STM32_CORE_H
-#define EK_STM32_CORE_H
+#ifndef EK_CORE_H
+#define EK_CORE_H
 
 #include <stdint.h>
 
