@@ -20,7 +20,7 @@ _UNITS = 1_000_000_000 * 1_000_000  # nanoseconds in a second times microhertz i
 class Rtc:
     """Counts from the moment it was started; the event follows from the time."""
 
-    IRQ = 17
+    irq = 17
 
     def __init__(self, bus: Bus, clock: Clock, clocks: Clocks) -> None:
         self._bus, self._clock, self._clocks = bus, clock, clocks

@@ -30,7 +30,7 @@ _HOST_TX, _HOST_RX = (0, 6), (0, 8)  # the pins that the on-board debugger is wi
 class Uart:
     """Bytes take their time on the wire: ten bits at the baud rate that the registers say."""
 
-    IRQ = 2
+    irq = 2
 
     def __init__(self, bus: Bus, clock: Clock, clocks: Clocks, gpio: Gpio, wire: Wire) -> None:
         self._bus, self._clock, self._clocks = bus, clock, clocks
