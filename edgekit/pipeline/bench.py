@@ -21,7 +21,7 @@ from edgekit.pipeline.station import attach
 from edgekit.progress import Progress, Silent
 from edgekit.report.types import Cycles
 from edgekit.target import mcu
-from edgekit.virtual.process import Counts
+from edgekit.virtual.process import Counts, emulator
 
 
 def bench(
@@ -73,7 +73,7 @@ def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
         "model": settings.model.stem,
         "board": settings.board.name,
         "cpu": settings.board.cpu,
-        "oracle": "unicorn" if settings.virtual else "silicon",
+        "oracle": emulator(settings.board) if settings.virtual else "silicon",
         "macs": sum(check.macs(graph, node) for node in graph.nodes),
         "instructions": None if counts is None else counts.instructions,
         "cycles": None if cycles is None else asdict(cycles),

@@ -1,7 +1,8 @@
 """Runs a command that must not outlive whoever started it: `python -m edgekit.virtual.guard CMD…`.
 
 For emulators that do not end when their standard input does. The command's own standard input is
-closed; the guard kills it when the guard's standard input closes, and exits with its status.
+closed; the guard kills it when the guard's standard input closes, and exits with its status, or
+128 and the number of the signal that ended it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ def main(argv: list[str]) -> int:
         child.kill()
 
     threading.Thread(target=watch, daemon=True).start()
-    return child.wait()
+    status = child.wait()
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

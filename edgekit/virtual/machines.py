@@ -23,6 +23,10 @@ class Machine:
     cpu: Cpu
     flash: Memory
     ram: Memory
+    # Numbers of registers in the order of QEMU's debug stub.
+    stack_register: int = 13
+    return_register: int = 14
+    pc_register: int = 15
 
     @property
     def request(self) -> int:
@@ -52,6 +56,9 @@ MACHINES: dict[str, Machine] = {
         cpu="rv32imc",
         flash=Memory(base=0x8000_0000, size_bytes=4 * _MIB),
         ram=Memory(base=0x8040_0000, size_bytes=4 * _MIB),
+        stack_register=2,
+        return_register=1,
+        pc_register=32,
     ),
 }
 

@@ -18,10 +18,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from edgekit.board import Board
+from edgekit.build import tools
 from edgekit.errors import DeviceError, ToolError
+from edgekit.virtual.machines import MACHINES
 
 _LOG = logging.getLogger(__name__)
 _HOST = "127.0.0.1"
@@ -29,6 +31,12 @@ _START_S = 60.0  # the first import of the emulator on a busy machine
 _ANSWER_S = 30.0
 _COUNT_S = 1800.0
 _STOP_S = 5.0
+
+Emulator = Literal["unicorn", "qemu"]
+_MODULES: dict[Emulator, str] = {
+    "unicorn": "edgekit.virtual.twin",
+    "qemu": "edgekit.virtual.qemu_twin",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +172,11 @@ class Twin:
         return f"its log {self._log} ends: {_last_line(self._log)}"
 
 
+def emulator(board: Board) -> Emulator:
+    """Return what runs the images of a board's twin."""
+    return "qemu" if board.firmware_port in MACHINES else "unicorn"
+
+
 def start_twin(
     elf: Path,
     board: Board,
@@ -178,10 +191,13 @@ def start_twin(
 
     Counts of the image are kept in `cache`. With `real_time` an inference takes no less than its
     modelled time of the wall clock, for a host that looks at its own. Raises DeviceError when the
-    board has no twin and ToolError when the process does not start.
+    board has no twin and ToolError when QEMU is missing or the process does not start.
     """
     if not board.emulated or board.target != "mcu":
         raise DeviceError(f"{board.name} has no virtual twin", hint="`edgekit boards` lists them")
+    kind = emulator(board)
+    if kind == "qemu":
+        tools.require(MACHINES[board.firmware_port].tool)
     work.mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
     config = work / "twin.json"
@@ -190,7 +206,7 @@ def start_twin(
     config.write_text(json.dumps(told, indent=1))
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "edgekit.virtual.twin", str(config)],
+            [sys.executable, "-m", _MODULES[kind], str(config)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stream,

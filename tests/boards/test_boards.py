@@ -54,13 +54,15 @@ def test_loads_and_is_named_like_its_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_figure_has_a_unit_and_a_source(name: str) -> None:
-    facts = dict(facts_of(board.find(name)))
-    assert len(facts) >= 5
+    found = board.find(name)
+    facts = dict(facts_of(found))
+    powered = any(point.powered() for point in found.operating_points.values())
+    assert len(facts) >= (5 if powered else 0)
     for path, fact in facts.items():
         assert fact.unit, path
         assert len(fact.source) > 10, path
         assert fact.verified or fact.plus_minus_percent > 0, f"{path}: unverified, yet exact"
-    for rail in board.find(name).rails:
+    for rail in found.rails:
         assert rail.source
 
 
@@ -83,7 +85,7 @@ def test_every_misspelt_key_is_named(name: str, tmp_path: Path) -> None:
     whole = raw(name)
     free = {"operating_points", "targets"}  # their keys are names, not fields
     paths = [p for p in keys_of(whole) if len(p) < 2 or p[-2] not in free]
-    assert len(paths) > 40
+    assert len(paths) > 25
     for path in paths:
         broken = copy.deepcopy(whole)
         inner: Any = broken

@@ -154,6 +154,6 @@ def test_qemu_that_cannot_start_is_told(tmp_path, samples):
 def test_inputs_of_another_size_are_refused(image_of, samples):
     with pytest.raises(DeviceError, match="takes 300 bytes"):
         qemu.count(image_of("gcc", oracle=True), samples[:, :10])
-    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    running = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True)
     image = str(image_of("gcc", oracle=True))
     assert not [line for line in running.stdout.splitlines() if image in line and "qemu" in line]
