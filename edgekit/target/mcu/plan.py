@@ -79,10 +79,9 @@ def emit(
             f"{graph.name} computes nothing: its output holds the bytes of its input",
             hint="there is nothing to put on a board",
         )
-    header = source.header(program)
     check_fit(program, board)
     files = {
-        PurePosixPath("model/model.h"): header.encode(),
+        PurePosixPath("model/model.h"): source.header(program).encode(),
         PurePosixPath("model/model.c"): source.model(program).encode(),
         PurePosixPath("model/model_data.h"): source.data_header(program).encode(),
         PurePosixPath("model/model_data.c"): source.data(program).encode(),
