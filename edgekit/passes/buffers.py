@@ -183,7 +183,8 @@ def _cut(graph: Graph, places: Mapping[str, Place]) -> None:
     """Give every buffer its pieces, in order: bytes that are written and last read together."""
     touched: list[tuple[str, int]] = [(edge.tensor, -1) for edge in graph.inputs]
     for k, node in enumerate(graph.nodes):
-        touched += [(name, k) for name in (*inputs_of(node), node.y)]
+        read = () if isinstance(node, Rows) else inputs_of(node)  # rows need no more than rows
+        touched += [(name, k) for name in (*read, node.y)]
     touched += [(edge.tensor, len(graph.nodes)) for edge in graph.outputs]
     uses: dict[Buffer, list[tuple[Place, int]]] = {}
     for name, k in touched:

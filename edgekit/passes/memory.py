@@ -40,7 +40,11 @@ class MemoryPlan:
 
 
 def plan(
-    graph: Graph, scratch_bytes: Mapping[str, int], overlaps: Mapping[str, Overlap] | None = None
+    graph: Graph,
+    scratch_bytes: Mapping[str, int],
+    overlaps: Mapping[str, Overlap] | None = None,
+    *,
+    enough_bytes: int = 0,
 ) -> MemoryPlan:
     """Return the smallest plan found by several greedy orders, the same on every run.
 
@@ -48,13 +52,14 @@ def plan(
         graph: a graph that `ir.check.verify` accepts.
         scratch_bytes: working memory of a node, by its output tensor; live during that node.
         overlaps: what a node's output may write over, by its output tensor.
+        enough_bytes: the search for a smaller arena ends when it has this size.
 
     Raises:
         UnsupportedError: rows of a tensor begin at no multiple of 4 bytes.
     """
     wanted = demand(graph, scratch_bytes, overlaps or {})
     live = live_bytes(wanted, len(graph.nodes))
-    found = placement.place(wanted, live)
+    found = placement.place(wanted, live, enough_bytes)
     offsets = {
         name: found.offsets[place.buffer] + place.start for name, place in wanted.places.items()
     }

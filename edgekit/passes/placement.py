@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 
 from edgekit.passes.buffers import Buffer, Demand, Piece, Sharing, aligned
 
-_NUDGES = 256  # orders tried near the best one before the plan is taken as it is
+_STARTS = 5  # orders that the search starts from
+_NUDGES = 300  # orders tried near each before the plan is taken as it is
 
 
 @dataclass(slots=True)
 class Placement:
-    """An offset for each buffer."""
+    """An offset for each buffer, in the order of placing."""
 
     offsets: dict[Buffer, int] = field(default_factory=dict)
     arena_bytes: int = 0
+
+    def end(self, buffer: Buffer) -> int:
+        """Return where a buffer ends."""
+        return self.offsets[buffer] + buffer.size_bytes
 
 
 # By buffer and another one: the differences of their offsets, in open intervals, at which bytes
@@ -24,33 +29,46 @@ class Placement:
 _Forbidden = Mapping[Buffer, Sequence[tuple[Buffer, int, int]]]
 
 
-def place(wanted: Demand, live: Sequence[int]) -> Placement:
+def place(wanted: Demand, live: Sequence[int], enough_bytes: int) -> Placement:
     """Return the best placement over the fixed orders and nudges of the best of them.
 
     Args:
         wanted: the buffers.
         live: the bytes live during each node; none can be placed in fewer.
+        enough_bytes: an arena of that size ends the search.
     """
-    buffers, forbidden = wanted.buffers, _forbidden(wanted)
-    best = Placement(arena_bytes=-1)
-    best_order: list[Buffer] = []
-    for key in _keys(live):
-        order = sorted(buffers, key=key)  # stable: equal ones stay in the order of the graph
-        found = _first_fit(order, forbidden)
-        if best.arena_bytes < 0 or found.arena_bytes < best.arena_bytes:
-            best, best_order = found, order
+    forbidden, enough_bytes = _forbidden(wanted), max(enough_bytes, *live)
+    # Sorting is stable: equal ones stay in the order of the graph.
+    starts = [_first_fit(sorted(wanted.buffers, key=key), forbidden) for key in _keys(live)]
+    best = min(starts, key=lambda found: found.arena_bytes)
+    for start in sorted(starts, key=lambda found: found.arena_bytes)[:_STARTS]:
+        if best.arena_bytes <= enough_bytes or len(wanted.buffers) < 2:
+            break
+        found = _nudged(start, forbidden, enough_bytes)
+        if found.arena_bytes < best.arena_bytes:
+            best = found
+    return best
+
+
+def _nudged(best: Placement, forbidden: _Forbidden, enough_bytes: int) -> Placement:
+    """Return the best placement found by moving one buffer at a time in the order of placing."""
     state = 1
     for _ in range(_NUDGES):
-        if best.arena_bytes <= max(live) or len(buffers) < 2:
+        if best.arena_bytes <= enough_bytes:
             break
         # A small fixed generator keeps the plan the same on every machine and version.
         state = (state * 1103515245 + 12345) % (1 << 31)
-        order = list(best_order)
-        moved = order.pop((state >> 8) % len(order))
-        order.insert((state >> 16) % (len(order) + 1), moved)
+        order = list(best.offsets)
+        place = (state >> 8) % len(order)
+        end = len(order)
+        if state & 64:  # what ends highest goes earlier, anything else anywhere
+            place = max(range(len(order)), key=lambda i: best.end(order[i]))
+            end = place
+        moved = order.pop(place)
+        order.insert((state >> 16) % (end + 1), moved)
         found = _first_fit(order, forbidden)
         if found.arena_bytes <= best.arena_bytes:
-            best, best_order = found, order
+            best = found
     return best
 
 
@@ -67,6 +85,11 @@ def _keys(live: Sequence[int]) -> tuple[Callable[[Buffer], tuple[int, ...]], ...
         # The fullest node's output, then what it may overlap, then what is left there.
         lambda b: (-crowd(b), b.scratch, -b.first),
         lambda b: (-crowd(b), b.scratch, b.first),
+        # Rows that are made in bands, what they are made from, then what is left there.
+        lambda b: (len(b.pieces) == 1, -b.first, -b.size_bytes),
+        lambda b: (len(b.pieces) == 1, b.first, -b.size_bytes),
+        lambda b: (len(b.pieces) == 1, -b.first if len(b.pieces) > 1 else -b.size_bytes, b.first),
+        lambda b: (len(b.pieces) == 1, -b.first if len(b.pieces) > 1 else -crowd(b), b.first),
     )
 
 
@@ -99,10 +122,25 @@ def _forbidden(wanted: Demand) -> _Forbidden:
     for one, other in itertools.combinations(wanted.buffers, 2):
         if one.first > other.last or other.first > one.last:
             continue
-        for low, high in _meetings(one, other, sharings.get(frozenset((one, other)), ())):
+        allowed = sharings.get(frozenset((one, other)), ())
+        for low, high in _merged(_meetings(one, other, allowed)):
             table[one].append((other, low, high))
             table[other].append((one, -high, -low))
     return table
+
+
+def _merged(intervals: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield open intervals that hold the same integers, those that overlap as one."""
+    before: tuple[int, int] | None = None
+    for low, high in sorted(interval for interval in intervals if interval[0] < interval[1]):
+        if before is not None and low < before[1]:
+            before = before[0], max(before[1], high)
+            continue
+        if before is not None:
+            yield before
+        before = low, high
+    if before is not None:
+        yield before
 
 
 def _meetings(one: Buffer, other: Buffer, sharings: Sequence[Sharing]) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,11 @@ from edgekit.device.find import find_port, serial_of
 from edgekit.device.port import Port
 from edgekit.device.serial_port import open_port
 from edgekit.device.session import Run
+from edgekit.errors import DoesNotFitError
 from edgekit.ir.graph import Graph
-from edgekit.passes import memory, optimize_with_savings
+from edgekit.passes import optimize_with_savings, patches
 from edgekit.passes.memory import MemoryPlan
-from edgekit.passes.savings import Saving
+from edgekit.passes.savings import Saving, saving
 from edgekit.progress import Progress, Silent
 from edgekit.target import mcu
 
@@ -51,11 +53,32 @@ def lower(
     on_pass: Callable[[str, Graph], None] | None = None,
     *,
     fold: bool = True,
+    arena_limit_bytes: int | None = None,
 ) -> Lowered:
-    """Return the graph after the lossless passes; `fold` False keeps its dead channels."""
-    lowered, savings = optimize_with_savings(graph, on_pass, fold=fold)
-    scratch, overlaps = mcu.scratch_bytes(lowered, board), mcu.overlaps(lowered, board)
-    return Lowered(lowered, savings, memory.plan(lowered, scratch, overlaps))
+    """Return the graph after the lossless passes; `fold` False keeps its dead channels.
+
+    Early layers run in bands of rows where the arena would leave `arena_limit_bytes`, or without
+    a limit the board's RAM. Raises DoesNotFitError where no plan meets the limit.
+    """
+    whole, savings = optimize_with_savings(graph, on_pass, fold=fold)
+    limit = mcu.arena_room_bytes(board) if arena_limit_bytes is None else arena_limit_bytes
+    planned = patches.fit(whole, functools.partial(_needs, board), limit)
+    if planned.graph is not whole:
+        savings = (*savings, saving(patches.PATCHES, whole, planned.graph))
+        if on_pass is not None:
+            on_pass(patches.PATCHES, planned.graph)
+    if arena_limit_bytes is not None and planned.arena.arena_bytes > arena_limit_bytes:
+        raise DoesNotFitError(
+            f"{graph.name} for {board.name}: an arena of at most {arena_limit_bytes:,} bytes is "
+            f"wanted; the smallest found has {planned.arena.arena_bytes:,}",
+            hint="allow that many bytes, or use smaller images or fewer channels in the early "
+            "layers",
+        )
+    return Lowered(planned.graph, savings, planned.arena)
+
+
+def _needs(board: Board, graph: Graph, tensors: Collection[str]) -> patches.Needs:
+    return mcu.needs(graph, board, tensors)
 
 
 def compile(
@@ -67,14 +90,16 @@ def compile(
     trace: bool = False,
     on_pass: Callable[[str, Graph], None] | None = None,
     fold: bool = True,
+    arena_limit_bytes: int | None = None,
 ) -> BuildPlan:
     """Return everything needed to build `graph` for `board`; no tool has run yet.
 
     `trace` adds the hooks that show every layer's output; `fold` False keeps dead channels.
+    `arena_limit_bytes` bounds the arena, at the price of some rows computed twice.
     Raises DoesNotFitError with the three
     largest tensors, ToolError when there is no compiler to plan for.
     """
-    lowered = lower(graph, board, on_pass, fold=fold)
+    lowered = lower(graph, board, on_pass, fold=fold, arena_limit_bytes=arena_limit_bytes)
     point = operating_point or board.contract.operating_point
     chain = mcu.toolchain(toolchain, board.cpu)
     return emit(lowered.graph, lowered.arena, board, chain, point, trace=trace)

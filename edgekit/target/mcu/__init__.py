@@ -1,6 +1,16 @@
 """Generated C99 for microcontrollers: tables, one call per node, the kernels that they need."""
 
 from edgekit.target.mcu.compilers import compiler, toolchain
-from edgekit.target.mcu.plan import emit, kernels, overlaps, scratch_bytes
+from edgekit.target.mcu.fit import arena_room_bytes
+from edgekit.target.mcu.plan import emit, kernels, needs, overlaps, scratch_bytes
 
-__all__ = ["compiler", "emit", "kernels", "overlaps", "scratch_bytes", "toolchain"]
+__all__ = [
+    "arena_room_bytes",
+    "compiler",
+    "emit",
+    "kernels",
+    "needs",
+    "overlaps",
+    "scratch_bytes",
+    "toolchain",
+]

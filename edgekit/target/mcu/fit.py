@@ -13,6 +13,11 @@ RAM_RESERVE_BYTES = 16 * 1024
 _PARAMETERS_BYTES = 128  # a node's parameter struct, call and literals, rounded up
 
 
+def arena_room_bytes(board: Board) -> int:
+    """Return the largest arena that the board's RAM has room for."""
+    return board.ram.size_bytes - RAM_RESERVE_BYTES
+
+
 def check_fit(program: Program, board: Board) -> None:
     """Raise DoesNotFitError if arena or constants exceed the board's memories."""
     graph = program.graph

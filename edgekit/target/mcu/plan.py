@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 from edgekit._data import data_dir
@@ -12,6 +12,7 @@ from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.ir.check import macs
 from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan, Overlap
+from edgekit.passes.patches import Needs
 from edgekit.target.mcu import compilers, source
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.features import FEATURES
@@ -30,6 +31,15 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "stm32u575": ("cortex_m", "stm32"),
     "virt_rv32": ("qemu",),
 }
+
+
+def needs(graph: Graph, board: Board, tensors: Collection[str]) -> Needs:
+    """Return what the nodes that write `tensors` need of the arena beside them."""
+    codes = _codes(graph, board, tensors)
+    return Needs(
+        {code.output: code.scratch_bytes for code in codes if code.scratch_bytes},
+        {code.output: code.overlap for code in codes if code.overlap is not None},
+    )
 
 
 def scratch_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
@@ -100,9 +110,16 @@ def emit(
     return BuildPlan(graph.name, board.name, toolchain, files, commands, products, facts)
 
 
-def _codes(graph: Graph, board: Board) -> tuple[NodeCode, ...]:
+def _codes(
+    graph: Graph, board: Board, tensors: Collection[str] | None = None
+) -> tuple[NodeCode, ...]:
+    """Return the C of all nodes, or of those that write `tensors`."""
     features = FEATURES[board.cpu]
-    codes = (emit_node(Context(graph, i, features), node) for i, node in enumerate(graph.nodes))
+    codes = (
+        emit_node(Context(graph, i, features), node)
+        for i, node in enumerate(graph.nodes)
+        if tensors is None or node.y in tensors
+    )
     return tuple(code for code in codes if code is not None)
 
 
