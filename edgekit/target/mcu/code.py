@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -80,6 +80,27 @@ class NodeCode:
     overlap: Overlap | None = None
     wide: bool = False  # the kernel takes int16_t activations
     listed: bool = False  # the inputs are passed as one array of pointers
+    params_of: int | None = None  # an earlier node whose parameters are the same
+
+    @property
+    def params_index(self) -> int:
+        """Return the node that names the parameters."""
+        return self.index if self.params_of is None else self.params_of
+
+
+def shared(codes: Iterable[NodeCode]) -> tuple[NodeCode, ...]:
+    """Return the nodes so that equal arrays and equal parameters are stored once."""
+    arrays: dict[tuple[Kind, tuple[int, ...]], Array] = {}
+    params: dict[tuple[str, str], int] = {}
+    found = []
+    for code in codes:
+        first = {a.name: arrays.setdefault((a.kind, a.values), a) for a in code.arrays}
+        own = tuple(array for array in code.arrays if first[array.name] is array)
+        fields = _renamed(code.params, {name: array.name for name, array in first.items()})
+        index = params.setdefault((code.kernel, ctext.initializer(fields)), code.index)
+        of = index if index != code.index else None
+        found.append(replace(code, arrays=own, params=fields, params_of=of))
+    return tuple(found)
 
 
 def prefixed(code: NodeCode, prefix: str) -> NodeCode:

@@ -14,7 +14,7 @@ from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan, Overlap
 from edgekit.passes.patches import Needs
 from edgekit.target.mcu import compilers, source
-from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.code import Context, NodeCode, shared
 from edgekit.target.mcu.features import FEATURES
 from edgekit.target.mcu.fit import check_fit
 from edgekit.target.mcu.ops import emit_node
@@ -83,7 +83,7 @@ def emit(
         ConfigError: the board names a firmware port that does not exist.
     """
     title = f"{graph.name} for {board.name}"
-    program = source.Program(graph, memory, _codes(graph, board), title)
+    program = source.Program(graph, memory, shared(_codes(graph, board)), title)
     if not program.nodes:
         raise UnsupportedError(
             f"{graph.name} computes nothing: its output holds the bytes of its input",
@@ -125,7 +125,7 @@ def _codes(
 
 def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath, bytes]:
     root = data_dir("firmware")
-    port, *shared = (root / "port" / name for name in _port_directories(board))
+    port, *others = (root / "port" / name for name in _port_directories(board))
     if not (port / "linker.ld").is_file():
         ports = sorted(script.parent.name for script in (root / "port").glob("*/linker.ld"))
         raise ConfigError(
@@ -137,7 +137,7 @@ def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath
         *sorted((root / "include").glob("*.h")),
         *(root / "kernels" / f"{kernel}.c" for kernel in used),
         *_sources(root / "link"),
-        *(path for directory in (port, *shared) for path in _sources(directory)),
+        *(path for directory in (port, *others) for path in _sources(directory)),
     ]
     files = {
         PurePosixPath("firmware", p.relative_to(root).as_posix()): p.read_bytes() for p in paths

@@ -176,6 +176,7 @@ def model(program: Program) -> str:
         f"/* {ctext.comment(graph.nodes[n.index].label)}: {' '.join(n.inputs)} -> {n.output} */\n"
         f"static const {n.kernel}_params {p}_p_{n.index} = {ctext.initializer(n.params)};\n"
         for n in program.nodes
+        if n.params_of is None
     )
     source, sink = graph.inputs[0].tensor, graph.outputs[0].tensor
     offsets = program.memory.offsets
@@ -234,7 +235,7 @@ def _calls(program: Program) -> str:
 
 def _call(program: Program, node: NodeCode) -> str:
     macro = program.prefix.upper()
-    arguments = [f"&{program.prefix}_p_{node.index}"]
+    arguments = [f"&{program.prefix}_p_{node.params_index}"]
     if node.scratch_bytes:
         arguments.append(f"{macro}_SCRATCH({program.memory.scratch_offsets[node.output]})")
     tensor = f"{macro}_TENSOR16" if node.wide else f"{macro}_TENSOR"
