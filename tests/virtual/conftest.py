@@ -98,12 +98,18 @@ def image_of(
 ) -> Callable[..., Path]:
     work = tmp_path_factory.mktemp("images")
     graph = optimize(small_graph)
-    scratch, overlaps = mcu.scratch_bytes(graph, board), mcu.overlaps(graph, board)
-    arena = memory.plan(graph, scratch, overlaps)
 
-    def build(toolchain: Toolchain, *, oracle: bool = False) -> Path:
-        target = qemu.oracle_board(board) if oracle else board
-        plan = mcu.emit(graph, arena, target, toolchain)
+    def build(
+        toolchain: Toolchain,
+        *,
+        oracle: bool = False,
+        on: Board = board,
+        operating_point: str | None = None,
+    ) -> Path:
+        scratch, overlaps = mcu.scratch_bytes(graph, on), mcu.overlaps(graph, on)
+        arena = memory.plan(graph, scratch, overlaps)
+        target = qemu.oracle_board(on) if oracle else on
+        plan = mcu.emit(graph, arena, target, toolchain, operating_point=operating_point)
         return executor.execute(plan, work).products["elf"]
 
     return build

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 
 import numpy as np
 import pytest
-from twin_host import connect_state, expected_outputs
+from timed_run import check_timed_run, timed_run
+from twin_host import expected_outputs
 
 from edgekit.device import session
 from edgekit.device.link import Link
@@ -62,51 +62,10 @@ def test_qemu_and_unicorn_agree(toolchain, image_of, board, cache, tmp_path, sma
 def test_timed_run_repeats_exactly(image_of, board, cache, tmp_path, samples):
     logs = []
     for _ in range(2):
-        with (
-            start_twin(image_of("gcc"), board, tmp_path, cache=cache) as twin,
-            connect_state(twin) as state,
-        ):
-            port = open_port(twin.link_url)
-            try:
-                link = Link(port)
-                link.connect()
-                run = session.energy_run(link, samples, 25, 50_000)
-                before = twin.stats()["t_ns"]
-                run.start()
-                stats = None
-                while stats is None:
-                    stats = run.poll(0.5)
-                link.bye()
-            finally:
-                port.close()
-            logs.append(_run_log(state, before, 25))
-    assert stats.missed == 0
-    assert stats.n == 25
-    assert abs(stats.t_us - 25 * 50_000) < 100  # whole periods, to ticks of 30.5 us
+        with start_twin(image_of("gcc"), board, tmp_path, cache=cache) as twin:
+            logs.append(timed_run(twin, samples, 25, 50_000))
     assert logs[0] == logs[1]
-    starts = [t for t, _, mark in logs[0] if mark]
-    periods = np.diff(starts)
-    assert len(starts) == 25
-    assert np.all(np.abs(periods - 50_000_000) < 400_000)
-    asleep = sum(b[0] - a[0] for a, b in zip(logs[0], logs[0][1:], strict=False) if a[1] == "sleep")
-    assert asleep > 0.9 * (logs[0][-1][0] - logs[0][0][0])
-
-
-def _run_log(state, after_ns: int, inferences: int) -> list[tuple[int, str, int]]:
-    """Return (time since the first mark, state, mark) of a run, up to its last sleep's end."""
-    log: list[tuple[int, str, int]] = []
-    marks = 0
-    with state.makefile("rb") as stream:
-        for line in stream:
-            entry = json.loads(line)
-            if entry["t_ns"] <= after_ns or (not log and not entry["mark"]):
-                continue
-            if entry["state"] == "idle":
-                break
-            marks += entry["mark"]
-            log.append((entry["t_ns"], entry["state"], entry["mark"]))
-    assert marks == inferences, log
-    return [(t - log[0][0], s, m) for t, s, m in log]
+    check_timed_run(logs[0], 25, 50_000)
 
 
 @pytest.mark.gcc

@@ -57,7 +57,7 @@ class H7ClockTree(ClockTree):
     running = ("hsi", "voltage")
     ready_ns: ClassVar = {
         "hsi": 2 * US,
-        "pll": 100 * US,
+        "pll": 60 * US,
         "lsi": 120 * US,
         "voltage": 100 * US,
         "supply": 20 * US,

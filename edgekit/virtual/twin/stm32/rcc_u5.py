@@ -70,7 +70,7 @@ class U5ClockTree(ClockTree):
         "smps": 20 * US,
         "voltage": 25 * US,
         "booster": 20 * US,
-        "icache": 2 * US,
+        "icache": 64 * US,  # a line in each cycle of 4 MHz
     }
 
     def __init__(self, bus: Bus, clock: Clock, config: TwinConfig) -> None:
