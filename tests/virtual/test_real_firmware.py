@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from timed_run import check_timed_run, timed_run
+from timed_run import check_timed_run, finish, timed_run
 from twin_host import expected_outputs
 
 from edgekit.device import session
@@ -76,10 +76,7 @@ def test_run_is_answered_before_it_ends(image_of, board, cache, tmp_path, sample
             link = Link(port)
             link.connect()
             run = session.energy_run(link, samples, 3000, 0)
-            run.start()
-            stats = None
-            while stats is None:
-                stats = run.poll(0.5)
+            stats = finish(run)
             link.bye()
         finally:
             port.close()

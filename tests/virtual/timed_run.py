@@ -28,10 +28,7 @@ def timed_run(
             link.connect()
             run = session.energy_run(link, samples, inferences, period_us)
             before_ns = twin.stats()["t_ns"]
-            run.start()
-            stats = None
-            while stats is None:
-                stats = run.poll(0.5)
+            stats = finish(run)
             link.bye()
         finally:
             port.close()
@@ -40,6 +37,15 @@ def timed_run(
         # Whole periods, to ticks of 30.5 us and the way out of the last sleep.
         assert -100 < stats.t_us - inferences * period_us < 100 + wakeup_us, stats
         return _log(state, before_ns, inferences)
+
+
+def finish(run: session.EnergyRun) -> session.RunStats:
+    """Start a run and return what the board says at its end."""
+    run.start()
+    stats = None
+    while stats is None:
+        stats = run.poll(0.5)
+    return stats
 
 
 def check_timed_run(log: Log, inferences: int, period_us: int) -> None:

@@ -1,8 +1,9 @@
 /* What a chip gives to the port that all STM32 share.
  *
  * registers.h of the chip, included by this file's users, defines UART_BASE, UART_IRQ,
- * UART_BRR_OF(baud), LPTIM_BASE, LPTIM_IRQ, LPTIM_HAS_DIEROK, MARK_BASE, MARK_PIN, RCC_BDCR, the
- * RESET_... masks of RESET_FLAGS, UID_WORD(n), DBGMCU_IDCODE, EK_CLOCK_HZ and EK_RESET_MHZ. */
+ * UART_BRR_OF(baud), LPTIM_BASE, LPTIM_IRQ, LPTIM_HAS_DIEROK, LPTIM_CLOCK with its mask and values,
+ * LSI_CONTROL with its bits, MARK_BASE, MARK_PIN, RCC_BDCR, the RESET_... masks of RESET_FLAGS,
+ * UID_WORD(n), DBGMCU_IDCODE, EK_CLOCK_HZ and EK_RESET_MHZ. */
 #ifndef EK_STM32_CHIP_H
 #define EK_STM32_CHIP_H
 
@@ -20,8 +21,9 @@ void ek_clock_after_stop(void);
 /* Opens the backup domain and turns the 32.768 kHz crystal on; it takes up to 2 s to run. */
 void ek_chip_start_lse(void);
 
-/* Clocks the timer, in deep sleep too: by the crystal if it runs, else by the internal 32 kHz. */
-void ek_chip_clock_timer(uint32_t lse_runs);
+/* Gives the timer its bus clock and lets it wake the core from deep sleep. If the crystal runs, it
+ * is led to the timer and to what else follows it. */
+void ek_chip_open_timer(uint32_t lse_runs);
 
 /* Clocks pins and serial port, and connects them. */
 void ek_chip_connect(void);

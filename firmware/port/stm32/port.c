@@ -120,9 +120,24 @@ static void enable_timer(void)
 #endif
 }
 
+static void clock_timer(void)
+{
+    uint32_t lse = lse_runs();
+    uint32_t source = LPTIM_CLOCK_LSE;
+
+    if (!lse) {
+        source = LPTIM_CLOCK_LSI; /* 32 kHz +- some percent: time is only rough then */
+        LSI_CONTROL |= LSI_ON;
+        while ((LSI_CONTROL & LSI_READY) == 0) {
+        }
+    }
+    ek_chip_open_timer(lse);
+    LPTIM_CLOCK = (LPTIM_CLOCK & ~LPTIM_CLOCK_MASK) | source;
+}
+
 void ek_port_start_time(void)
 {
-    ek_chip_clock_timer(lse_runs());
+    clock_timer();
     LPTIM_CFGR = 0;
     enable_timer();
     LPTIM_ARR = 0xFFFFu;

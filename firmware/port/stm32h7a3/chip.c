@@ -11,17 +11,9 @@ void ek_chip_start_lse(void)
     RCC_BDCR |= RCC_BDCR_LSEON;
 }
 
-void ek_chip_clock_timer(uint32_t lse_runs)
+void ek_chip_open_timer(uint32_t lse_runs)
 {
-    uint32_t source = RCC_CDCCIP2R_LPTIM1SEL_LSE;
-
-    if (!lse_runs) {
-        source = RCC_CDCCIP2R_LPTIM1SEL_LSI; /* 32 kHz +- some percent: time is only rough then */
-        RCC_CSR |= RCC_CSR_LSION;
-        while ((RCC_CSR & RCC_CSR_LSIRDY) == 0) {
-        }
-    }
-    RCC_CDCCIP2R = (RCC_CDCCIP2R & ~RCC_CDCCIP2R_LPTIM1SEL_MASK) | source;
+    (void)lse_runs; /* nothing else follows the crystal */
     RCC_APB1LENR |= RCC_APB1LENR_LPTIM1EN;
     EXTI_CPUIMR2 |= EXTI_CPUIMR2_LPTIM1; /* wakes from Stop */
 }

@@ -10,19 +10,11 @@ void ek_chip_start_lse(void)
     RCC_BDCR |= RCC_BDCR_LSEON;
 }
 
-void ek_chip_clock_timer(uint32_t lse_runs)
+void ek_chip_open_timer(uint32_t lse_runs)
 {
-    uint32_t source = RCC_CCIPR_LPTIM1SEL_LSE;
-
     if (lse_runs) {
         RCC_CR |= RCC_CR_MSIPLLEN; /* locks MSI to the crystal */
-    } else {
-        source = RCC_CCIPR_LPTIM1SEL_LSI; /* 32 kHz +- some percent: time is only rough then */
-        RCC_CSR |= RCC_CSR_LSION;
-        while ((RCC_CSR & RCC_CSR_LSIRDY) == 0) {
-        }
     }
-    RCC_CCIPR = (RCC_CCIPR & ~RCC_CCIPR_LPTIM1SEL_MASK) | source;
     RCC_APB1ENR1 |= RCC_APB1ENR1_LPTIM1EN;
     EXTI_IMR2 |= 1u; /* line 32: LPTIM1 wakes from Stop */
 }

@@ -8,6 +8,7 @@
  *
  * HSI16 feeds LPUART1 alone, so the baud rate is the same at every operating point. */
 #include "chip.h"
+#include "hsi16.h"
 #include "registers.h"
 
 #if EK_CLOCK_HZ == 120000000
@@ -25,13 +26,6 @@
 #else
 #error "EK_CLOCK_HZ has no row in the table above"
 #endif
-
-static void start_hsi16(void)
-{
-    RCC_CR |= RCC_CR_HSION;
-    while ((RCC_CR & RCC_CR_HSIRDY) == 0) {
-    }
-}
 
 #if USE_PLL
 static void halve_ahb(uint32_t on)
@@ -69,7 +63,7 @@ uint32_t ek_clock_init(void)
     FLASH_ACR = FLASH_ACR_PRFTEN | FLASH_ACR_ICEN | FLASH_ACR_DCEN | WAIT_STATES;
     while ((FLASH_ACR & FLASH_ACR_LATENCY_MASK) != WAIT_STATES) {
     }
-    start_hsi16();
+    ek_start_hsi16();
     changed = DWT_CYCCNT;
     while ((RCC_CR & RCC_CR_MSIRDY) == 0) { /* the range may only change while MSI is ready */
     }
@@ -101,7 +95,7 @@ void ek_clock_before_stop(void)
 
 void ek_clock_after_stop(void)
 {
-    start_hsi16();
+    ek_start_hsi16();
 #if USE_PLL
     switch_to_pll();
 #endif

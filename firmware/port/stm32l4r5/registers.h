@@ -17,8 +17,6 @@
 #define RCC_CR_MSIPLLEN (1u << 2)
 #define RCC_CR_MSIRGSEL (1u << 3)
 #define RCC_CR_MSIRANGE(n) ((uint32_t)(n) << 4)
-#define RCC_CR_HSION (1u << 8)
-#define RCC_CR_HSIRDY (1u << 10)
 #define RCC_CR_PLLON (1u << 24)
 #define RCC_CR_PLLRDY (1u << 25)
 #define RCC_CFGR REG(0x40021008u)
@@ -40,13 +38,15 @@
 #define RCC_CCIPR REG(0x40021088u)
 #define RCC_CCIPR_LPUART1SEL_MASK (3u << 10)
 #define RCC_CCIPR_LPUART1SEL_HSI16 (2u << 10)
-#define RCC_CCIPR_LPTIM1SEL_MASK (3u << 18)
-#define RCC_CCIPR_LPTIM1SEL_LSI (1u << 18)
-#define RCC_CCIPR_LPTIM1SEL_LSE (3u << 18)
+#define LPTIM_CLOCK RCC_CCIPR
+#define LPTIM_CLOCK_MASK (3u << 18)
+#define LPTIM_CLOCK_LSI (1u << 18)
+#define LPTIM_CLOCK_LSE (3u << 18)
 #define RCC_BDCR REG(0x40021090u)
 #define RCC_CSR REG(0x40021094u)
-#define RCC_CSR_LSION (1u << 0)
-#define RCC_CSR_LSIRDY (1u << 1)
+#define LSI_CONTROL RCC_CSR
+#define LSI_ON (1u << 0)
+#define LSI_READY (1u << 1)
 #define RESET_FLAGS RCC_CSR
 #define RESET_CLEAR (1u << 23)                /* RMVF */
 #define RESET_OTHER ((1u << 24) | (1u << 25)) /* FWRSTF OBLRSTF */

@@ -11,23 +11,15 @@ void ek_chip_start_lse(void)
 
 /* LPTIM1 is in the smart run domain, whose clocks go on in Stop 2 for those that ask ("RCC SmartRun
  * domain peripheral autonomous mode register"); its interrupt then wakes the core, without EXTI. */
-void ek_chip_clock_timer(uint32_t lse_runs)
+void ek_chip_open_timer(uint32_t lse_runs)
 {
-    uint32_t source = RCC_CCIPR3_LPTIM1SEL_LSE;
-
     if (lse_runs) {
         RCC_BDCR |= RCC_BDCR_LSESYSEN; /* the crystal for others than the RTC */
         while ((RCC_BDCR & RCC_BDCR_LSESYSRDY) == 0) {
         }
         RCC_CR |= RCC_CR_MSIPLLSEL;
         RCC_CR |= RCC_CR_MSIPLLEN; /* locks MSIS to the crystal */
-    } else {
-        source = RCC_CCIPR3_LPTIM1SEL_LSI; /* 32 kHz +- some percent: time is only rough then */
-        RCC_BDCR |= RCC_BDCR_LSION;
-        while ((RCC_BDCR & RCC_BDCR_LSIRDY) == 0) {
-        }
     }
-    RCC_CCIPR3 = (RCC_CCIPR3 & ~RCC_CCIPR3_LPTIM1SEL_MASK) | source;
     RCC_APB3ENR |= RCC_APB3ENR_LPTIM1EN;
     RCC_SRDAMR |= RCC_SRDAMR_LPTIM1AMEN;
 }

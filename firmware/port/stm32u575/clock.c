@@ -9,6 +9,7 @@
  * The core is supplied by the SMPS. HSI16 feeds USART1 alone, so the baud rate is the same at every
  * operating point. */
 #include "chip.h"
+#include "hsi16.h"
 #include "registers.h"
 
 #if EK_CLOCK_HZ == 160000000
@@ -25,13 +26,6 @@
 #else
 #error "EK_CLOCK_HZ has no row in the table above"
 #endif
-
-static void start_hsi16(void)
-{
-    RCC_CR |= RCC_CR_HSION;
-    while ((RCC_CR & RCC_CR_HSIRDY) == 0) {
-    }
-}
 
 #if USE_PLL
 /* The booster's clock is the PLL's source over PLL1MBOOST (here 4 MHz / 1), chosen while it is off;
@@ -87,7 +81,7 @@ uint32_t ek_clock_init(void)
     while (ICACHE_SR & ICACHE_SR_BUSYF) { /* it invalidates itself after reset */
     }
     ICACHE_CR |= ICACHE_CR_EN;
-    start_hsi16();
+    ek_start_hsi16();
     changed = DWT_CYCCNT;
 #if USE_PLL
     RCC_PLL1CFGR = RCC_PLL1CFGR_PLL1SRC_MSIS | RCC_PLL1CFGR_PLL1REN; /* PLL1M: / 1, 4 to 8 MHz */
@@ -111,7 +105,7 @@ void ek_clock_before_stop(void)
 
 void ek_clock_after_stop(void)
 {
-    start_hsi16();
+    ek_start_hsi16();
 #if EK_CLOCK_HZ != 24000000
     speed_up();
 #endif

@@ -16,8 +16,6 @@
 #define RCC_CR_MSISRDY (1u << 2)
 #define RCC_CR_MSIPLLEN (1u << 3)
 #define RCC_CR_MSIPLLSEL (1u << 6) /* 1: the PLL mode is for MSIS */
-#define RCC_CR_HSION (1u << 8)
-#define RCC_CR_HSIRDY (1u << 10)
 #define RCC_CR_PLL1ON (1u << 24)
 #define RCC_CR_PLL1RDY (1u << 25)
 #define RCC_ICSCR1 REG(0x46020C08u)
@@ -46,15 +44,16 @@
 #define RCC_CCIPR1 REG(0x46020CE0u)
 #define RCC_CCIPR1_USART1SEL_MASK 3u
 #define RCC_CCIPR1_USART1SEL_HSI16 2u
-#define RCC_CCIPR3 REG(0x46020CE8u)
-#define RCC_CCIPR3_LPTIM1SEL_MASK (3u << 10)
-#define RCC_CCIPR3_LPTIM1SEL_LSI (1u << 10)
-#define RCC_CCIPR3_LPTIM1SEL_LSE (3u << 10)
+#define LPTIM_CLOCK REG(0x46020CE8u) /* RCC_CCIPR3, LPTIM1SEL */
+#define LPTIM_CLOCK_MASK (3u << 10)
+#define LPTIM_CLOCK_LSI (1u << 10)
+#define LPTIM_CLOCK_LSE (3u << 10)
 #define RCC_BDCR REG(0x46020CF0u)
 #define RCC_BDCR_LSESYSEN (1u << 7)
 #define RCC_BDCR_LSESYSRDY (1u << 11)
-#define RCC_BDCR_LSION (1u << 26)
-#define RCC_BDCR_LSIRDY (1u << 27)
+#define LSI_CONTROL RCC_BDCR
+#define LSI_ON (1u << 26)
+#define LSI_READY (1u << 27)
 #define RESET_FLAGS REG(0x46020CF4u) /* RCC_CSR */
 #define RESET_CLEAR (1u << 23)       /* RMVF */
 #define RESET_OTHER (1u << 25)       /* OBLRSTF */

@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-from edgekit.virtual.twin.bus import Bus
 from edgekit.virtual.twin.config import TwinConfig
-from edgekit.virtual.twin.core import sleepdeep
 from edgekit.virtual.twin.cores import CORTEX_M4
 from edgekit.virtual.twin.parts import Accelerator, Parts, Rom, Soc, Surroundings
 from edgekit.virtual.twin.stm32 import identity, rcc_l4
-from edgekit.virtual.twin.stm32.gpio import Gpio, GpioSite
-from edgekit.virtual.twin.stm32.lptim import Lptim, LptimSite
+from edgekit.virtual.twin.stm32.assembly import Sites, assemble
+from edgekit.virtual.twin.stm32.exti import Exti
+from edgekit.virtual.twin.stm32.gpio import GpioSite
+from edgekit.virtual.twin.stm32.lptim import LptimSite
 from edgekit.virtual.twin.stm32.rcc_l4 import L4ClockTree
-from edgekit.virtual.twin.stm32.uart import Uart, UartSite
+from edgekit.virtual.twin.stm32.uart import UartSite
 
 _SYSCFG, _IWDG, _EXTI = 0x4001_0000, 0x4000_3000, 0x4001_0400
 _IMR1, _IMR2 = _EXTI, _EXTI + 0x20
@@ -24,27 +24,8 @@ _GPIO = GpioSite(
 )
 
 
-class _Exti:
-    """Event lines: line 32 lets LPTIM1 end a Stop mode."""
-
-    def __init__(self, bus: Bus) -> None:
-        self._words = bus.words
-        bus.claim(_EXTI)
-
-    def reset(self) -> None:
-        self._words[_IMR2] = 0xFFFF_FF87
-        self._words[_IMR1] = 0xFF82_0000
-
-    def wake_blocked(self) -> str:
-        if self._words[_IMR2] & 1:
-            return ""
-        return "Stop mode with EXTI line 32 masked: LPTIM1 cannot wake it"
-
-
 def _build(around: Surroundings) -> Parts:
-    config, bus, clock = around.config, around.bus, around.clock
-    clocks = L4ClockTree(bus, clock, config)
-    gpio = Gpio(bus, _GPIO, clocks, config.mark_pin, around.set_mark)
+    clocks = L4ClockTree(around.bus, around.clock, around.config)
     lpuart1 = UartSite(
         "LPUART1",
         0x4000_8000,
@@ -62,20 +43,10 @@ def _build(around: Surroundings) -> Parts:
         enable=(rcc_l4.APB1ENR1, 31),
         kernel_hz=lambda: clocks.kernel_hz(18, lptim=True),
     )
-    lptim = Lptim(bus, clock, lptim1, clocks)
-    uart = Uart(bus, clock, lpuart1, clocks, gpio, around.wire, config.baud)
-    exti = _Exti(bus)
-    identity.answer(bus, 0xE004_2000)
-    bus.claim(_SYSCFG)
-    bus.claim(_IWDG)  # accepted, never bites
-    return Parts(
-        clocks=clocks,
-        others=(gpio, lptim, uart, exti),
-        timer=lptim,
-        uart=uart,
-        deep=lambda: sleepdeep(bus),
-        wake_blocked=exti.wake_blocked,
-    )
+    masks = {_IMR1: 0xFF82_0000, _IMR2: 0xFFFF_FF87}
+    exti = Exti(around.bus, _EXTI, masks, timer=(_IMR2, 0, 32))
+    sites = Sites(_GPIO, lpuart1, lptim1, idcode=0xE004_2000, accepted=(_SYSCFG, _IWDG))
+    return assemble(around, clocks, sites, exti.wake_blocked, (exti,))
 
 
 def _rom(config: TwinConfig) -> tuple[Rom, ...]:

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from edgekit.virtual.twin.config import TwinConfig
-from edgekit.virtual.twin.core import sleepdeep
 from edgekit.virtual.twin.cores import CORTEX_M33
 from edgekit.virtual.twin.parts import Parts, Rom, Soc, Surroundings
 from edgekit.virtual.twin.stm32 import identity, rcc_u5
-from edgekit.virtual.twin.stm32.gpio import Gpio, GpioSite
-from edgekit.virtual.twin.stm32.lptim import Lptim, LptimSite
+from edgekit.virtual.twin.stm32.assembly import Sites, assemble
+from edgekit.virtual.twin.stm32.gpio import GpioSite
+from edgekit.virtual.twin.stm32.lptim import LptimSite
 from edgekit.virtual.twin.stm32.rcc_u5 import U5ClockTree
-from edgekit.virtual.twin.stm32.uart import Uart, UartSite
+from edgekit.virtual.twin.stm32.uart import UartSite
 
 _IWDG = 0x4000_3000
 _GPIO = GpioSite(
@@ -23,9 +23,7 @@ _GPIO = GpioSite(
 
 
 def _build(around: Surroundings) -> Parts:
-    config, bus, clock = around.config, around.bus, around.clock
-    clocks = U5ClockTree(bus, clock, config)
-    gpio = Gpio(bus, _GPIO, clocks, config.mark_pin, around.set_mark)
+    clocks = U5ClockTree(around.bus, around.clock, around.config)
     usart1 = UartSite(
         "USART1",
         0x4001_3800,
@@ -43,18 +41,8 @@ def _build(around: Surroundings) -> Parts:
         kernel_hz=clocks.lptim1_hz,
         has_dierok=True,
     )
-    lptim = Lptim(bus, clock, lptim1, clocks)
-    uart = Uart(bus, clock, usart1, clocks, gpio, around.wire, config.baud)
-    identity.answer(bus, 0xE004_4000)
-    bus.claim(_IWDG)  # accepted, never bites
-    return Parts(
-        clocks=clocks,
-        others=(gpio, lptim, uart),
-        timer=lptim,
-        uart=uart,
-        deep=lambda: sleepdeep(bus),
-        wake_blocked=clocks.wake_blocked,
-    )
+    sites = Sites(_GPIO, usart1, lptim1, idcode=0xE004_4000, accepted=(_IWDG,))
+    return assemble(around, clocks, sites, clocks.wake_blocked)
 
 
 def _rom(config: TwinConfig) -> tuple[Rom, ...]:

@@ -72,6 +72,14 @@ class ClockTree:
         """Return the frequency of the core."""
         raise NotImplementedError
 
+    def enter_stop(self) -> None:
+        """Stop what a Stop mode stops."""
+        raise NotImplementedError
+
+    def leave_stop(self) -> None:
+        """Run from what the core wakes on."""
+        raise NotImplementedError
+
     def clocked(self, register: int, bit: int, name: str) -> bool:
         """Return whether a peripheral's clock is enabled; note its use without."""
         on = bool(self._words.get(register, 0) >> bit & 1)

@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a chip says of itself: here, that it is none."""
+"""What a chip says of itself beside DBGMCU_IDCODE."""
 
 from __future__ import annotations
 
-from edgekit.virtual.twin.bus import Bus
 from edgekit.virtual.twin.config import TwinConfig
 from edgekit.virtual.twin.parts import Rom
 
-# DBGMCU_IDCODE holds the device's number in its low twelve bits; no STM32 has this one.
-VIRTUAL_IDCODE = 0x0000_0EDC
 _PAGE = 0x1000
-
-
-def answer(bus: Bus, idcode: int) -> None:
-    """Let DBGMCU_IDCODE, at address `idcode`, read as a virtual device's."""
-    bus.on_read(idcode, lambda: VIRTUAL_IDCODE)
 
 
 def rom(config: TwinConfig, uid: int, flash_kb: int) -> Rom:
