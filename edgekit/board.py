@@ -138,7 +138,7 @@ class Board(_Strict):
     title: str
     target: Literal["mcu"]
     cpu: Cpu
-    firmware_port: Identifier  # directory below firmware/port
+    firmware_port: Identifier | None  # directory below firmware/port; None: nobody has written one
     flash_memory: Memory
     ram: Memory
     link: Link

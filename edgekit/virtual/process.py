@@ -195,9 +195,9 @@ def start_twin(
     """
     if not board.emulated or board.target != "mcu":
         raise DeviceError(f"{board.name} has no virtual twin", hint="`edgekit boards` lists them")
-    kind = emulator(board)
-    if kind == "qemu":
-        tools.require(MACHINES[board.firmware_port].tool)
+    machine = MACHINES.get(board.firmware_port or "")
+    if machine is not None:
+        tools.require(machine.tool)
     work.mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
     config = work / "twin.json"
@@ -206,7 +206,7 @@ def start_twin(
     config.write_text(json.dumps(told, indent=1))
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", _MODULES[kind], str(config)],
+            [sys.executable, "-m", _MODULES[emulator(board)], str(config)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stream,

@@ -156,6 +156,9 @@ def test_unknown_port_and_operating_point():
     layout = arena_of(graph, board())
     with pytest.raises(ConfigError, match="'nowhere' does not exist"):
         emit(graph, layout, board().model_copy(update={"firmware_port": "nowhere"}), "gcc")
+    with pytest.raises(ConfigError, match="no firmware for nucleo-l4r5zi") as caught:
+        emit(graph, layout, board().model_copy(update={"firmware_port": None}), "gcc")
+    assert "edgekit package" in caught.value.hint
     with pytest.raises(ConfigError, match="no operating point 'warp'"):
         emit(graph, layout, board(), "gcc", operating_point="warp")
 

@@ -148,7 +148,13 @@ def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath
 
 
 def _port_directories(board: Board) -> tuple[str, ...]:
-    return (board.firmware_port, *_SHARED.get(board.firmware_port, ()))
+    port = board.firmware_port
+    if port is None:
+        raise ConfigError(
+            f"edgekit has no firmware for {board.name}: its file names no firmware port",
+            hint=f"`edgekit package --board {board.name}` makes a library for firmware of your own",
+        )
+    return (port, *_SHARED.get(port, ()))
 
 
 def _sources(directory: Path) -> list[Path]:
