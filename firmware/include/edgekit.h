@@ -101,16 +101,19 @@ typedef struct {
 
 void ek_depthwise_s8(const ek_depthwise_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
-/* What the DSP kernels know of their output. Per channel two words: a multiplier m, and
- * start * 256 + shift k, where sums start at `start`, the bias.
- * away 0: out = (floor(sum * 2^k * m / 2^32) + addend + floor(2^k / 2^half)) >> 14
- * away 1: v = floor(2 * sum * m / 2^32 + 1/2), out = v / 2^k to nearest, ties away from zero,
- *         plus addend, the zero point
- * then clamped. Whoever packs the channels proves that this is SPEC section 3 for every sum. */
+/* What the DSP kernels know of their output. A channel has a multiplier m, and a start where its
+ * sums begin: the bias. h = half / 2^z, z being the zero bits above m.
+ * out = (floor(sum * 2^shift * m / 2^32) + addend + h) >> 14, with -h for +h if away is 1 and
+ * sum < 0, then clamped. Whoever packs the channels proves that this is SPEC section 3 for every
+ * sum. */
 typedef struct {
-    const int32_t *channels;
+    const int32_t *multipliers; /* one per channel, or one for all */
+    const void *starts;         /* one per channel, of int16_t or int32_t */
     int32_t addend;
-    int8_t half;
+    int32_t half;
+    int8_t step;     /* 1: one multiplier per channel; 0: one for all */
+    int8_t is_short; /* starts are of int16_t */
+    int8_t shift;
     int8_t away;
     int8_t low;
     int8_t high;
@@ -134,9 +137,10 @@ typedef struct {
     int8_t zero_point;
 } ek_dsp_window;
 
-/* Weights: per pair of output channels, [depth / 2] words of (a0, b0, a1, b1): channels a and b at
- * two depths that follow each other in scratch. Each kernel row's kernel_w * in_c depths are padded
- * to an even number; of every four, the order is 0, 2, 1, 3. A missing last channel holds zeros.
+/* Weights: per pair of output channels a and b, [depth / 2] words of two halves a + 256 * b, at two
+ * depths that follow each other in scratch: sums of both grow in one register, see ek_dsp.h. Each
+ * kernel row's kernel_w * in_c depths are padded to an even number; of every four, the order is
+ * 0, 2, 1, 3. A missing last channel holds zeros.
  * Scratch: 8 bytes for each depth, and kernel_w * in_c where a window leaves the input or is
  * dilated. Pixels are written in order, at most four at once, after their windows were read. */
 typedef struct {
@@ -151,7 +155,7 @@ void ek_conv2d_dsp(const ek_conv2d_dsp_params *p, int32_t *scratch, const int8_t
 /* 3x3 filters, no dilation, as many channels out as in, at least 4; away must be 0.
  * Weights: [3][3][in_c].
  * Scratch: 4 bytes, 32 for each of the (out_w - 1) * stride_w + 3 columns under the windows, and
- * 160 with strides of 1, else 160 for each four channels or part of four.
+ * 176 with strides of 1, else 176 for each four channels or part of four.
  * y may be x with strides of 1 and equal shapes. */
 typedef struct {
     ek_dsp_window window;
@@ -161,6 +165,18 @@ typedef struct {
 
 void ek_depthwise_dsp(const ek_depthwise_dsp_params *p, int32_t *scratch, const int8_t *x,
                       int8_t *y);
+
+/* Weights: per pair of rows a and b, their depths padded to a multiple of four, words as in
+ * ek_conv2d_dsp_params. A missing last row holds zeros. */
+typedef struct {
+    int32_t in_n;
+    int32_t out_n;
+    int32_t zero_point; /* the input's */
+    const int32_t *weights;
+    ek_dsp_scale scale;
+} ek_dense_dsp_params;
+
+void ek_dense_dsp(const ek_dense_dsp_params *p, const int8_t *x, int8_t *y);
 
 /* Weights: per group of four rows [in_n][4], then the last out_n % 4 rows; input zero point folded
  * into bias. */

@@ -67,7 +67,6 @@ EK_DSP_2(ek_sxtab16, "sxtab16", "")
 EK_DSP_2(ek_sxtab16_8, "sxtab16", ", ror #8")
 EK_DSP_2(ek_pkhbt, "pkhbt", ", lsl #16")
 EK_DSP_2(ek_pkhtb_swapped, "pkhtb", ", asr #16")
-EK_DSP_2(ek_smmulr, "smmulr", "")
 
 #define EK_DSP_1(name, instruction, rotation)                                                      \
     static inline int32_t name(int32_t a)                                                          \
@@ -79,7 +78,6 @@ EK_DSP_2(ek_smmulr, "smmulr", "")
 
 EK_DSP_1(ek_sxtb16, "sxtb16 %0,", "")
 EK_DSP_1(ek_sxtb16_8, "sxtb16 %0,", ", ror #8")
-EK_DSP_1(ek_ssat8, "ssat %0, #8,", "")
 EK_DSP_1(ek_ssat8_fraction, "ssat %0, #8,", ", asr #14")
 
 #else
@@ -104,10 +102,12 @@ static inline int32_t ek_byte(int32_t a, int32_t i)
     return (int8_t)(uint8_t)(((uint32_t)a >> (8 * i)) & 0xFFU);
 }
 
-/* a.low * b.low + a.high * b.high + sum */
+/* a.low * b.low + a.high * b.high + sum, modulo 2^32 */
 static inline int32_t ek_smlad(int32_t a, int32_t b, int32_t sum)
 {
-    return ek_low(a) * ek_low(b) + ek_high(a) * ek_high(b) + sum;
+    const uint32_t low = (uint32_t)(ek_low(a) * ek_low(b));
+    const uint32_t high = (uint32_t)(ek_high(a) * ek_high(b));
+    return (int32_t)(low + high + (uint32_t)sum);
 }
 
 static inline int32_t ek_smlabt(int32_t a, int32_t b, int32_t sum)
@@ -124,12 +124,6 @@ static inline int32_t ek_smlatb(int32_t a, int32_t b, int32_t sum)
 static inline int32_t ek_smmla(int32_t a, int32_t b, int32_t sum)
 {
     return sum + (int32_t)(((int64_t)a * b) >> 32);
-}
-
-/* floor(a * b / 2^32 + 1/2) */
-static inline int32_t ek_smmulr(int32_t a, int32_t b)
-{
-    return (int32_t)(((int64_t)a * b + ((int64_t)1 << 31)) >> 32);
 }
 
 /* The pair (byte 0, byte 2) of b, plus the pair a. */
@@ -166,14 +160,10 @@ static inline int32_t ek_pkhtb_swapped(int32_t a, int32_t b)
     return ek_halves(ek_high(b), ek_high(a));
 }
 
-static inline int32_t ek_ssat8(int32_t a)
-{
-    return a < -128 ? -128 : (a > 127 ? 127 : a);
-}
-
 static inline int32_t ek_ssat8_fraction(int32_t a)
 {
-    return ek_ssat8(a >> EK_DSP_FRACTION);
+    const int32_t v = a >> EK_DSP_FRACTION;
+    return v < -128 ? -128 : (v > 127 ? 127 : v);
 }
 
 #endif
@@ -191,47 +181,76 @@ static inline int32_t ek_minus(int32_t v)
     return (int32_t)(half << 16 | half);
 }
 
-/* One output channel: start of its sums, and how a sum becomes an output. */
+/* Zero bits above the highest one of v, v > 0. */
+static inline int32_t ek_zeros_above(int32_t v)
+{
+#if EK_DSP_ASM
+    return __builtin_clz((unsigned)v);
+#else
+    int32_t n = 0;
+    for (uint32_t u = (uint32_t)v; u < 0x80000000U && n < 31; u <<= 1) {
+        n++;
+    }
+    return n;
+#endif
+}
+
+/* How one channel's sums become outputs. */
 typedef struct {
-    int32_t start;
     int32_t multiplier;
     int32_t shift;
     int32_t addend;
+    int32_t below; /* taken away where sums are negative */
 } ek_dsp_channel;
 
-/* The floored form (away 0) of the channel whose two words are at `row`. */
-static inline ek_dsp_channel ek_dsp_floored_at(const ek_dsp_scale *s, const int32_t *row)
+static inline int32_t ek_dsp_start(const ek_dsp_scale *s, int32_t channel)
 {
-    const int32_t packed = row[1];
+    return s->is_short != 0 ? ((const int16_t *)s->starts)[channel]
+                            : ((const int32_t *)s->starts)[channel];
+}
+
+static inline ek_dsp_channel ek_dsp_channel_at(const ek_dsp_scale *s, int32_t channel)
+{
     ek_dsp_channel c;
-    c.multiplier = row[0];
-    c.start = packed >> 8;
-    c.shift = packed & 31;
-    c.addend = s->addend + ((1 << c.shift) >> s->half);
+    c.multiplier = s->multipliers[channel * s->step];
+    const int32_t half = s->half >> ek_zeros_above(c.multiplier);
+    c.shift = s->shift;
+    c.addend = s->addend + half;
+    c.below = s->away != 0 ? 2 * half : 0;
     return c;
 }
 
-static inline ek_dsp_channel ek_dsp_channel_at(const ek_dsp_scale *s, const int32_t *row)
-{
-    ek_dsp_channel c = ek_dsp_floored_at(s, row);
-    if (s->away != 0) {
-        c.addend = s->addend * (1 << c.shift) + (1 << (c.shift - 1));
-    }
-    return c;
-}
-
-/* For sums of which negative ones are clamped, or ties round up. */
+/* Where below is 0. */
 static inline int8_t ek_dsp_apply(const ek_dsp_channel *c, int32_t sum)
 {
     const int32_t v = ek_smmla((int32_t)((uint32_t)sum << c->shift), c->multiplier, c->addend);
     return (int8_t)ek_ssat8_fraction(v);
 }
 
-/* Ties away from zero. */
 static inline int8_t ek_dsp_apply_away(const ek_dsp_channel *c, int32_t sum)
 {
-    const int32_t v = ek_smmulr(sum * 2, c->multiplier);
-    return (int8_t)ek_ssat8((v + (v >> 31) + c->addend) >> c->shift);
+    const int32_t v = ek_smmla((int32_t)((uint32_t)sum << c->shift), c->multiplier, c->addend);
+    return (int8_t)ek_ssat8_fraction(v - ((sum >> 31) & c->below));
+}
+
+/* One output, in either form. */
+static inline int8_t ek_dsp_finish(const ek_dsp_scale *s, int32_t channel, int32_t sum)
+{
+    const ek_dsp_channel c = ek_dsp_channel_at(s, channel);
+    return ek_dsp_apply_away(&c, sum);
+}
+
+/* Two channels a and b in one multiplication: with halves a + 256 * b as weights, a register holds
+ * sum(x * a) + 256 * sum(x * b), less any multiple of 2^32, and the halves' low bytes alone give
+ * sum(x * a) in another. Whoever packs the weights proves that b's sums keep to 24 bits. */
+static inline int32_t ek_dsp_both(int32_t a, int32_t b)
+{
+    return (int32_t)((uint32_t)a + ((uint32_t)b << 8));
+}
+
+static inline int32_t ek_dsp_other(int32_t both, int32_t a)
+{
+    return (int32_t)((uint32_t)both - (uint32_t)a) >> 8;
 }
 
 /* Clamp `size` outputs, where [low, high] is narrower than int8; most layers skip it. */

@@ -65,14 +65,13 @@ static void gather(const ek_dsp_window *w, const int8_t *x, int32_t i, int32_t j
     }
 }
 
-/* One pair of depths, two channels, four pixels. The instructions are written out because they
- * need all registers there are, which compilers do not find by themselves; clang cannot give so
- * many away. */
+/* One pair of depths, two channels, four pixels; b0 to b3 hold both channels' sums. The
+ * instructions are written out because they need all registers there are, which compilers do not
+ * find by themselves; clang cannot give so many away. */
 #if EK_DSP_ASM && defined(__OPTIMIZE__) && !defined(__clang__)
 #define EK_STEP_TEXT                                                                               \
-    "ldr %[v], [%[w]], #4\n\t"                                                                     \
-    "sxtb16 %[a], %[v]\n\t"                                                                        \
-    "sxtb16 %[b], %[v], ror #8\n\t"                                                                \
+    "ldr %[b], [%[w]], #4\n\t"                                                                     \
+    "sxtb16 %[a], %[b]\n\t"                                                                        \
     "ldrd %[u], %[v], [%[x]], #8\n\t"                                                              \
     "smlad %[a0], %[u], %[a], %[a0]\n\t"                                                           \
     "smlad %[b0], %[u], %[b], %[b0]\n\t"                                                           \
@@ -94,9 +93,8 @@ static void gather(const ek_dsp_window *w, const int8_t *x, int32_t i, int32_t j
 #define EK_FOUR_STEPS EK_ASM(EK_STEP_TEXT EK_STEP_TEXT EK_STEP_TEXT EK_STEP_TEXT)
 #else
 #define EK_STEP                                                                                    \
-    v = ek_load4(w);                                                                               \
-    a = ek_sxtb16(v);                                                                              \
-    b = ek_sxtb16_8(v);                                                                            \
+    b = ek_load4(w);                                                                               \
+    a = ek_sxtb16(b);                                                                              \
     u = x[0];                                                                                      \
     v = x[1];                                                                                      \
     a0 = ek_smlad(u, a, a0);                                                                       \
@@ -118,17 +116,10 @@ static void gather(const ek_dsp_window *w, const int8_t *x, int32_t i, int32_t j
     EK_STEP
 #endif
 
-/* An output, in either form; `row` is the channel's. */
-EK_DSP_LOOP int8_t finish(const ek_dsp_scale *scale, const int32_t *row, int32_t sum)
-{
-    const ek_dsp_channel c = ek_dsp_channel_at(scale, row);
-    return scale->away != 0 ? ek_dsp_apply_away(&c, sum) : ek_dsp_apply(&c, sum);
-}
-
 /* Write one channel's outputs of four pixels. */
-#define EK_STORE(row, a, b, c, d, y)                                                               \
+#define EK_STORE(channel, a, b, c, d, y)                                                           \
     do {                                                                                           \
-        const ek_dsp_channel scale = ek_dsp_floored_at(&p->scale, row);                            \
+        const ek_dsp_channel scale = ek_dsp_channel_at(&p->scale, channel);                        \
         int8_t *to = (y);                                                                          \
         *to = ek_dsp_apply(&scale, a);                                                             \
         *(to += step) = ek_dsp_apply(&scale, b);                                                   \
@@ -137,10 +128,10 @@ EK_DSP_LOOP int8_t finish(const ek_dsp_scale *scale, const int32_t *row, int32_t
     } while (0)
 
 /* Likewise, with ties away from zero. */
-EK_DSP_LOOP void store_away(const ek_dsp_scale *scale, const int32_t *row, const int32_t *sums,
+EK_DSP_LOOP void store_away(const ek_dsp_scale *scale, int32_t channel, const int32_t *sums,
                             int8_t *y, int32_t step)
 {
-    const ek_dsp_channel c = ek_dsp_channel_at(scale, row);
+    const ek_dsp_channel c = ek_dsp_channel_at(scale, channel);
     for (int32_t i = 0; i < EK_PIXELS; i++) {
         *y = ek_dsp_apply_away(&c, sums[i]);
         y += step;
@@ -152,18 +143,17 @@ EK_DSP_LOOP void four_pixels(const ek_conv2d_dsp_params *p, const int32_t *scrat
                              int8_t *y)
 {
     const int8_t *w = p->weights;
-    const int32_t *row = p->scale.channels;
     const int32_t step = p->out_c;
-    for (int32_t left = step; left > 0; left -= 2) {
-        const int32_t second = left > 1;
+    for (int32_t n = 0; n < step; n += 2) {
+        const int32_t second = n + 1 < step ? n + 1 : n;
         const int32_t *x = scratch;
         const int8_t *end_of_fours = &w[4 * (pairs & ~3)];
         const int8_t *end = &w[4 * pairs];
-        int32_t a0 = row[1] >> 8;
+        int32_t a0 = ek_dsp_start(&p->scale, n);
         int32_t a1 = a0;
         int32_t a2 = a0;
         int32_t a3 = a0;
-        int32_t b0 = row[2 * second + 1] >> 8;
+        int32_t b0 = ek_dsp_both(a0, ek_dsp_start(&p->scale, second));
         int32_t b1 = b0;
         int32_t b2 = b0;
         int32_t b3 = b0;
@@ -177,18 +167,20 @@ EK_DSP_LOOP void four_pixels(const ek_conv2d_dsp_params *p, const int32_t *scrat
         while (w != end) {
             EK_STEP;
         }
+        b0 = ek_dsp_other(b0, a0);
+        b1 = ek_dsp_other(b1, a1);
+        b2 = ek_dsp_other(b2, a2);
+        b3 = ek_dsp_other(b3, a3);
         /* b first: without a second channel, it writes nonsense where a goes. */
         if (p->scale.away != 0) {
             const int32_t first[EK_PIXELS] = {a0, a1, a2, a3};
             const int32_t other[EK_PIXELS] = {b0, b1, b2, b3};
-            store_away(&p->scale, &row[2 * second], other, &y[second], step);
-            store_away(&p->scale, row, first, y, step);
+            store_away(&p->scale, second, other, &y[second], step);
+            store_away(&p->scale, n, first, &y[n], step);
         } else {
-            EK_STORE(&row[2 * second], b0, b1, b2, b3, &y[second]);
-            EK_STORE(row, a0, a1, a2, a3, y);
+            EK_STORE(second, b0, b1, b2, b3, &y[second]);
+            EK_STORE(n, a0, a1, a2, a3, &y[n]);
         }
-        row += 4;
-        y += 2;
     }
 }
 
@@ -197,24 +189,21 @@ EK_DSP_LOOP void one_pixel(const ek_conv2d_dsp_params *p, const int32_t *scratch
                            int8_t *y)
 {
     const int8_t *w = p->weights;
-    const int32_t *row = p->scale.channels;
-    for (int32_t left = p->out_c; left > 0; left -= 2) {
-        const int32_t second = left > 1;
+    for (int32_t n = 0; n < p->out_c; n += 2) {
+        const int32_t second = n + 1 < p->out_c ? n + 1 : n;
         const int32_t *x = scratch;
         const int8_t *end = &w[4 * pairs];
-        int32_t a = row[1] >> 8;
-        int32_t b = row[2 * second + 1] >> 8;
+        int32_t a = ek_dsp_start(&p->scale, n);
+        int32_t both = ek_dsp_both(a, ek_dsp_start(&p->scale, second));
         while (w != end) {
             const int32_t v = ek_load4(w);
             a = ek_smlad(*x, ek_sxtb16(v), a);
-            b = ek_smlad(*x, ek_sxtb16_8(v), b);
+            both = ek_smlad(*x, v, both);
             x += EK_PIXELS;
             w += 4;
         }
-        y[second] = finish(&p->scale, &row[2 * second], b);
-        y[0] = finish(&p->scale, row, a);
-        row += 4;
-        y += 2;
+        y[second] = ek_dsp_finish(&p->scale, second, ek_dsp_other(both, a));
+        y[n] = ek_dsp_finish(&p->scale, n, a);
     }
 }
 

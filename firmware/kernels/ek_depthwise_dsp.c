@@ -8,6 +8,7 @@
 typedef struct {
     int32_t top[3];
     int32_t bottom[3];
+    int32_t start;
     ek_dsp_channel scale;
 } channel;
 
@@ -68,10 +69,11 @@ EK_DSP_LOOP void two_rows(const channel *c, const int32_t *upper, const int32_t 
     const int32_t b1 = c->bottom[1];
     const int32_t b2 = c->bottom[2];
     const ek_dsp_channel scale = c->scale;
+    const int32_t start = c->start;
     int32_t u;
     int32_t v;
     for (int32_t i = 0; i + 2 <= n; i += 2) {
-        int32_t s = scale.start;
+        int32_t s = start;
         int32_t t = s;
         int32_t q = s;
         int32_t r = s;
@@ -95,7 +97,7 @@ EK_DSP_LOOP void two_rows(const channel *c, const int32_t *upper, const int32_t 
         y1 += 2 * step;
     }
     if ((n & 1) != 0) {
-        int32_t s = scale.start;
+        int32_t s = start;
         int32_t t = s;
         EK_LOAD(0);
         EK_FIRST(0);
@@ -119,9 +121,10 @@ EK_DSP_LOOP void one_row(const channel *c, const int32_t *upper, const int32_t *
     const int32_t b1 = c->bottom[1];
     const int32_t b2 = c->bottom[2];
     const ek_dsp_channel scale = c->scale;
+    const int32_t start = c->start;
     const int8_t *end = &y[n * step];
     while (y != end) {
-        int32_t s = scale.start;
+        int32_t s = start;
         s = ek_smlad(upper[0], a0, s);
         s = ek_smlad(upper[EK_GROUP], a1, s);
         s = ek_smlad(upper[2 * EK_GROUP], a2, s);
@@ -148,7 +151,8 @@ static void load_channels(const ek_depthwise_dsp_params *p, int32_t group, int32
             out[c].top[i] = work[EK_GROUP * i + c];
             out[c].bottom[i] = work[EK_GROUP * (3 + i) + c];
         }
-        out[c].scale = ek_dsp_floored_at(&p->scale, &p->scale.channels[2 * (group + c)]);
+        out[c].start = ek_dsp_start(&p->scale, group + c);
+        out[c].scale = ek_dsp_channel_at(&p->scale, group + c);
     }
 }
 

@@ -231,6 +231,7 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_dsp": conv2d,
     "ek_depthwise_dsp": depthwise_3x3,
     "ek_dense_s8": dense,
+    "ek_dense_dsp": dense,
     "ek_add_linear_s8": add,
     "ek_add_s8": add,
     "ek_add_f32_s8": add,

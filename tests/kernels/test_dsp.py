@@ -131,13 +131,18 @@ def test_small_scales_are_fitted(shift):
         found += 1
         low, high = (int(limit[0]) for limit in channels.limits())
         acc = np.arange(low, high + 1)
-        factor, packed = form.array.values
-        half, addend = form.fields["half"], form.fields["addend"]
-        assert isinstance(half, int)
+        factor, start, shift, addend, half = (
+            int(form.arrays[0].values[0]),
+            int(form.arrays[1].values[0]),
+            *(form.fields[name] for name in ("shift", "addend", "half")),
+        )
+        assert isinstance(shift, int)
         assert isinstance(addend, int)
-        if form.weights.any():
-            k = packed & 31
-            sums = acc - int(bias[0]) + (packed >> 8)
-            value = (((sums << k) * factor) >> 32) + addend + ((1 << k) >> half)
+        assert isinstance(half, int)
+        if form.channels.weights.any():
+            sums = acc - int(bias[0]) + start
+            value = (
+                (((sums << shift) * factor) >> 32) + addend + (half >> (32 - factor.bit_length()))
+            )
             np.testing.assert_array_equal(np.clip(value >> 14, -128, 127), requantize(acc, requant))
     assert found >= 36

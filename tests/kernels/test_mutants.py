@@ -17,6 +17,7 @@ from kernel_driver import FIRMWARE
 TESTS = Path(__file__).resolve().parents[1]
 DSP = "include/ek_dsp.h"
 CONV_DSP, DEPTHWISE_DSP = "kernels/ek_conv2d_dsp.c", "kernels/ek_depthwise_dsp.c"
+DENSE_DSP = "kernels/ek_dense_dsp.c"
 LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include/ek_float32.h"
 CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
 DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
@@ -74,10 +75,20 @@ MUTANTS = {
     "wide clamp": (WIDE, "p->requant.high);", "p->requant.high - 1);", WIDE, "SINGLE"),
     "wide sum of 8 bits": (WIDE_ADD, "(int16_t)ek_clamp(v,", "(int8_t)ek_clamp(v,", WIDE_ADD,
                            "DOUBLE"),
-    "dsp half left out": (DSP, "+ ((1 << c.shift) >> s->half)", "", CONV_DSP, "DOUBLE"),
-    "dsp ties not away": (DSP, "(v + (v >> 31) + c->addend)", "(v + c->addend)", CONV_DSP,
+    "dsp half left out": (DSP, "c.addend = s->addend + half;", "c.addend = s->addend;", CONV_DSP,
                           "DOUBLE"),
-    "dsp shift of a neighbour": (DSP, "packed & 31", "row[-1] & 31", DEPTHWISE_DSP, "SINGLE"),
+    "dsp half of another scale": (DSP, "u < 0x80000000U", "u < 0x40000000U", CONV_DSP, "TIES_UP"),
+    "dsp sums of the other channel": (DSP, "both - (uint32_t)a) >> 8", "both) >> 8",
+                                      CONV_DSP, "SINGLE"),
+    "dsp dense last inputs": (DENSE_DSP, "i < left && i < 4", "i < left && i < 3", DENSE_DSP,
+                              "SINGLE"),
+    "dsp dense pairs": (DENSE_DSP, "count > 2 ? &w[pair]", "count > 3 ? &w[pair]", DENSE_DSP,
+                        "TIES_UP"),
+    "dsp dense scale of all": (DENSE_DSP, "p->scale.step != 0", "p->scale.step > 1", DENSE_DSP,
+                               "DOUBLE"),
+    "dsp ties not away": (DSP, "s->away != 0 ? 2 * half : 0", "0", CONV_DSP, "DOUBLE"),
+    "dsp multiplier of a neighbour": (DSP, "multipliers[channel * s->step]", "multipliers[0]",
+                                      DEPTHWISE_DSP, "SINGLE"),
     "dsp limit off by one": (DSP, "y[i] > high ? high", "y[i] > high ? high - 1", CONV_DSP,
                              "TIES_UP"),
     "dsp conv depth cut": (CONV_DSP, "while (w != end) {\n            EK_STEP",
@@ -86,10 +97,10 @@ MUTANTS = {
     "dsp conv border": (CONV_DSP, "column + w->kernel_w <= w->in_w",
                         "column + w->kernel_w <= w->in_w + 1", CONV_DSP, "SINGLE"),
     "dsp conv zero point": (CONV_DSP, "(int8_t)w->zero_point", "0", CONV_DSP, "SINGLE"),
-    "dsp conv rest wrong": (CONV_DSP, "y[second] = finish(&p->scale, &row[2 * second], b)",
-                            "y[second] = finish(&p->scale, row, b)", CONV_DSP, "SINGLE"),
-    "dsp conv order of channels": (CONV_DSP, "EK_STORE(&row[2 * second], b0, b1, b2, b3",
-                                   "EK_STORE(&row[2 * second], b0, b2, b1, b3", CONV_DSP,
+    "dsp conv rest wrong": (CONV_DSP, "ek_dsp_finish(&p->scale, second,",
+                            "ek_dsp_finish(&p->scale, n,", CONV_DSP, "SINGLE"),
+    "dsp conv order of channels": (CONV_DSP, "EK_STORE(second, b0, b1, b2, b3",
+                                   "EK_STORE(second, b0, b2, b1, b3", CONV_DSP,
                                    "SINGLE"),
     "dsp depthwise tap": (DEPTHWISE_DSP, "s = ek_smlabt(v, b##k, s)", "s = ek_smlad(v, b##k, s)",
                           DEPTHWISE_DSP, "SINGLE"),

@@ -11,20 +11,22 @@ from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext
 from edgekit.target.mcu.features import Feature
 
-# weights, bias, multipliers, shifts, look-up table, look-up table of bytes, indices,
-# rows of ek_dsp_scale
-Kind = Literal["w", "b", "m", "s", "t", "l", "i", "c"]
+# weights, the same packed in words, bias, multipliers, shifts, look-up table, look-up table of
+# bytes, indices, starts of 16 bits
+Kind = Literal["w", "p", "b", "m", "s", "t", "l", "i", "h"]
 
 _C_TYPES: dict[Kind, str] = {
     "w": "int8_t",
+    "p": "int32_t",
     "b": "int32_t",
     "m": "int32_t",
     "s": "int8_t",
     "t": "int32_t",
     "l": "int8_t",
     "i": "int16_t",
-    "c": "int32_t",
+    "h": "int16_t",
 }
+_SIZES = {"int8_t": 1, "int16_t": 2, "int32_t": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Array:
     @property
     def name(self) -> str:
         """Return its C name."""
-        return f"{self.prefix}_{self.kind}_{self.node}"
+        kind = "w" if self.kind == "p" else self.kind
+        return f"{self.prefix}_{kind}_{self.node}"
 
     @property
     def c_type(self) -> str:
@@ -50,7 +53,7 @@ class Array:
     @property
     def size_bytes(self) -> int:
         """Return its size in flash."""
-        return len(self.values) * {"int8_t": 1, "int16_t": 2, "int32_t": 4}[self.c_type]
+        return len(self.values) * _SIZES[self.c_type]
 
     def declaration(self) -> str:
         """Return its declaration, without `extern` or initializer."""

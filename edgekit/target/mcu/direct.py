@@ -6,7 +6,6 @@ an interval of accumulators if they step at the same places: at most 255 of them
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,13 +19,13 @@ from edgekit.target.mcu.code import Array
 Ints = NDArray[np.int64]
 
 _FRACTION = 14  # EK_DSP_FRACTION
-_MAX_SHIFT = 31 - 1
+_SHIFTS = (2, 16)  # what a layer's shift may be
 _START_LIMIT = 1 << 23
+_SHORT_LIMIT = 1 << 15
 _SUM_LIMIT = 1 << 31
-_NO_HALF = 31
-_CONSTANT_MULTIPLIER = 1 << 30
 _FEW = 16  # outputs of a channel that is worth a search
-_MOVES = 64
+_MOVES = 24
+_NEAR = 6  # multipliers tried on each side of the nearest one
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,33 @@ class Channels:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """Fields of an `ek_dsp_scale`, its array, and the weights to go with them."""
+    """Fields of an `ek_dsp_scale`, its arrays, and the weights and starts to go with them."""
 
     fields: dict[str, ctext.Value]
-    array: Array
-    weights: Ints
+    arrays: tuple[Array, ...]
+    channels: Channels
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """What all channels share."""
+
+    shift: int
+    half: int
+    base: int
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Start and multiplier: one for each channel, or several for one.
+
+    Their sums are `moved` from the accumulators of the node.
+    """
+
+    start: Ints
+    moved: Ints
+    multiplier: Ints
 
 
 def choose(channels: Channels, index: int, *, away: bool) -> Direct | None:
@@ -68,136 +89,30 @@ def choose(channels: Channels, index: int, *, away: bool) -> Direct | None:
     low, high = channels.limits()
     lowest, highest = (requantize(limit[:, None], requant, 0)[:, 0] for limit in (low, high))
     fixed = lowest == highest
-    forms = [_floored(channels, low, high, fixed, lowest)]
-    if away and requant.rounding is Rounding.DOUBLE:
-        forms.append(_away(channels, low, high, fixed, lowest))
-    for form in forms:
-        if form is not None:
-            fields, start, multiplier, shift = form
-            return _direct(channels, index, fixed, fields, (start, multiplier, shift))
+    weights = np.where(fixed[:, None], 0, channels.weights)
+    longer = away and requant.rounding is Rounding.DOUBLE
+    for form in (False, True) if longer else (False,):
+        multiplier, layer = _layer(requant, fixed, form)
+        rows = _proven(channels, layer, multiplier, fixed, (low, high))
+        rows = None if rows is None else _constants(rows, layer, fixed, lowest)
+        if rows is not None:
+            fields, arrays = _emitted(requant, layer, rows, index)
+            served = replace(channels, weights=weights, bias=rows.start)
+            return Direct(fields, arrays, served)
     return None
 
 
-_Form = tuple[dict[str, ctext.Value], Ints, Ints, Ints]
-
-
-def _floored(
-    channels: Channels, low: Ints, high: Ints, fixed: NDArray[np.bool_], output: Ints
-) -> _Form | None:
-    requant = channels.requant
-    multiplier, right = _normalized(requant, len(low))
-    half = 2 if requant.rounding in (Rounding.DOUBLE, Rounding.TIES_UP) else _NO_HALF
-    base = (requant.zero_point << _FRACTION) + (1 << (_FRACTION - 1))
+def _layer(requant: Requant, fixed: NDArray[np.bool_], away: bool) -> tuple[Ints, _Layer]:
+    """Return each channel's multiplier in units of the layer's shift, and the latter."""
+    multiplier, right = _normalized(requant, len(fixed))
     shift = 1 + _FRACTION - right
-    start = np.broadcast_to(channels.bias, shift.shape).copy()
-    exact = fixed | _is_exact(
-        requant, low, high, _Candidates(start, 0 * start, multiplier, shift, base, half)
-    )
-    for c in np.flatnonzero(~exact):
-        one = _channel(requant, int(c))
-        found = _fitted(one, int(low[c]), int(high[c]), channels, int(c), base, half)
-        if found is None:
-            return None
-        start[c], multiplier[c], shift[c] = found
-    # A channel that never changes: output - zero point, times 2^14 by a product with 2^-2.
-    whole = _FRACTION + 2
-    constant = output - requant.zero_point - ((1 << whole >> half) >> _FRACTION)
-    start = np.where(fixed, constant, start)
-    multiplier = np.where(fixed, _CONSTANT_MULTIPLIER, multiplier)
-    shift = np.where(fixed, whole, shift)
-    return {"addend": base, "half": half, "away": 0}, start, multiplier, shift
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidates:
-    """Rows of a table: one for each channel, or several for one.
-
-    Their sums are `moved` from the accumulators of the node.
-    """
-
-    start: Ints
-    moved: Ints
-    multiplier: Ints
-    shift: Ints
-    base: int
-    half: int
-
-
-def _fitted(
-    requant: Requant, low: int, high: int, channels: Channels, c: int, base: int, half: int
-) -> tuple[int, int, int] | None:
-    """Return start, multiplier and shift of a channel with few outputs, found by trial.
-
-    Small scales leave no fraction for the half that a rounding adds; another start and
-    multiplier make up for it.
-    """
-    ends = requantize(np.array([[low], [high]]), requant, 0).ravel()
-    if ends[1] - ends[0] > _FEW:
-        return None
-    multiplier, right = (int(v[0]) for v in _normalized(requant, 1))
-    moved, shift = (v.ravel() for v in np.meshgrid(np.arange(-_MOVES, _MOVES + 1), np.arange(2, 9)))
-    # The multiplier that meets the true line in the middle, where the sums are.
-    middle = (low + high) // 2
-    true_half = 0.0 if half == _NO_HALF else 2.0 ** (_FRACTION - 1 - right)
-    height = math.ldexp(middle * multiplier, _FRACTION - 31 - right) + true_half
-    span = np.where(middle + moved == 0, 1, middle + moved)
-    fitted = np.rint((height - ((1 << shift) >> half)) * 2.0 ** (32 - shift) / span)
-    start = int(channels.bias[c]) + moved
-    multipliers = np.clip(fitted, 0, (1 << 31) - 1).astype(np.int64)
-    rows = _Candidates(start, moved, multipliers, shift, base, half)
-    good = np.flatnonzero(_is_exact(requant, np.array([low]), np.array([high]), rows))
-    if good.size == 0:
-        return None
-    best = good[good.size // 2]
-    return int(start[best]), int(rows.multiplier[best]), int(shift[best])
-
-
-def _channel(requant: Requant, c: int) -> Requant:
-    """Return the requantization of channel `c` alone."""
-    index = c if len(requant.multiplier) > 1 else 0
-    return replace(requant, multiplier=(requant.multiplier[index],), shift=(requant.shift[index],))
-
-
-def _is_exact(requant: Requant, low: Ints, high: Ints, rows: _Candidates) -> NDArray[np.bool_]:
-    """Tell for each row whether the kernel gives the requantized accumulator for all of them."""
-    limits = (rows.start >= -_START_LIMIT) & (rows.start < _START_LIMIT)
-    limits &= (rows.shift >= 0) & (rows.shift <= _MAX_SHIFT) & (rows.multiplier > 0)
-    shift = np.clip(rows.shift, 0, _MAX_SHIFT)
-    reach = np.maximum(np.abs(low + rows.moved), np.abs(high + rows.moved))
-    limits &= reach < (_SUM_LIMIT >> shift)
-    steps = np.arange(requant.low + 1, requant.high + 1)
-    # The lowest accumulator that gives each step. Rows beyond the limits may hold anything.
-    factor = np.where(limits, rows.multiplier << np.minimum(shift, 16), 1 << 31)
-    limits &= shift <= 16
-    addend = rows.base + ((1 << shift) >> rows.half)
-    needed = ((steps << _FRACTION) - addend[:, None]) << 32
-    first = -((-needed) // factor[:, None]) - rows.moved[:, None]
-    low, high = low[:, None], high[:, None]
-    at = requantize(np.clip(first, low, high), requant, 0)
-    before = requantize(np.clip(first - 1, low, high), requant, 0)
-    same = np.where(first <= high, at >= steps, True) & np.where(first > low, before < steps, True)
-    return np.asarray(limits & same.all(axis=1))
-
-
-def _away(
-    channels: Channels, low: Ints, high: Ints, fixed: NDArray[np.bool_], output: Ints
-) -> _Form | None:
-    """SPEC section 3's short form of `double`: needs no proof beyond its limits."""
-    requant = channels.requant
-    multiplier, right = _normalized(requant, len(low))
-    start = np.where(fixed, 4 * (output - requant.zero_point), channels.bias)
-    multiplier = np.where(fixed, _CONSTANT_MULTIPLIER, multiplier)
-    shift = np.where(fixed, 1, right)
-    reach = np.where(fixed, 0, np.maximum(np.abs(low), np.abs(high)))
-    if not _in_range(start, shift, 1) or (shift > 22).any() or (reach >= 1 << 30).any():
-        return None
-    fields: dict[str, ctext.Value] = {"addend": requant.zero_point, "half": 0, "away": 1}
-    return fields, start, multiplier, shift
-
-
-def _in_range(start: Ints, shift: Ints, least: int) -> bool:
-    starts = (start >= -_START_LIMIT) & (start < _START_LIMIT)
-    return bool((starts & (shift >= least) & (shift <= _MAX_SHIFT)).all())
+    common = int(np.clip(shift[~fixed].max(initial=_SHIFTS[0]), *_SHIFTS))
+    # Halves round up here; what leaves 31 bits is caught by the proof.
+    gap = np.clip(common - shift, -1, 40)
+    scaled = np.where(gap >= 0, (multiplier + ((1 << np.maximum(gap, 0)) >> 1)) >> gap.clip(0), 0)
+    half = 1 << (common - 1) if requant.rounding in (Rounding.DOUBLE, Rounding.TIES_UP) else 0
+    base = (requant.zero_point << _FRACTION) + (1 << (_FRACTION - 1))
+    return scaled, _Layer(common, half, base, away)
 
 
 def _normalized(requant: Requant, count: int) -> tuple[Ints, Ints]:
@@ -210,19 +125,124 @@ def _normalized(requant: Requant, count: int) -> tuple[Ints, Ints]:
     return multiplier << (31 - bits), 31 - bits - shift - 31
 
 
-def _direct(
+def _proven(
     channels: Channels,
-    index: int,
+    layer: _Layer,
+    multiplier: Ints,
     fixed: NDArray[np.bool_],
-    fields: dict[str, ctext.Value],
-    columns: tuple[Ints, Ints, Ints],
-) -> Direct:
-    start, multiplier, shift = columns
-    table = np.stack([multiplier, start * 256 + shift], axis=1)
-    array = Array("c", index, tuple(table.ravel().tolist()), "multiplier; start and shift")
-    requant = channels.requant
-    return Direct(
-        {"channels": array.name, **fields, "low": requant.low, "high": requant.high},
-        array,
-        np.where(fixed[:, None], 0, channels.weights),
-    )
+    limits: tuple[Ints, Ints],
+) -> _Rows | None:
+    low, high = limits
+    start, multiplier = channels.bias.copy(), multiplier.copy()
+    exact = _is_exact(channels.requant, low, high, _Rows(start, 0 * start, multiplier), layer)
+    for c in np.flatnonzero(~(fixed | exact)):
+        one = _channel(channels.requant, int(c))
+        interval = low[c : c + 1], high[c : c + 1]
+        tries = [_near(int(start[c]), int(multiplier[c]))]
+        ends = requantize(np.stack(interval), one, 0).ravel()
+        if ends[1] - ends[0] <= _FEW:
+            tries.append(_moved(int(start[c]), int(multiplier[c]), layer, interval))
+        for rows in tries:
+            good = np.flatnonzero(_is_exact(one, *interval, rows, layer))
+            if good.size:
+                best = good[good.size // 2]
+                start[c], multiplier[c] = rows.start[best], rows.multiplier[best]
+                break
+        else:
+            return None
+    return _Rows(start, 0 * start, multiplier)
+
+
+def _near(start: int, multiplier: int) -> _Rows:
+    multipliers = multiplier + np.arange(-_NEAR, _NEAR + 1)
+    return _Rows(np.full_like(multipliers, start), 0 * multipliers, multipliers)
+
+
+def _moved(start: int, multiplier: int, layer: _Layer, limits: tuple[Ints, Ints]) -> _Rows:
+    """Return other starts, each with multipliers that meet the true line in the middle.
+
+    Small scales leave no fraction for the half that a rounding adds; another start and
+    multiplier make up for it.
+    """
+    moves, near = np.arange(-_MOVES, _MOVES + 1), np.arange(-_NEAR, _NEAR + 1)
+    middle = (int(limits[0][0]) + int(limits[1][0])) // 2
+    lost = 0.0
+    if layer.half:
+        bits = max(multiplier, 1).bit_length()
+        lost = 2.0 ** (bits - 1) - (layer.half >> (32 - bits)) * 2.0 ** (32 - layer.shift)
+    span = np.where(middle + moves == 0, 1, middle + moves)
+    fitted = np.rint((middle * float(multiplier) + lost) / span).astype(np.int64)
+    multipliers = np.clip(fitted[:, None] + near, 0, (1 << 31) - 1).ravel()
+    moved = np.repeat(moves, len(near))
+    return _Rows(start + moved, moved, multipliers)
+
+
+def _channel(requant: Requant, c: int) -> Requant:
+    """Return the requantization of channel `c` alone."""
+    index = c if len(requant.multiplier) > 1 else 0
+    return replace(requant, multiplier=(requant.multiplier[index],), shift=(requant.shift[index],))
+
+
+def _is_exact(
+    requant: Requant, low: Ints, high: Ints, rows: _Rows, layer: _Layer
+) -> NDArray[np.bool_]:
+    """Tell for each row whether the kernel gives the requantized accumulator for all of them."""
+    limits = (np.abs(rows.start) < _START_LIMIT) & (rows.multiplier > 0)
+    limits &= rows.multiplier < 1 << 31
+    reach = np.maximum(np.abs(low + rows.moved), np.abs(high + rows.moved))
+    limits &= reach < (_SUM_LIMIT >> layer.shift)
+    multiplier = np.where(limits, rows.multiplier, 1 << 30)
+    steps = np.arange(requant.low + 1, requant.high + 1) << _FRACTION
+    # The lowest sum that gives each step. Rows beyond the limits may hold anything.
+    factor = (multiplier << layer.shift)[:, None]
+    bits = np.ceil(np.log2(multiplier + 0.5)).astype(np.int64)
+    half = (layer.half >> (32 - bits))[:, None]
+    first = -(-((steps - layer.base - half) << 32) // factor)
+    if layer.away:
+        below = -(-((steps - layer.base + half) << 32) // factor)
+        first = np.where(below < 0, below, np.maximum(first, 0))
+    first = first - rows.moved[:, None]
+    low, high, steps = low[:, None], high[:, None], steps >> _FRACTION
+    at = requantize(np.clip(first, low, high), requant, 0)
+    before = requantize(np.clip(first - 1, low, high), requant, 0)
+    same = np.where(first <= high, at >= steps, True) & np.where(first > low, before < steps, True)
+    return np.asarray(limits & same.all(axis=1))
+
+
+def _constants(rows: _Rows, layer: _Layer, fixed: NDArray[np.bool_], output: Ints) -> _Rows | None:
+    """Return rows where a channel that never changes starts at its output, or None."""
+    largest = int(rows.multiplier[~fixed].max(initial=1))
+    if fixed.all():
+        largest = 1 << 30
+    above = ((output << _FRACTION) + (1 << (_FRACTION - 1)) - layer.base) << 32
+    start = np.where(fixed, np.rint(above / (largest << layer.shift)).astype(np.int64), rows.start)
+    multiplier = np.where(fixed, largest, rows.multiplier)
+    value = ((start << layer.shift) * multiplier >> 32) + layer.base
+    half = layer.half >> (32 - largest.bit_length())
+    value += np.where(layer.away & (start < 0), -half, half)
+    good = ~fixed | (value >> _FRACTION == output)
+    reach = min(_START_LIMIT, _SUM_LIMIT >> layer.shift)
+    return _Rows(start, 0 * start, multiplier) if (good & (np.abs(start) < reach)).all() else None
+
+
+def _emitted(
+    requant: Requant, layer: _Layer, rows: _Rows, index: int
+) -> tuple[dict[str, ctext.Value], tuple[Array, ...]]:
+    same = bool((rows.multiplier == rows.multiplier[0]).all())
+    short = bool((np.abs(rows.start) < _SHORT_LIMIT).all())
+    factors = rows.multiplier[:1] if same else rows.multiplier
+    multipliers = Array("m", index, tuple(factors.tolist()), "multipliers")
+    starts = Array("h" if short else "b", index, tuple(rows.start.tolist()), "where sums start")
+    fields: dict[str, ctext.Value] = {
+        "multipliers": multipliers.name,
+        "starts": starts.name,
+        "addend": layer.base,
+        "half": layer.half,
+        "step": int(not same),
+        "is_short": int(short),
+        "shift": layer.shift,
+        "away": int(layer.away),
+        "low": requant.low,
+        "high": requant.high,
+    }
+    return fields, (multipliers, starts)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edgekit.ir.nodes import Conv2D, Dense
+from edgekit.ir.nodes import Conv2D
 from edgekit.passes.memory import Overlap
-from edgekit.target.mcu import ctext, direct
+from edgekit.target.mcu import ctext, direct, pairs
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.window import dsp_window
 
 _PIXELS = 4
-_MAX_DENSE = 512  # beyond this, scratch costs more than a kernel of its own
 _PAIR_BYTES = 4 * _PIXELS
 
 
@@ -31,10 +29,13 @@ def emit_conv2d_dsp(context: Context, node: Conv2D) -> NodeCode | None:
     if window is None or scaling is None:
         return None
     run = kernel_w * in_c
+    packed = pairs.packed(scaling.channels.weights.reshape(out_c, kernel_h, run), 2)
+    if packed is None or not pairs.keeps_24_bits(scaling.channels):
+        return None
     weights = Array(
         "w",
         context.index,
-        pairs(scaling.weights.reshape(out_c, kernel_h, run)),
+        packed,
         f"{out_c} filters of {kernel_h}x{kernel_w}x{in_c}, two at a time, depths in pairs",
     )
     params: dict[str, ctext.Value] = {
@@ -48,64 +49,12 @@ def emit_conv2d_dsp(context: Context, node: Conv2D) -> NodeCode | None:
         index=context.index,
         kernel="ek_conv2d_dsp",
         params=params,
-        arrays=(weights, scaling.array),
+        arrays=(weights, *scaling.arrays),
         inputs=(node.x,),
         output=node.y,
         scratch_bytes=_PAIR_BYTES * kernel_h * ((run + 1) // 2) + (run if padded else 0),
         overlap=Overlap(node.x, behind_bytes(context, node)),
     )
-
-
-def emit_dense_dsp(context: Context, node: Dense) -> NodeCode | None:
-    """Return the C of a fully connected layer as a convolution of one pixel, or None."""
-    weight = context.graph.constants[node.weight]
-    out_n, in_n = weight.shape
-    if in_n > _MAX_DENSE:
-        return None
-    channels = direct.Channels(
-        node.requant, weight, context.graph.constants[node.bias], node.input_zero_point
-    )
-    scaling = direct.choose(channels, context.index, away=True)
-    if scaling is None:
-        return None
-    weights = Array(
-        "w",
-        context.index,
-        pairs(scaling.weights.reshape(out_n, 1, in_n)),
-        f"{out_n} rows of {in_n}, two at a time, depths in pairs",
-    )
-    ones = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
-    window: dict[str, ctext.Value] = {
-        **dict.fromkeys(ones, 1),
-        **{"in_c": in_n, "dilation_h": 1, "dilation_w": 1, "pad_top": 0, "pad_left": 0},
-        "zero_point": node.input_zero_point,
-    }
-    return NodeCode(
-        index=context.index,
-        kernel="ek_conv2d_dsp",
-        params={
-            "window": window,
-            "out_c": out_n,
-            "weights": weights.name,
-            "scale": scaling.fields,
-        },
-        arrays=(weights, scaling.array),
-        inputs=(node.x,),
-        output=node.y,
-        scratch_bytes=_PAIR_BYTES * ((in_n + 1) // 2),
-    )
-
-
-def pairs(weight: NDArray[np.int64]) -> tuple[int, ...]:
-    """Return (C_out, rows, run) weights in the kernel's order, runs and channels padded."""
-    out_c, rows, run = weight.shape
-    whole = run // 4 * 4
-    order = [first + step for first in range(0, whole, 4) for step in (0, 2, 1, 3)]
-    order += range(whole, run)
-    padded = np.zeros((out_c + out_c % 2, rows, run + run % 2), np.int64)
-    padded[:out_c, :, :run] = weight[:, :, order]
-    # channel pair, depth pair, depth, channel
-    return tuple(padded.reshape(-1, 2, rows * padded.shape[2]).transpose(0, 2, 1).ravel().tolist())
 
 
 def behind_bytes(context: Context, node: Conv2D) -> int:

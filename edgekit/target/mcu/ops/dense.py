@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from edgekit.ir.nodes import Conv2D, Dense
+from edgekit.ir.nodes import Dense
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
-from edgekit.target.mcu.ops.conv2d_dsp import emit_dense_dsp
+from edgekit.target.mcu.ops.dense_dsp import emit_dense_dsp
 
 
 def emit_dense(context: Context, node: Dense) -> NodeCode:
-    """Return the C of `node`; without convolutions beside it, it needs no scratch."""
-    if "dsp" in context.features and any(isinstance(n, Conv2D) for n in context.graph.nodes):
-        # The convolution's code is there anyway.
-        special = emit_dense_dsp(context, node)
-        if special is not None:
-            return special
+    """Return the C of `node`; the portable kernel needs no scratch."""
+    special = emit_dense_dsp(context, node) if "dsp" in context.features else None
+    if special is not None:
+        return special
     weight = context.graph.constants[node.weight]
     out_n, in_n = weight.shape
     facts = pack.sums(context.graph, node)

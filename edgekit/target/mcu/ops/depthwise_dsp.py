@@ -9,7 +9,7 @@ from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.window import dsp_window
 
 _GROUP = 4
-_CHANNELS_BYTES = 160  # filters and scales of one group
+_CHANNELS_BYTES = 176  # filters and scales of one group
 
 
 def emit_depthwise_dsp(context: Context, node: DepthwiseConv2D) -> NodeCode | None:
@@ -30,7 +30,7 @@ def emit_depthwise_dsp(context: Context, node: DepthwiseConv2D) -> NodeCode | No
     weights = Array(
         "w",
         context.index,
-        tuple(scaling.weights.T.ravel().tolist()),
+        tuple(scaling.channels.weights.T.ravel().tolist()),
         f"{weight.shape[2]} filters of 3x3, interleaved",
     )
     params: dict[str, ctext.Value] = {
@@ -44,7 +44,7 @@ def emit_depthwise_dsp(context: Context, node: DepthwiseConv2D) -> NodeCode | No
         index=context.index,
         kernel="ek_depthwise_dsp",
         params=params,
-        arrays=(weights, scaling.array),
+        arrays=(weights, *scaling.arrays),
         inputs=(node.x,),
         output=node.y,
         scratch_bytes=4 + 32 * columns + _CHANNELS_BYTES * groups,
