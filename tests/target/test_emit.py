@@ -75,7 +75,7 @@ def test_only_used_kernels_are_in_the_plan(plan):
     graph = GraphBuilder(1)
     graph.dense(graph.input(4), 3)
     found = [p.stem for p in plan_of(graph.graph(graph.nodes[-1].y)).files if "kernels" in p.parts]
-    assert found == ["ek_dense_s8"]
+    assert found == ["ek_dense_dsp"]
 
 
 def test_build_id_names_files_and_model(plan):
@@ -102,7 +102,8 @@ def test_weights_stay_small():
     x = builder.conv(builder.conv(x, 1, (3, 3), depthwise=True), 31, (1, 1))
     graph = builder.graph(builder.dense(x, 10))
     data = plan_of(graph).files[PurePosixPath("model/model_data.c")].decode()
-    packed = sum(int(n) for n in re.findall(r"model_w_\d+\[(\d+)\]", data))
+    arrays = re.findall(r"int(\d+)_t model_w_\d+\[(\d+)\]", data)
+    packed = sum(int(bits) // 8 * int(n) for bits, n in arrays)
     plain = sum(graph.tensors[node.weight].size for node in graph.nodes if hasattr(node, "weight"))
     assert plain <= packed <= 1.05 * plain
 
