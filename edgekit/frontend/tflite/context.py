@@ -139,9 +139,9 @@ class Context:
             )
         return self.quantized(op, tensor)
 
-    def result(self, op: Operator) -> ActivationTensor:
-        """Return the output, an activation of the inputs' type that nothing has produced before."""
-        tensor = self.info(op, op.outputs[0])
+    def result(self, op: Operator, slot: int = 0) -> ActivationTensor:
+        """Return output `slot`, of the inputs' type, that nothing has produced before."""
+        tensor = self.info(op, op.outputs[slot])
         self.need_activation(op, tensor)
         first = self.model.tensors[op.inputs[0]].type_code
         if first == TensorType.INT16:
@@ -285,9 +285,9 @@ class Context:
         self.constants[name] = array
         return name
 
-    def check_shape(self, op: Operator, wanted: tuple[int, ...]) -> None:
+    def check_shape(self, op: Operator, wanted: tuple[int, ...], slot: int = 0) -> None:
         """Refuse a stored output shape other than what the operator computes (no batch axis)."""
-        found = self.model.tensors[op.outputs[0]].shape
+        found = self.model.tensors[op.outputs[slot]].shape
         if found != (1, *wanted):
             self.refuse(
                 op,

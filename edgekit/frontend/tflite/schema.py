@@ -85,9 +85,18 @@ class Options(IntEnum):
     POOL_2D = 5
     FULLY_CONNECTED = 8
     SOFTMAX = 9
+    CONCATENATION = 10
     ADD = 11
     RESHAPE = 17
+    MUL = 21
+    REDUCER = 27
+    SUB = 28
     SQUEEZE = 30
+    STRIDED_SLICE = 32
+    PACK = 59
+    UNPACK = 64
+    RESIZE_NEAREST_NEIGHBOR = 74
+    LEAKY_RELU = 75
 
 
 class TensorType(IntEnum):

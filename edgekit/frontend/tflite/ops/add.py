@@ -1,14 +1,19 @@
-"""ADD."""
+"""ADD and SUB."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from edgekit.frontend.tflite.arithmetic import activation_range, requant_of
 from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
+from edgekit.frontend.tflite.ops.constant import is_constant, scalar_constant
+from edgekit.frontend.tflite.ops.lookup import lookup
 from edgekit.frontend.tflite.schema import Options
 from edgekit.ir.arithmetic import quantize_multiplier
+from edgekit.ir.interp.add import add as added
 from edgekit.ir.nodes import Add, Node
 from edgekit.ir.types import DType
 
@@ -16,8 +21,20 @@ _LEFT_SHIFTS = {DType.INT8: 20, DType.INT16: 15}
 
 
 def add(context: Context, op: Operator) -> tuple[Node, ...]:
-    """Translate ADD of two activations of equal shape."""
+    """Translate ADD of two activations of equal shape, or of one and a number."""
+    return _sum(context, op, Options.ADD, subtract=False)
+
+
+def subtract(context: Context, op: Operator) -> tuple[Node, ...]:
+    """Translate SUB of two activations of equal shape, or of one and a number."""
+    return _sum(context, op, Options.SUB, subtract=True)
+
+
+def _sum(context: Context, op: Operator, kind: Options, *, subtract: bool) -> tuple[Node, ...]:
     context.operands(op, 2, 2)
+    for slot in (0, 1):
+        if is_constant(context, op, slot):
+            return _with_number(context, op, kind, 1 - slot, slot, subtract=subtract)
     a = context.activation(op, 0)
     b = context.activation(op, 1)
     if a.shape != b.shape:
@@ -26,7 +43,37 @@ def add(context: Context, op: Operator) -> tuple[Node, ...]:
             f"shapes {a.shape} and {b.shape} differ",
             "broadcasting is not compiled; add tensors of equal shape",
         )
-    options = context.options(op, Options.ADD)
+    context.check_shape(op, a.shape)
+    return (_node(context, op, kind, a, b, context.result(op), subtract=subtract),)
+
+
+def _with_number(
+    context: Context, op: Operator, kind: Options, slot: int, other: int, *, subtract: bool
+) -> tuple[Node, ...]:
+    """Return the table of a sum with a stored number."""
+    x = context.activation(op, slot)
+    number = scalar_constant(context, op, other)
+    context.check_shape(op, x.shape)
+    y = context.result(op)
+    stored = replace(x, scale=number.scale, zero_point=number.zero_point)
+    ends = (x, stored) if slot == 0 else (stored, x)
+    node = _node(context, op, kind, *ends, y, subtract=subtract)
+    values = np.arange(-128, 128)
+    operands = (values, np.full_like(values, number.values[0]))
+    return lookup(context, op, x, y, added(node, *(operands if slot == 0 else operands[::-1])))
+
+
+def _node(
+    context: Context,
+    op: Operator,
+    kind: Options,
+    a: ActivationTensor,
+    b: ActivationTensor,
+    y: ActivationTensor,
+    *,
+    subtract: bool,
+) -> Add:
+    options = context.options(op, kind)
     if a.dtype is not b.dtype:
         context.refuse(op, "its inputs are of 8 and 16 bits", "quantize the model again")
     if a.dtype is DType.INT16 and options.integer(1, "B", 1):
@@ -35,8 +82,6 @@ def add(context: Context, op: Operator) -> tuple[Node, ...]:
             "16-bit inputs at scales that are powers of two (pot_scale_int16)",
             "export with a current converter",
         )
-    context.check_shape(op, a.shape)
-    y = context.result(op)
     low, high = activation_range(context, op, y, options.integer(0, "b"))
     twice = 2.0 * max(float(a.scale), float(b.scale))
     left_shift = _LEFT_SHIFTS[a.dtype]
@@ -50,7 +95,7 @@ def add(context: Context, op: Operator) -> tuple[Node, ...]:
             f"output scale {y.scale} is too fine for input scales {a.scale} and {b.scale}",
             "quantize the model again",
         )
-    node = Add(
+    return Add(
         label=op.label,
         a=a.name,
         b=b.name,
@@ -58,12 +103,8 @@ def add(context: Context, op: Operator) -> tuple[Node, ...]:
         a_zero_point=a.zero_point,
         b_zero_point=b.zero_point,
         left_shift=left_shift,
-        a_scale=_operand(a, twice),
-        b_scale=_operand(b, twice),
+        a_scale=quantize_multiplier(float(a.scale) / twice),
+        b_scale=quantize_multiplier(float(b.scale) / twice),
         requant=requant,
+        subtract=subtract,
     )
-    return (node,)
-
-
-def _operand(x: ActivationTensor, twice: float) -> tuple[int, int]:
-    return quantize_multiplier(float(x.scale) / twice)

@@ -1,4 +1,4 @@
-"""Operators that move values without changing them: RESHAPE, SQUEEZE, EXPAND_DIMS, PAD."""
+"""Operators that move values: RESHAPE, SQUEEZE, EXPAND_DIMS, TRANSPOSE, PAD, PADV2."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from edgekit.frontend.limits import MAX_RANK
 from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
+from edgekit.frontend.tflite.ops.constant import scalar_constant
 from edgekit.frontend.tflite.schema import Options, TensorType
-from edgekit.ir.nodes import Node, Pad, Reshape
+from edgekit.ir.nodes import Node, Pad, Reshape, Transpose
+from edgekit.ir.types import Tensor
 
 _INDEX_TYPES = (TensorType.INT32, TensorType.INT64)
 
@@ -56,6 +58,49 @@ def expand_dims(context: Context, op: Operator) -> tuple[Node, ...]:
 def pad(context: Context, op: Operator) -> tuple[Node, ...]:
     """Translate PAD with the zero point; paddings are a constant (rank, 2)."""
     context.operands(op, 2, 2)
+    return _pad(context, op, None)
+
+
+def pad_value(context: Context, op: Operator) -> tuple[Node, ...]:
+    """Translate PADV2, whose value is a constant at the scale of the input."""
+    context.operands(op, 3, 3)
+    value = scalar_constant(context, op, 2)
+    x = context.activation(op, 0)
+    if value.scale != x.scale or value.zero_point != x.zero_point:
+        context.refuse(op, "the padded value has a scale of its own", "quantize the model again")
+    return _pad(context, op, int(value.values[0]))
+
+
+def transpose(context: Context, op: Operator) -> tuple[Node, ...]:
+    """Translate TRANSPOSE; the order is a constant, and the batch axis stays first."""
+    context.operands(op, 2, 2)
+    x = context.activation(op, 0)
+    order = context.constant(op, 1, (TensorType.INT32,)).reshape(-1).tolist()
+    rank = len(x.shape) + 1
+    order = [axis + rank if axis < 0 else axis for axis in order]
+    full = (1, *x.shape)
+    if sorted(order) != list(range(rank)) or full[order[0]] != 1:
+        context.refuse(op, f"order {order} of {full}", "keep batch size 1 on the first axis")
+    # Whichever axis of extent 1 comes first becomes the batch.
+    inner = tuple(axis for axis in order if axis != order[0])
+    context.check_shape(op, tuple(full[axis] for axis in inner))
+    y = context.result(op)
+    context.same_quantization(op, x, y)
+    if order[0] == 0:
+        places = tuple(axis - 1 for axis in inner)
+        return (Transpose(label=op.label, x=x.name, y=y.name, order=places),)
+    name = f"n{op.index}_batched"
+    context.tensors[name] = Tensor(name, full, x.dtype)
+    turned = f"n{op.index}_turned"
+    context.tensors[turned] = Tensor(turned, (1, *y.shape), x.dtype)
+    return (
+        Reshape(label=op.label, x=x.name, y=name),
+        Transpose(label=op.label, x=name, y=turned, order=tuple(order)),
+        Reshape(label=op.label, x=turned, y=y.name),
+    )
+
+
+def _pad(context: Context, op: Operator, value: int | None) -> tuple[Node, ...]:
     x = context.activation(op, 0)
     amounts = context.constant(op, 1, _INDEX_TYPES)
     if amounts.shape != (len(x.shape) + 1, 2) or amounts.min() < 0 or amounts[0].any():
@@ -71,7 +116,14 @@ def pad(context: Context, op: Operator) -> tuple[Node, ...]:
     )
     y = context.result(op)
     context.same_quantization(op, x, y)
-    node = Pad(label=op.label, x=x.name, y=y.name, before=before, after=after, value=y.zero_point)
+    node = Pad(
+        label=op.label,
+        x=x.name,
+        y=y.name,
+        before=before,
+        after=after,
+        value=y.zero_point if value is None else value,
+    )
     return (node,)
 
 

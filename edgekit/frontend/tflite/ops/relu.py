@@ -1,4 +1,4 @@
-"""RELU and RELU6 as operators of their own."""
+"""RELU, RELU6 and RELU_N1_TO_1 as operators of their own."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ def relu(context: Context, op: Operator) -> tuple[Node, ...]:
 def relu6(context: Context, op: Operator) -> tuple[Node, ...]:
     """Translate RELU6."""
     return _relu(context, op, Activation.RELU6)
+
+
+def relu_n1_to_1(context: Context, op: Operator) -> tuple[Node, ...]:
+    """Translate RELU_N1_TO_1."""
+    return _relu(context, op, Activation.RELU_N1_TO_1)
 
 
 def _relu(context: Context, op: Operator, kind: Activation) -> tuple[Node, ...]:

@@ -46,22 +46,7 @@ def emit_general_add(context: Context, node: Add) -> NodeCode:
         "b_zero_point": node.b_zero_point,
     }
     if node.requant.rounding is Rounding.FLOAT32_RNE:
-        params |= {
-            "zero_point": node.requant.zero_point,
-            "low": node.requant.low,
-            "high": node.requant.high,
-            "a_scale": scale.float32_bits(*node.a_scale),
-            "b_scale": scale.float32_bits(*node.b_scale),
-            "addend": scale.float32_bits(node.requant.multiplier[0], node.requant.shift[0]),
-        }
-        return NodeCode(
-            index=context.index,
-            kernel="ek_add_f32_s8",
-            params=params,
-            arrays=(),
-            inputs=(node.a, node.b),
-            output=node.y,
-        )
+        return _float32_add(context, node, params)
     if node.left_shift > _MAX_LEFT_SHIFT:
         raise UnsupportedError(
             f"{node.label}: inputs are shifted left by {node.left_shift} bits; "
@@ -88,4 +73,23 @@ def emit_general_add(context: Context, node: Add) -> NodeCode:
         output=node.y,
         roundings=(scaling.rounding,),
         wide=wide,
+    )
+
+
+def _float32_add(context: Context, node: Add, params: dict[str, ctext.Value]) -> NodeCode:
+    params = params | {
+        "zero_point": node.requant.zero_point,
+        "low": node.requant.low,
+        "high": node.requant.high,
+        "a_scale": scale.float32_bits(*node.a_scale),
+        "b_scale": scale.float32_bits(*node.b_scale),
+        "addend": scale.float32_bits(node.requant.multiplier[0], node.requant.shift[0]),
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_add_f32_s8",
+        params=params,
+        arrays=(),
+        inputs=(node.a, node.b),
+        output=node.y,
     )
