@@ -77,13 +77,13 @@ def divide_by_power(value: Ints, exponent: Ints | int) -> Ints:
     return np.asarray((value >> exponent) + ((value & mask) > threshold))
 
 
-def fused_multiply_add(x: Ints, scale: np.float32, addend: Floats) -> Floats:
+def fused_multiply_add(x: Ints | Floats, scale: np.float32 | Floats, addend: Floats) -> Floats:
     """Return `f32(x * scale + addend)` with one rounding, as a fused multiply-add does.
 
-    The product of `|x| < 2**29` and a float32 is exact in float64. The float64 sum is then
+    The product of a float32, or an integer `|x| < 2**29`, and a float32 is exact in float64. The float64 sum is then
     rounded to odd, so that rounding it again to float32 gives the nearest-even result.
     """
-    product = x.astype(np.float64) * np.float64(scale)
+    product = np.asarray(x.astype(np.float64) * np.asarray(scale, np.float64))
     other = addend.astype(np.float64)
     total = np.asarray(product + other)
     part = total - product

@@ -27,7 +27,7 @@ from edgekit.frontend.onnx.values import (
     shape_text,
 )
 from edgekit.ir.graph import NotCompared
-from edgekit.ir.nodes import Node, Reshape
+from edgekit.ir.nodes import Node, Reshape, Transpose
 from edgekit.ir.types import DType, Tensor
 
 INPUT = "input"
@@ -143,28 +143,40 @@ class Builder:
     # Layouts.
 
     def image(self, operator: Operator, quant: Quant) -> str:
-        """Return the stored tensor (H, W, C) of a source tensor (1, C, H, W)."""
+        """Return the stored tensor (H, W, C) of a source tensor (1, C, H, W); (1, C, W): H is 1."""
         shape = quant.order.shape
-        if len(shape) != 4 or shape[0] != 1:
+        if len(shape) not in (3, 4) or shape[0] != 1:
             raise operator.refuse(
                 f"its input has shape {shape_text(quant.order)}; (1, C, H, W) is wanted"
             )
-        return self.arranged(operator, quant, layout.channels_last(shape), (*shape[2:], shape[1]))
+        stored = (*(1 for _ in range(4 - len(shape))), *shape[2:], shape[1])
+        return self.arranged(operator, quant, layout.channels_last(shape), stored)
 
     def arranged(
         self, operator: Operator, quant: Quant, wanted: Order, shape: tuple[int, ...]
     ) -> str:
         """Return the stored tensor as `shape`, its elements ordered as `wanted`."""
         self._settle(quant, wanted)
+        tensor = quant.tensor
         if not layout.same(self.order(quant), wanted):
-            raise operator.refuse(
-                "a transpose between it and its producer would move data",
-                hint="keep the network in one layout; only transposes that relabel are supported",
-            )
-        if self.tensors[quant.tensor].shape == shape:
-            return quant.tensor
+            tensor = self._moved(operator, tensor, self.order(quant), wanted)
+        if self.tensors[tensor].shape == shape:
+            return tensor
         name = self.activation(operator, shape)
-        self.nodes.append(Reshape(label=f"{operator.label} input", x=quant.tensor, y=name))
+        self.nodes.append(Reshape(label=f"{operator.label} input", x=tensor, y=name))
+        return name
+
+    def _moved(self, operator: Operator, tensor: str, order: Order, wanted: Order) -> str:
+        """Return a transposed copy of a stored tensor, from one order of its elements to another."""
+        shape = self.tensors[tensor].shape
+        axes = layout.stored_transposition(shape, order, wanted)
+        if axes is None:
+            raise operator.refuse(
+                "between it and its producer elements move, and no transpose does that",
+                hint="keep the network in one layout",
+            )
+        name = self.activation(operator, tuple(shape[axis] for axis in axes))
+        self.nodes.append(Transpose(f"{operator.label} input", tensor, name, axes))
         return name
 
     def order(self, quant: Quant) -> Order:

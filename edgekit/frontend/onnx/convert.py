@@ -6,8 +6,19 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Literal
 
+import numpy as np
+
 from edgekit.errors import UnsupportedError
-from edgekit.frontend.onnx import elementwise, layout, linear, pooling, quantize, shapes
+from edgekit.frontend.onnx import (
+    elementwise,
+    join,
+    layout,
+    linear,
+    pooling,
+    quantize,
+    shapes,
+    unary,
+)
 from edgekit.frontend.onnx.builder import INPUT, Builder
 from edgekit.frontend.onnx.model import Model, Operator
 from edgekit.frontend.onnx.values import (
@@ -44,6 +55,18 @@ _OPERATORS: Mapping[str, Lower] = {
     "Gemm": linear.gemm,
     "MatMul": linear.matmul,
     "Add": elementwise.add,
+    "Sub": elementwise.sub,
+    "Mul": elementwise.mul,
+    "Sigmoid": unary.sigmoid,
+    "Tanh": unary.tanh,
+    "LeakyRelu": unary.leaky_relu,
+    "HardSigmoid": unary.hard_sigmoid,
+    "HardSwish": unary.hard_swish,
+    "Neg": unary.negative,
+    "Abs": unary.absolute,
+    "Concat": join.concat,
+    "Resize": join.resize,
+    "ReduceMean": pooling.reduce_mean,
     "AveragePool": pooling.average_pool,
     "GlobalAveragePool": pooling.global_average_pool,
     "MaxPool": pooling.max_pool,
@@ -55,6 +78,10 @@ _MICROSOFT: Mapping[str, Lower] = {
     "DequantizeLinear": quantize.dequantize_linear,
     "QGemm": linear.qgemm,
     "QLinearAdd": elementwise.qlinear_add,
+    "QLinearConcat": join.qlinear_concat,
+    "QLinearLeakyRelu": unary.qlinear_leaky_relu,
+    "QLinearMul": elementwise.qlinear_mul,
+    "QLinearSigmoid": unary.qlinear_sigmoid,
     "QLinearAveragePool": pooling.qlinear_average_pool,
     "QLinearGlobalAveragePool": pooling.qlinear_global_average_pool,
     "QLinearSoftmax": quantize.qlinear_softmax,
@@ -65,13 +92,14 @@ _TABLES = {"": _OPERATORS, "com.microsoft": _MICROSOFT}
 def convert(model: Model) -> Graph:
     """Return the integer graph of a decoded model; UnsupportedError names what has no meaning."""
     builder, value = _lowered(model)
-    output = _output(builder, value)
-    if not builder.nodes or builder.input_quantization is None:
+    if not builder.nodes:
         raise UnsupportedError("the model computes nothing in integers")
+    output = _output(builder, value)
+    entry = builder.input_quantization or _plain(builder)
     return Graph(
         name=_identifier(model.name),
         source=Source(_format(model), "onnxruntime", model.sha256),
-        inputs=(_input_edge(builder, builder.input_quantization),),
+        inputs=(_input_edge(builder, entry),),
         outputs=(output,),
         nodes=tuple(builder.nodes),
         tensors=builder.tensors,
@@ -159,10 +187,7 @@ def _final(value: Value) -> tuple[Quant, Quantization | None, tuple[HostOp, ...]
 def _output(builder: Builder, value: Value) -> Edge:
     quant, q, host_ops = _final(value)
     if q is None:
-        raise UnsupportedError(
-            "nothing in the model gives its integers a scale",
-            hint="add QuantizeLinear and DequantizeLinear, or QLinear operators",
-        )
+        q = _plain(builder)
     if not quant.name:
         raise UnsupportedError(
             "the model ends with a MaxPool or Pad of dequantized values",
@@ -189,6 +214,12 @@ def _output(builder: Builder, value: Value) -> Edge:
         rounding="half_even",
         host_ops=host_ops,
     )
+
+
+def _plain(builder: Builder) -> Quantization:
+    """Return what integers mean where nothing in the model gives them a scale: themselves."""
+    dtype = "uint8" if builder.model.input.dtype == "uint8" else "int8"
+    return Quantization(np.float32(1), 0, dtype)
 
 
 def _declared(builder: Builder, dtype: EdgeDType) -> EdgeDType:

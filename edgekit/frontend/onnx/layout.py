@@ -16,10 +16,10 @@ def rows(shape: tuple[int, ...]) -> Order:
 
 
 def channels_last(shape: tuple[int, ...]) -> Order:
-    """Return the order of a source tensor (1, C, H, W) that is stored as (H, W, C)."""
-    batch, channels, height, width = shape
-    stored = rows((batch, height, width, channels))
-    return stored.transpose(0, 3, 1, 2)
+    """Return the order of a source tensor (1, C, spatial axes) that is stored channels last."""
+    batch, channels, *spatial = shape
+    stored = rows((batch, *spatial, channels))
+    return stored.transpose(0, stored.ndim - 1, *range(1, stored.ndim - 1))
 
 
 def same(a: Order, b: Order) -> bool:
@@ -37,6 +37,19 @@ def transposition(shape: tuple[int, ...], positions: Order) -> tuple[int, ...] |
         stored = rows(tuple(shape[axis] for axis in axes))
         back = tuple(int(axis) for axis in np.argsort(axes))
         if np.array_equal(stored.transpose(back).reshape(-1), wanted):
+            return axes
+    return None
+
+
+def stored_transposition(
+    shape: tuple[int, ...], order: Order, wanted: Order
+) -> tuple[int, ...] | None:
+    """Return the axes that bring a stored tensor of `shape` from one order to another, or None."""
+    source = np.empty(order.size, dtype=np.int32)
+    source[wanted.reshape(-1)] = order.reshape(-1)
+    stored = rows(shape)
+    for axes in permutations(range(len(shape))):
+        if np.array_equal(stored.transpose(axes).reshape(-1), source):
             return axes
     return None
 

@@ -156,21 +156,25 @@ class _Conv:
     depthwise: bool
 
     @property
-    def size(self) -> tuple[int, int, int, int]:
-        return (1, self.weights.shape[0], *self.window.output)
+    def size(self) -> tuple[int, ...]:
+        """The shape that the source gives the output: (1, C, H, W) or (1, C, W)."""
+        output = self.window.output if self.x.quant.order.ndim == 4 else self.window.output[1:]
+        return (1, self.weights.shape[0], *output)
 
 
 def _conv(
     builder: Builder, operator: Operator, x: Real, w: Weight, bias: Weight | None
-) -> tuple[tuple[int, int, int, int], partial[Quant]]:
+) -> tuple[tuple[int, ...], partial[Quant]]:
     shape = x.quant.order.shape
-    if len(shape) != 4 or w.values.ndim != 4:
+    if len(shape) not in (3, 4) or w.values.ndim != len(shape):
         raise operator.refuse(
-            f"input of {len(shape)} axes and weights of {w.values.ndim}; 4 and 4 are wanted",
-            hint="write a one-dimensional convolution as a two-dimensional one of height 1",
+            f"input of {len(shape)} axes and weights of {w.values.ndim}; 4 and 4, or 3 and 3, "
+            "are wanted"
         )
     _check_types(operator, x, w)
     weights = centred(operator, w, 0)
+    if len(shape) == 3:
+        weights = weights[:, :, np.newaxis]
     outputs, per_group, height, width = weights.shape
     channels, groups = shape[1], operator.integer("group", 1)
     depthwise = groups > 1 and groups == channels and per_group == 1 and outputs % channels == 0
@@ -181,9 +185,9 @@ def _conv(
             hint="write a grouped convolution as one group with zeros, or as several",
         )
     declared = operator.integers("kernel_shape")
-    if declared is not None and declared != (height, width):
+    if declared is not None and declared != w.values.shape[2:]:
         raise operator.refuse(f"kernel_shape {declared[:4]} with weights of {(height, width)}")
-    frame = window(operator, (shape[2], shape[3]), (height, width))
+    frame = window(operator, shape, (height, width))
     bias_array = bias_values(operator, bias, outputs)
     facts = _Conv(x, weights, w.scale, bias_array, frame, depthwise)
     return facts.size, partial(_conv_node, builder, operator, facts)
@@ -195,8 +199,7 @@ def _conv_node(
     x = builder.image(operator, facts.x.quant)
     scale = product_scales(operator, facts.x.quantization.scale, facts.scale, y.scale)
     scale = np.broadcast_to(scale, (facts.weights.shape[0],))
-    _, channels, height, width = facts.size
-    name = builder.activation(operator, (height, width, channels))
+    name = builder.activation(operator, (*facts.window.output, facts.weights.shape[0]))
     weights = facts.weights[:, 0] if facts.depthwise else facts.weights
     axes = (1, 2, 0) if facts.depthwise else (0, 2, 3, 1)
     kind = DepthwiseConv2D if facts.depthwise else Conv2D

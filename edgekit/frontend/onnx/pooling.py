@@ -12,12 +12,14 @@ from edgekit.frontend.onnx.builder import Builder
 from edgekit.frontend.onnx.model import Operator
 from edgekit.frontend.onnx.quantize import as_real
 from edgekit.frontend.onnx.scales import quantization, requant
+from edgekit.frontend.onnx.shapes import axes_of
 from edgekit.frontend.onnx.values import Pending, Quant, Quantization, Real
-from edgekit.frontend.onnx.windows import Window, kernel_shape, window
+from edgekit.frontend.onnx.windows import Window, kernel_shape, spatial, window
 from edgekit.ir.graph import NotCompared
 from edgekit.ir.nodes import AveragePool, MaxPool
 from edgekit.ir.types import Padding
 
+_SUM = "onnxruntime adds float32 values here, in an order of its own; a GlobalAveragePool is exact"
 _FLOAT = "onnxruntime averages float32 values here, not integers, unless the window is the image"
 
 
@@ -25,7 +27,7 @@ def average_pool(builder: Builder, operator: Operator) -> None:
     """AveragePool between DequantizeLinear and QuantizeLinear."""
     x = builder.real(operator, 0)
     frame = _window(operator, x.quant)
-    size = (1, x.quant.order.shape[1], *frame.output)
+    size = _pooled_shape(x.quant, frame)
     finish = partial(_average_node, builder, operator, x, frame)
     builder.define(operator, Pending(operator, x.quant.dtype, layout.channels_last(size), finish))
 
@@ -34,9 +36,30 @@ def global_average_pool(builder: Builder, operator: Operator) -> None:
     """GlobalAveragePool between DequantizeLinear and QuantizeLinear."""
     x = builder.real(operator, 0)
     frame = _whole(operator, x.quant)
-    size = (1, x.quant.order.shape[1], 1, 1)
+    size = _pooled_shape(x.quant, frame)
     finish = partial(_average_node, builder, operator, x, frame)
     builder.define(operator, Pending(operator, x.quant.dtype, layout.channels_last(size), finish))
+
+
+def reduce_mean(builder: Builder, operator: Operator) -> None:
+    """ReduceMean over all spatial axes between DequantizeLinear and QuantizeLinear."""
+    x = builder.real(operator, 0)
+    shape = x.quant.order.shape
+    frame = _whole(operator, x.quant)
+    axes = axes_of(builder, operator, len(shape))
+    if axes is None or sorted(axes) != list(range(2, len(shape))):
+        raise operator.refuse(
+            f"it averages axes {axes} of {len(shape)}; all but batch and channels are wanted"
+        )
+    keep = bool(operator.integer("keepdims", 1))
+    builder.not_compared.append(NotCompared(operator.label, _SUM))
+
+    def finish(y: Quantization, low: int, high: int) -> Quant:
+        mean = _average_node(builder, operator, x, frame, y, low, high)
+        return mean if keep else mean.relabelled(mean.order.reshape(1, shape[1]))
+
+    size = _pooled_shape(x.quant, frame) if keep else (1, shape[1])
+    builder.define(operator, Pending(operator, x.quant.dtype, layout.rows(size), finish))
 
 
 def qlinear_average_pool(builder: Builder, operator: Operator) -> None:
@@ -63,7 +86,8 @@ def max_pool(builder: Builder, operator: Operator) -> None:
     quant = value.quant if isinstance(value, Real) else builder.quant(operator, 0)
     if operator.integer("storage_order", 0):
         raise operator.refuse("storage_order is not supported")
-    frame = window(operator, _size(operator, quant), kernel_shape(operator))
+    shape = quant.order.shape
+    frame = window(operator, shape, kernel_shape(operator, shape))
     if frame.dilation != (1, 1):
         raise operator.refuse("dilated pools are not supported")
     _refuse_empty_windows(operator, frame)
@@ -82,7 +106,7 @@ def max_pool(builder: Builder, operator: Operator) -> None:
             high=127,
         )
     )
-    order = layout.channels_last((1, channels, *frame.output))
+    order = layout.channels_last(_pooled_shape(quant, frame))
     pooled = replace(quant, tensor=y, name="", order=order, shown=None)
     if isinstance(value, Real):
         builder.define(operator, Real(pooled, value.quantization, value.low, value.high))
@@ -90,15 +114,15 @@ def max_pool(builder: Builder, operator: Operator) -> None:
         builder.define(operator, pooled.named(operator.outputs[0]))
 
 
-def _size(operator: Operator, quant: Quant) -> tuple[int, int]:
-    shape = quant.order.shape
-    if len(shape) != 4:
-        raise operator.refuse(f"its input has {len(shape)} axes; (1, C, H, W) is wanted")
-    return shape[2], shape[3]
+def _pooled_shape(quant: Quant, frame: Window) -> tuple[int, ...]:
+    """Return the source's shape (1, C, spatial axes) of what `frame` makes of `quant`."""
+    spatial_axes = frame.output if quant.order.ndim == 4 else frame.output[1:]
+    return (1, quant.order.shape[1], *spatial_axes)
 
 
 def _window(operator: Operator, quant: Quant) -> Window:
-    frame = window(operator, _size(operator, quant), kernel_shape(operator))
+    shape = quant.order.shape
+    frame = window(operator, shape, kernel_shape(operator, shape))
     if frame.dilation != (1, 1):
         raise operator.refuse("dilated pools are not supported")
     if frame.padding != Padding():
@@ -110,7 +134,7 @@ def _window(operator: Operator, quant: Quant) -> Window:
 
 
 def _whole(operator: Operator, quant: Quant) -> Window:
-    size = _size(operator, quant)
+    size = spatial(operator, quant.order.shape)
     return Window(size, (1, 1), (1, 1), Padding(), (1, 1))
 
 
@@ -137,7 +161,7 @@ def _average_node(
     low: int,
     high: int,
 ) -> Quant:
-    if frame.kernel != _size(operator, x.quant):
+    if frame.kernel != spatial(operator, x.quant.order.shape):
         builder.not_compared.append(NotCompared(operator.label, _FLOAT))
     cells = np.float32(frame.kernel[0] * frame.kernel[1])
     with np.errstate(over="ignore", under="ignore"):
@@ -162,5 +186,5 @@ def _average_node(
             requant=rule,
         )
     )
-    order = layout.channels_last((1, channels, *frame.output))
+    order = layout.channels_last(_pooled_shape(x.quant, frame))
     return Quant(name, operator.outputs[0], order, y.dtype, y)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.frontend.onnx.builder import INPUT, Builder
+from edgekit.frontend.onnx.float32 import Function
 from edgekit.frontend.onnx.model import Operator
 from edgekit.frontend.onnx.scales import (
     product_scales,
@@ -31,7 +32,7 @@ from edgekit.frontend.onnx.values import (
 )
 from edgekit.ir.arithmetic import rescale
 from edgekit.ir.graph import NotCompared
-from edgekit.ir.nodes import Clamp, Requantize
+from edgekit.ir.nodes import Clamp, Lut8, Requantize
 from edgekit.ir.types import DType, Requant, Rounding, Tensor
 
 _FLOAT = "onnxruntime computes it in float32 here, not in integers"
@@ -137,10 +138,8 @@ def move(builder: Builder, operator: Operator, real: Real, q: Quantization) -> Q
     scale = product_scales(operator, real.quantization.scale, np.ones(1, np.float32), q.scale)
     rule = requant(scale, q, low, high)
     if not same_scale and not np.array_equal(_requantized(real, rule), wanted):
-        raise operator.refuse(
-            "the change of scale around it has no exact integer form",
-            hint="give its input and output one scale and zero point",
-        )
+        moved = look_up(builder, operator, real, np.positive, q, -128, 127)
+        return replace(moved, requantized=True)
     y = builder.activation(operator, builder.tensors[x].shape)
     if same_scale:
         builder.nodes.append(Clamp(label=operator.label, x=x, y=y, low=low, high=high))
@@ -150,13 +149,35 @@ def move(builder: Builder, operator: Operator, real: Real, q: Quantization) -> Q
     return Quant(y, operator.outputs[0], order, q.dtype, q, requantized=True)
 
 
-def _table(real: Real, q: Quantization) -> NDArray[np.int64]:
-    # The float32 arithmetic of DequantizeLinear, Relu or Clip, and QuantizeLinear.
+def look_up(
+    builder: Builder,
+    operator: Operator,
+    real: Real,
+    function: Function,
+    q: Quantization,
+    low: int,
+    high: int,
+) -> Quant:
+    """Return `function` of `real`, quantized and clamped, as a table of the 256 integers."""
+    values = np.clip(_table(real, q, function), low, high)
+    order = builder.order(real.quant)
+    x = real.quant.tensor
+    y = builder.activation(operator, builder.tensors[x].shape)
+    table = builder.store(f"{y}_t", values, DType.INT8)
+    builder.nodes.append(Lut8(label=operator.label, x=x, y=y, table=table))
+    return Quant(y, operator.outputs[0], order, q.dtype, q)
+
+
+def _table(
+    real: Real, q: Quantization, function: Function = np.positive
+) -> NDArray[np.int64]:
+    # The float32 arithmetic of DequantizeLinear, the function or Relu or Clip, and QuantizeLinear.
     graph = np.arange(-128, 128)
     low = -128 - q.graph_zero
     values = (graph - real.quantization.graph_zero).astype(np.float32) * real.quantization.scale
     values = np.clip(values, np.float32(real.low), np.float32(real.high))
     with np.errstate(over="ignore", under="ignore"):
+        values = function(values)
         ratio = np.clip((values / q.scale).astype(np.float32), low, 127 - q.graph_zero)
     return np.rint(ratio).astype(np.int64) + q.graph_zero
 
@@ -207,9 +228,9 @@ def _clip(builder: Builder, operator: Operator, low: float, high: float) -> Valu
         return limited(value, low, high)
     if isinstance(value, Real):
         return limited(value, low, high)
-    if isinstance(value, Quant) and value.quantization is not None:
+    if isinstance(value, Quant):
         return _clip_integers(builder, operator, value, low, high)
-    raise operator.refuse("its input is not an activation with a known scale")
+    raise operator.refuse("its input is not an activation")
 
 
 def _clip_integers(

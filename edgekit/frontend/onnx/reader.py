@@ -18,7 +18,7 @@ from edgekit.frontend.onnx.tensors import Budget, array_of, dtype_name
 
 # Smaller than limits.MAX_FILE_BYTES: a protobuf can take 16 times its size once parsed.
 MAX_FILE_BYTES = 32 * 1024 * 1024
-MIN_OPSET, MAX_OPSET = 10, 23
+MIN_OPSET, MAX_OPSET = 10, 25
 _DOMAINS = {"": "", "ai.onnx": "", "com.microsoft": "com.microsoft"}
 
 

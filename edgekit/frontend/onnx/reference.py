@@ -30,7 +30,7 @@ from edgekit.frontend.onnx.values import SourceDType
 # Operators whose float result depends on the order of summation or on more than one rounding.
 _INEXACT = frozenset(
     {"Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul", "MatMulIntegerToFloat"}
-    | {"Add", "Mul", "Sub", "Sum", "AveragePool", "GlobalAveragePool", "ReduceMean"}
+    | {"Add", "Mul", "Sum", "AveragePool", "GlobalAveragePool", "ReduceMean"}
 )
 _QUIET = 3  # errors only
 
@@ -124,10 +124,12 @@ def _session(
                 f"onnxruntime refuses the model: {_first_line(exc)}",
                 hint="check that the model runs in onnxruntime",
             ) from exc
+    # A HardSwish becomes HardSigmoid and Mul, both of which the loader's table computes.
+    gates = {n.output[0] for n in optimized.graph.node if n.op_type == "HardSigmoid"}
     return session, tuple(
         f"{node.op_type} {node.name}".strip()
         for node in optimized.graph.node
-        if node.op_type in _INEXACT
+        if node.op_type in _INEXACT and not gates.intersection(node.input)
     )
 
 

@@ -34,6 +34,8 @@ def quantization(builder: Builder, operator: Operator, scale: int, zero: int) ->
 def scale_values(builder: Builder, operator: Operator, position: int) -> NDArray[np.float32]:
     """Return finite, positive float32 scales, scalar or one axis."""
     scales = builder.constant(operator, position)
+    if scales.dtype == np.float16 and operator.kind == "QLinearMatMul":
+        scales = scales.astype(np.float32)  # exact, and what onnxruntime does there
     if scales.dtype != np.float32 or scales.ndim > 1:
         raise operator.refuse(f"input {position} is not a float32 scale or a list of them")
     if not scales.size or not np.all(np.isfinite(scales)) or not np.all(scales >= 2.0**-100):

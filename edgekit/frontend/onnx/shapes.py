@@ -59,7 +59,7 @@ def flatten(builder: Builder, operator: Operator) -> None:
 def squeeze(builder: Builder, operator: Operator) -> None:
     """Squeeze axes of extent 1."""
     value, order = _movable(builder, operator)
-    axes = _axes(builder, operator, order.ndim)
+    axes = axes_of(builder, operator, order.ndim)
     if axes is None:
         axes = tuple(axis for axis, extent in enumerate(order.shape) if extent == 1)
     if any(order.shape[axis] != 1 for axis in axes):
@@ -74,7 +74,7 @@ def unsqueeze(builder: Builder, operator: Operator) -> None:
     given = operator.integers("axes") if not operator.input(1) else None
     count = len(given) if given is not None else int(builder.constant(operator, 1).size)
     rank = order.ndim + count
-    axes = _axes(builder, operator, rank)
+    axes = axes_of(builder, operator, rank)
     if axes is None or len(set(axes)) != count or rank > limits.MAX_RANK:
         raise operator.refuse("its axes are missing, repeated or too many")
     rest = iter(order.shape)
@@ -171,7 +171,8 @@ def _reshaped(operator: Operator, order: Order, shape: list[int]) -> Order:
     return order.reshape(shape)
 
 
-def _axes(builder: Builder, operator: Operator, rank: int) -> tuple[int, ...] | None:
+def axes_of(builder: Builder, operator: Operator, rank: int) -> tuple[int, ...] | None:
+    """Return the axes that an attribute or input 1 names, not negative; None if nothing does."""
     axes = operator.integers("axes")
     if operator.input(1):
         values = builder.constant(operator, 1)

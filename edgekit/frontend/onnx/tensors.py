@@ -14,6 +14,7 @@ from edgekit.frontend import limits
 _FIELDS = {
     onnx.TensorProto.FLOAT: ("float32", "float_data"),
     onnx.TensorProto.DOUBLE: ("float64", "double_data"),
+    onnx.TensorProto.FLOAT16: ("float16", "int32_data"),
     onnx.TensorProto.INT8: ("int8", "int32_data"),
     onnx.TensorProto.UINT8: ("uint8", "int32_data"),
     onnx.TensorProto.INT16: ("int16", "int32_data"),
@@ -82,6 +83,11 @@ def _values(
     values = getattr(tensor, typed)
     if len(values) != elements:
         raise UnsupportedError(f"{where} holds {len(values)} values; {elements} are wanted")
+    if dtype == np.float16:  # its bits are stored as integers
+        bits = np.array(values, dtype=np.int64)
+        if bits.size and not 0 <= bits.min() <= bits.max() < 1 << 16:
+            raise UnsupportedError(f"{where} holds a value that its type {dtype} cannot")
+        return bits.astype(np.uint16).view(np.float16)
     wide = np.array(values, dtype=np.float64 if dtype.kind == "f" else np.int64)
     array = wide.astype(dtype)
     if dtype.kind != "f" and not np.array_equal(array, wide):
