@@ -80,8 +80,9 @@ def divide_by_power(value: Ints, exponent: Ints | int) -> Ints:
 def fused_multiply_add(x: Ints | Floats, scale: np.float32 | Floats, addend: Floats) -> Floats:
     """Return `f32(x * scale + addend)` with one rounding, as a fused multiply-add does.
 
-    The product of a float32, or an integer `|x| < 2**29`, and a float32 is exact in float64. The float64 sum is then
-    rounded to odd, so that rounding it again to float32 gives the nearest-even result.
+    The product of a float32, or an integer `|x| < 2**29`, and a float32 is exact in float64.
+    The float64 sum is then rounded to odd, so that rounding it again to float32 gives the
+    nearest-even result.
     """
     product = np.asarray(x.astype(np.float64) * np.asarray(scale, np.float64))
     other = addend.astype(np.float64)

@@ -8,7 +8,7 @@ from edgekit.errors import UnsupportedError
 from edgekit.ir.geometry import repeats
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Concat, Lut8, Mul, Node, ResizeNearest, Slice, Transpose
-from edgekit.ir.types import DType
+from edgekit.ir.types import DType, Rounding
 
 _REPORT = "the front end or pass that made this graph is at fault; please report the model"
 _MOST_VALUES = 1 << 24
@@ -46,10 +46,7 @@ def check_move(graph: Graph, node: Mul | Lut8 | Concat | Transpose | Slice | Res
         fail(node, f"its output holds {size} values; at most {_MOST_VALUES} is wanted")
     match node:
         case Mul():
-            a, b = graph.tensors[node.a].shape, graph.tensors[node.b].shape
-            want(node, f"shape of {node.a}", a, shape)
-            if not repeats(a, b):
-                fail(node, f"shape of {node.b} is {b}; {a} or its last axes are wanted")
+            _check_mul(graph, node, shape)
         case Lut8():
             want(node, "shape of its input", graph.tensors[node.x].shape, shape)
             table = graph.tensors[node.table]
@@ -67,6 +64,16 @@ def check_move(graph: Graph, node: Mul | Lut8 | Concat | Transpose | Slice | Res
             _check_resize(node, graph.tensors[node.x].shape, shape)
         case _:
             assert_never(node)
+
+
+def _check_mul(graph: Graph, node: Mul, shape: Shape) -> None:
+    a, b = graph.tensors[node.a].shape, graph.tensors[node.b].shape
+    want(node, f"shape of {node.a}", a, shape)
+    if not repeats(a, b):
+        fail(node, f"shape of {node.b} is {b}; {a} or its last axes are wanted")
+    most = 255 if node.requant.rounding is Rounding.FLOAT32_RNE else 0
+    if abs(node.addend) > most:
+        fail(node, f"addend is {node.addend}; {-most} to {most} is wanted")
 
 
 def _check_concat(node: Concat, sources: list[Shape], shape: Shape) -> None:

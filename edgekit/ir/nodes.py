@@ -82,7 +82,11 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Mul:
-    """Product of two tensors; `b` has the shape of `a`, or of its last axes and is repeated."""
+    """Product of two tensors; `b` has the shape of `a`, or of its last axes and is repeated.
+
+    FLOAT32_RNE: `addend` is added to the scaled product in float32, before the result is rounded
+    to an integer (SPEC 4.11).
+    """
 
     label: str
     a: str
@@ -91,6 +95,7 @@ class Mul:
     a_zero_point: int
     b_zero_point: int
     requant: Requant  # one scale
+    addend: int = 0  # -255 to 255; 0 for fixed-point roundings
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ typedef struct {
     const int8_t *shift;       /* likewise; unused by the FLOAT32 forms */
     int32_t step;              /* 1: one scale per channel; 0: one for all */
     int32_t zero_point;
-    int32_t low;  /* within the type of the output */
+    int32_t low; /* within the type of the output */
     int32_t high;
     int32_t rounding;
 } ek_requant;
@@ -319,6 +319,22 @@ typedef struct {
 } ek_mul_s8_params;
 
 void ek_mul_s8(const ek_mul_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
+
+/* float32_rne with the source's zero point: clamp(rint(f32(f32(acc * scale) + addend)) +
+ * zero_point); scale is IEEE 754 bits. y may be a, or b where outer is 1. */
+typedef struct {
+    int32_t outer;
+    int32_t inner;
+    int32_t a_zero_point;
+    int32_t b_zero_point;
+    int32_t scale;
+    int32_t addend;
+    int32_t zero_point;
+    int32_t low;
+    int32_t high;
+} ek_mul_f32_s8_params;
+
+void ek_mul_f32_s8(const ek_mul_f32_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
 
 /* table[128 + q] is the output of q. y may be x. */
 typedef struct {

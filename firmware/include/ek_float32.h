@@ -77,6 +77,14 @@ static inline int32_t ek_add_float32(int32_t a, int32_t a_scale, int32_t b, int3
     return ek_rint(__builtin_fmaf((float)a, ra.f, __builtin_fmaf((float)b, rb.f, f.f)));
 }
 
+/* rint(f32(f32(acc * scale) + addend)) */
+static inline int32_t ek_scale_add_float32(int32_t acc, int32_t scale_bits, int32_t addend)
+{
+    ek_f32 scale;
+    scale.bits = scale_bits;
+    return ek_rint(ek_rounded((float)acc * scale.f) + (float)addend);
+}
+
 #else
 
 /* magnitude * 2^exponent, negative if sign */
@@ -219,6 +227,12 @@ static inline int32_t ek_add_float32(int32_t a, int32_t a_scale, int32_t b, int3
     const ek_soft pb = ek_soft_multiply(ek_soft_from_int(b), ek_soft_from_bits(b_scale));
     const ek_soft pa = ek_soft_multiply(ek_soft_from_int(a), ek_soft_from_bits(a_scale));
     return ek_soft_rint(ek_soft_add(pa, ek_soft_add(pb, ek_soft_from_bits(addend))));
+}
+
+static inline int32_t ek_scale_add_float32(int32_t acc, int32_t scale_bits, int32_t addend)
+{
+    const ek_soft p = ek_soft_multiply(ek_soft_from_int(acc), ek_soft_from_bits(scale_bits));
+    return ek_soft_rint(ek_soft_add(ek_soft_round(p), ek_soft_from_int(addend)));
 }
 
 #endif

@@ -48,7 +48,9 @@ def read(path: Path) -> list[NodeTest]:
 def _test(name: str, data: bytes, files: dict[str, bytes]) -> NodeTest:
     model = onnx.load_from_string(data)
     graph = model.graph
-    inputs = [_tensor(files[f"{name}/test_data_set_0/input_{k}.pb"]) for k in range(len(graph.input))]
+    inputs = [
+        _tensor(files[f"{name}/test_data_set_0/input_{k}.pb"]) for k in range(len(graph.input))
+    ]
     for info, tensor in list(zip(graph.input, inputs, strict=True))[1:]:
         graph.input.remove(info)
         tensor.name = info.name
@@ -56,18 +58,20 @@ def _test(name: str, data: bytes, files: dict[str, bytes]) -> NodeTest:
     x = _array(inputs[0])
     if x is not None:
         x = x[np.newaxis] if x.ndim < 2 else x
-        _as_one_sample(graph, x.shape)
-    outputs = [_tensor(files[f"{name}/test_data_set_0/output_{k}.pb"]) for k in range(len(graph.output))]
+    _as_one_sample(graph)
+    outputs = [
+        _tensor(files[f"{name}/test_data_set_0/output_{k}.pb"]) for k in range(len(graph.output))
+    ]
     expected = _array(outputs[0]) if len(outputs) == 1 else None
     operator = graph.node[0].op_type if len(graph.node) == 1 else f"{len(graph.node)} operators"
     return NodeTest(name, operator, model, np.zeros((1, 1)) if x is None else x, expected)
 
 
-def _as_one_sample(graph: onnx.GraphProto, shape: tuple[int, ...]) -> None:
-    for info, extents in ((graph.input[0], shape), (graph.output[0], None)):
+def _as_one_sample(graph: onnx.GraphProto) -> None:
+    for info in (graph.input[0], graph.output[0]):
         declared = info.type.tensor_type.shape
         before = [axis.dim_value for axis in declared.dim]
-        wanted = [1, *(extents or before)[1:]] if len(before) > 1 else [1, *before]
+        wanted = [1, *before[1:]] if len(before) > 1 else [1, *before]
         del declared.dim[:]
         for extent in wanted:
             declared.dim.add().dim_value = extent

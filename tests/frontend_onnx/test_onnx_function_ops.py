@@ -143,9 +143,7 @@ RESIZES: tuple[dict[str, str], ...] = (
 @pytest.mark.parametrize("attributes", RESIZES, ids=lambda a: "-".join(a.values()))
 @pytest.mark.parametrize("size", [(10, 12), (3, 4), (13, 5), (1, 1)])
 @pytest.mark.parametrize("form", FORMS)
-def test_resize(
-    check: Check, form: str, size: tuple[int, int], attributes: dict[str, str]
-) -> None:
+def test_resize(check: Check, form: str, size: tuple[int, int], attributes: dict[str, str]) -> None:
     net = Net(2, (1, 3, 5, 6), form=form).conv(4, (1, 1))
     check(net.resize(*size, by_scales=size == (10, 12), **attributes))
 
@@ -166,3 +164,36 @@ def test_one_dimensional_layers(check: Check, seed: int, dtype: str, form: str) 
     net.conv1d(6, 5, stride=1 + seed % 2, pads=(seed, 1), dilation=1 + seed % 3)
     net.conv1d(2, 3, depthwise=True).max_pool1d(2, 2)
     check(net.conv1d(5, 1).average_pool(None).flatten().gemm(14))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_transpose_that_moves_data(check: Check, form: str) -> None:
+    net = Net(4, (1, 3, 8, 7), form=form).conv(4).transpose(0, 2, 3, 1).conv(3, (1, 1))
+    graph = check(net)
+    assert "Transpose" in [type(node).__name__ for node in graph.nodes]
+
+
+@pytest.mark.parametrize("image", [False, True])
+@pytest.mark.parametrize("kind", ["Gemm", "QLinearMatMul"])
+def test_weights_of_nine_bits(check: Check, kind: str, image: bool) -> None:
+    """uint8 weights less a zero point that is far from the middle."""
+    form = "qdq" if kind == "Gemm" else "qoperator"
+    net = Net(5, (1, 3, 5, 4) if image else (1, 60), dtype="uint8", form=form)
+    net = net.flatten() if image else net
+    net = net.gemm(9) if kind == "Gemm" else net.matmul(9)
+    user = next(n for n in net.nodes if n.op_type in (kind, "DequantizeLinear") and _reads(net, n))
+    place = 3 if kind == "QLinearMatMul" else 0
+    for offset, values in ((0, None), (2, np.array(100, np.uint8))):
+        name = user.input[place + offset]
+        tensor = next(c for c in net.constants if c.name == name)
+        stored = onnx.numpy_helper.to_array(tensor)
+        changed = (stored.astype(int) + 128).astype(np.uint8) if values is None else values
+        tensor.CopyFrom(onnx.numpy_helper.from_array(np.asarray(changed), name))
+    graph = check(net)
+    assert "Concat" in [type(node).__name__ for node in graph.nodes]
+
+
+def _reads(net: Net, node: onnx.NodeProto) -> bool:
+    """Whether a node reads a constant matrix."""
+    stored = {c.name: c.dims for c in net.constants}
+    return any(len(stored.get(name, ())) == 2 for name in node.input)

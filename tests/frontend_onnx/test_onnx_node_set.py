@@ -49,7 +49,9 @@ def outcome(test: NodeTest, directory: Path) -> str:
     (found,) = interp.run(graph, {source.tensor: q}).values()
     assert test.expected is not None
     wanted = test.expected.reshape(len(q), -1)
-    np.testing.assert_array_equal(edges.to_source_integers(sink, found).reshape(wanted.shape), wanted)
+    np.testing.assert_array_equal(
+        edges.to_source_integers(sink, found).reshape(wanted.shape), wanted
+    )
     native = NativeModel(plan_of(graph), directory)
     for row, outputs in zip(q, found, strict=True):
         np.testing.assert_array_equal(native.run(row, outputs.size), outputs.ravel())
@@ -60,9 +62,7 @@ def test_the_set_golden(node_tests: list[NodeTest], tmp_path: Path) -> None:
     assert len(node_tests) == TESTS
     reasons = {test.name: outcome(test, tmp_path / test.name) for test in node_tests}
     assert {name for name, reason in reasons.items() if not reason} == EXACT
-    rows = [
-        (f"`{test.name}`", test.operator, reasons[test.name] or "exact") for test in node_tests
-    ]
+    rows = [(f"`{test.name}`", test.operator, reasons[test.name] or "exact") for test in node_tests]
     model_sets.check("onnx-node-tests", ("test", "operator", "result"), rows)
 
 

@@ -151,7 +151,12 @@ def single(graph: Graph, node: Node, values: dict[str, np.ndarray], at: tuple[in
         flat = int(np.ravel_multi_index(at, graph.tensors[node.y].shape))
         b = values[node.b].ravel().tolist()
         acc = int(values[node.a][at]) - node.a_zero_point
-        return requant(acc * (b[flat % len(b)] - node.b_zero_point), node.requant)
+        acc *= b[flat % len(b)] - node.b_zero_point
+        if not node.addend:
+            return requant(acc, node.requant)
+        (m,), (e,) = node.requant.multiplier, node.requant.shift
+        real = f32(f32(Fraction(acc) * m * Fraction(2) ** e) + node.addend)
+        return clip(round(real) + node.requant.zero_point, node.requant.low, node.requant.high)
     if isinstance(node, Concat):
         place = list(at)
         for name in node.xs:

@@ -12,12 +12,13 @@ from writers.random_graphs import GraphBuilder
 
 from edgekit.ir.arithmetic import quantize_multiplier
 from edgekit.ir.check import verify
-from edgekit.ir.nodes import Add, Pad
+from edgekit.ir.nodes import Add, Mul, Pad
 from edgekit.ir.types import DType, Padding, Requant, Rounding
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.features import Feature
 from edgekit.target.mcu.ops import emit_node
 from edgekit.target.mcu.ops.add import emit_general_add
+from edgekit.target.mcu.ops.mul import emit_float_mul
 
 Draw = np.random.Generator
 FIXED = (Rounding.DOUBLE, Rounding.TIES_UP, Rounding.SINGLE)
@@ -224,6 +225,17 @@ def resize_nearest(builder: GraphBuilder, draw: Draw) -> None:
     builder.resize_nearest(builder.input(*_ints(draw, 1, 6, 3)), *_ints(draw, 1, 12, 2))
 
 
+def float_mul(builder: GraphBuilder, draw: Draw) -> None:
+    """The source's zero point is added in float32; the scale is at times a power of two."""
+    mul(builder, draw)
+    node = builder.nodes.pop()
+    assert isinstance(node, Mul)
+    offset = -int(draw.choice([0, 128]))
+    addend = node.requant.zero_point + node.addend - offset
+    requant = dataclasses.replace(node.requant, zero_point=offset)
+    builder.append(dataclasses.replace(node, requant=requant, addend=addend))
+
+
 CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_s8": conv2d,
     "ek_depthwise_s8": depthwise,
@@ -243,6 +255,7 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_requantize_s8": requantize,
     "ek_softmax_s8": softmax,
     "ek_mul_s8": mul,
+    "ek_mul_f32_s8": float_mul,
     "ek_lut_s8": lut,
     "ek_concat_s8": concat,
     "ek_copy_s8": copy,
@@ -260,7 +273,7 @@ def roundings_of(kernel: str) -> tuple[Rounding, ...]:
     """Return the roundings that a kernel is built for."""
     if kernel == "ek_add_s8" or kernel.endswith("_s16"):
         return FIXED
-    if kernel == "ek_add_f32_s8":
+    if kernel in ("ek_add_f32_s8", "ek_mul_f32_s8"):
         return (Rounding.FLOAT32_RNE,)
     if kernel in UNSCALED:
         return (Rounding.DOUBLE,)
@@ -270,7 +283,7 @@ def roundings_of(kernel: str) -> tuple[Rounding, ...]:
 def build(kernel: str, rounding: Rounding, seed: int) -> CaseBuilder:
     """Return case number `seed` of `kernel`."""
     builder = _kind(kernel)(seed, rounding, samples=2)
-    builder.general = kernel in ("ek_add_s8", "ek_add_f32_s8")
+    builder.general = kernel in ("ek_add_s8", "ek_add_f32_s8", "ek_mul_f32_s8")
     CASES[kernel](builder, np.random.default_rng([seed, 7]))
     return builder
 
@@ -295,6 +308,8 @@ def compare(kernels: Kernels, builder: CaseBuilder, kernel: str = "") -> int:
         context = Context(graph, index, features_of(kernel))
         if isinstance(node, Add) and builder.general:
             code: NodeCode | None = emit_general_add(context, node)
+        elif isinstance(node, Mul) and builder.general:
+            code = emit_float_mul(context, node)
         else:
             code = emit_node(context, node)
         if code is None:

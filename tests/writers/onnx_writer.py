@@ -220,9 +220,7 @@ class Net:
         attributes |= {"dilations": [dilation], "pads": pads}
         attributes |= {"group": channels if depthwise else 1}
         shape, fan_in = (1, outputs, size), int(np.prod(weight[1:]))
-        self._linear(
-            "Conv", shape, weight, 0, outputs, fan_in, True, True, None, **attributes
-        )
+        self._linear("Conv", shape, weight, 0, outputs, fan_in, True, True, None, **attributes)
         return self
 
     def max_pool1d(self, kernel: int, stride: int) -> Net:
@@ -300,9 +298,7 @@ class Net:
         x = self.current
         spread = np.hypot(float(x.scale) * x.spread, float(other.scale) * other.spread)
         real = self.node("Sub", [x.real, other.real])
-        self.current = self._quantized(
-            real, x.shape, self._scale(spread / 45), self._zero(), 45.0
-        )
+        self.current = self._quantized(real, x.shape, self._scale(spread / 45), self._zero(), 45.0)
         return self
 
     def mul(self, other: Current) -> Net:
@@ -351,9 +347,7 @@ class Net:
         self.current = replace(y, name=name)
         return self
 
-    def resize(
-        self, height: int, width: int, *, by_scales: bool = False, **attributes: Any
-    ) -> Net:
+    def resize(self, height: int, width: int, *, by_scales: bool = False, **attributes: Any) -> Net:
         x = self.current
         sizes = (*x.shape[:2], height, width)
         scales = [s / n for s, n in zip(sizes, x.shape, strict=True)]

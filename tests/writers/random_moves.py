@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Moves:
     """Methods of GraphBuilder; each appends one node and returns its tensor."""
 
     if TYPE_CHECKING:
+        seed: int
         rng: np.random.Generator
         rounding: Rounding
         tensors: dict[str, Tensor]
@@ -62,7 +64,11 @@ class Moves:
         zeros = self.zero(), self.zero()
         factor = (self.values[b] - zeros[1]).reshape(len(self.values[b]), 1, -1)
         centred = (self.values[a] - zeros[0]).reshape(len(factor), -1, factor.shape[2])
-        return self.append(Mul(f"MUL {y}", a, b, y, *zeros, self.requant(centred * factor, 1)))
+        requant, addend = self.requant(centred * factor, 1), 0
+        if self.rounding is Rounding.FLOAT32_RNE and self.seed % 2:
+            # A uint8 source: its zero point is added in float32.
+            requant, addend = replace(requant, zero_point=-128), requant.zero_point + 128
+        return self.append(Mul(f"MUL {y}", a, b, y, *zeros, requant, addend))
 
     def lut(self, x: str) -> str:
         table = self.constant("lut", self.rng.integers(-128, 128, 256), DType.INT8)

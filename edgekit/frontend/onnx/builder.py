@@ -73,7 +73,7 @@ class Builder:
                 self.not_compared.append(NotCompared(operator.label, reason))
             return value
         raise operator.refuse(
-            f"input {position} is {_describe(value)}; a dequantized int8 or uint8 tensor is "
+            f"input {position} is {describe(value)}; a dequantized int8 or uint8 tensor is "
             "wanted, or onnxruntime computes the operator in float",
             hint="quantize every activation: QuantizeLinear and DequantizeLinear before this input",
         )
@@ -84,7 +84,7 @@ class Builder:
         if isinstance(value, Quant):
             return value
         raise operator.refuse(
-            f"input {position} is {_describe(value)}; an int8 or uint8 tensor is wanted"
+            f"input {position} is {describe(value)}; an int8 or uint8 tensor is wanted"
         )
 
     def weight(self, operator: Operator, position: int) -> Weight:
@@ -93,7 +93,7 @@ class Builder:
         if isinstance(value, Weight):
             return value
         raise operator.refuse(
-            f"input {position} is {_describe(value)}; a dequantized constant is wanted",
+            f"input {position} is {describe(value)}; a dequantized constant is wanted",
             hint="quantize weights to int8 and biases to int32, each with its DequantizeLinear",
         )
 
@@ -167,7 +167,7 @@ class Builder:
         return name
 
     def _moved(self, operator: Operator, tensor: str, order: Order, wanted: Order) -> str:
-        """Return a transposed copy of a stored tensor, from one order of its elements to another."""
+        """Return a transposed copy of a stored tensor: from one order of elements to another."""
         shape = self.tensors[tensor].shape
         axes = layout.stored_transposition(shape, order, wanted)
         if axes is None:
@@ -216,7 +216,8 @@ def _batch_of_one(model: Model) -> tuple[int, ...]:
     return fixed
 
 
-def _describe(value: Value) -> str:
+def describe(value: Value) -> str:
+    """Return what a value is, for a message."""
     match value:
         case Quant():
             return "an integer tensor"

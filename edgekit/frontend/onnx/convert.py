@@ -28,6 +28,7 @@ from edgekit.frontend.onnx.values import (
     Quant,
     Quantization,
     Real,
+    SourceDType,
     Tail,
     Value,
 )
@@ -218,7 +219,7 @@ def _output(builder: Builder, value: Value) -> Edge:
 
 def _plain(builder: Builder) -> Quantization:
     """Return what integers mean where nothing in the model gives them a scale: themselves."""
-    dtype = "uint8" if builder.model.input.dtype == "uint8" else "int8"
+    dtype: SourceDType = "uint8" if builder.model.input.dtype == "uint8" else "int8"
     return Quantization(np.float32(1), 0, dtype)
 
 

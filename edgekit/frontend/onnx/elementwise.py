@@ -9,10 +9,10 @@ import numpy as np
 
 from edgekit.frontend.onnx import layout
 from edgekit.frontend.onnx.builder import Builder
-from edgekit.frontend.onnx.exact import exact_mul, exact_sub
+from edgekit.frontend.onnx.exact import exact_sub
 from edgekit.frontend.onnx.model import Operator
 from edgekit.frontend.onnx.quantize import as_real
-from edgekit.frontend.onnx.scales import quantization
+from edgekit.frontend.onnx.scales import product_scales, quantization, requant
 from edgekit.frontend.onnx.values import Pending, Quant, Quantization, Real, shape_text
 from edgekit.ir.arithmetic import float32_scale, fused_multiply_add
 from edgekit.ir.nodes import Add, Mul
@@ -163,9 +163,11 @@ def _mul_node(
 ) -> Quant:
     if y.dtype != a.quant.dtype:
         raise operator.refuse(f"it multiplies {a.quant.dtype} to {y.dtype}")
-    rule = exact_mul(a.quantization, b.quantization, y, (low, high))
-    if rule is None:
-        raise operator.refuse(_NO_FORM, hint=_SCALES)
+    scale = product_scales(
+        operator, a.quantization.scale, np.asarray([b.quantization.scale]), y.scale
+    )
+    # The runtime adds the zero point in float32; here it is left to undo the source's offset.
+    rule = replace(requant(scale, y, low, high), zero_point=-y.offset)
     if a.quant.order.shape == b.quant.order.shape:
         order = builder.order(a.quant)
         first, shape = a.quant.tensor, builder.tensors[a.quant.tensor].shape
@@ -174,9 +176,7 @@ def _mul_node(
         # One factor a channel: channels are the last stored axis.
         first = builder.image(operator, a.quant)
         order, shape = layout.channels_last(a.quant.order.shape), builder.tensors[first].shape
-        second = builder.arranged(
-            operator, b.quant, layout.rows(b.quant.order.shape), (shape[-1],)
-        )
+        second = builder.arranged(operator, b.quant, layout.rows(b.quant.order.shape), (shape[-1],))
     name = builder.activation(operator, shape)
     builder.nodes.append(
         Mul(
@@ -187,6 +187,7 @@ def _mul_node(
             a_zero_point=a.quantization.graph_zero,
             b_zero_point=b.quantization.graph_zero,
             requant=rule,
+            addend=y.zero_point,
         )
     )
     return Quant(name, operator.outputs[0], order, y.dtype, y)

@@ -96,22 +96,19 @@ def _concat_node(
             names.append(builder.arranged(operator, part, order, (order.size,)))
             orders.append(order + before)
             before += order.size
-        order, stored, place = np.concatenate(orders, axis=1), shape[1:], 0
+        order, place = np.concatenate(orders, axis=1), 0
     else:
         names = [_channels_last(builder, operator, part) for part in parts]
         order = layout.channels_last(shape)
-        stored = (*shape[2:], shape[1])
-        place = axis - 2 if axis > 1 else len(stored) - 1
-    name = builder.activation(operator, stored)
+        place = axis - 2 if axis > 1 else len(shape) - 2
+    name = builder.activation(operator, (*shape[2:], shape[1]))
     builder.nodes.append(Concat(label=operator.label, xs=tuple(names), y=name, axis=place))
     return Quant(name, operator.outputs[0], order, y.dtype, y)
 
 
 def _channels_last(builder: Builder, operator: Operator, quant: Quant) -> str:
     shape = quant.order.shape
-    return builder.arranged(
-        operator, quant, layout.channels_last(shape), (*shape[2:], shape[1])
-    )
+    return builder.arranged(operator, quant, layout.channels_last(shape), (*shape[2:], shape[1]))
 
 
 def _on_scale(
@@ -166,9 +163,7 @@ def _places(
     if operator.integers("axes") is not None or operator.integer("antialias", 0):
         raise operator.refuse("chosen axes and antialiasing are not supported")
     scales, sizes = _extents(builder, operator, shape)
-    rows, columns = (
-        _nearest(shape[k], sizes[k], scales[k], mode, nearest) for k in (2, 3)
-    )
+    rows, columns = (_nearest(shape[k], sizes[k], scales[k], mode, nearest) for k in (2, 3))
     return rows, columns
 
 
@@ -184,19 +179,21 @@ def _extents(
         raise operator.refuse("only the policy 'stretch' is supported")
     if slot == 3:
         sizes = [int(extent) for extent in given]
-        scales = [np.float32(np.float32(s) / np.float32(n)) for s, n in zip(sizes, shape, strict=True)]
+        scales = [
+            np.float32(np.float32(s) / np.float32(n)) for s, n in zip(sizes, shape, strict=True)
+        ]
     else:
         scales = [np.float32(scale) for scale in given]
         bounded = all(np.isfinite(s) and 0 < s <= limits.MAX_EXTENT for s in scales)
-        sizes = [int(s * np.float32(n)) if bounded else 0 for s, n in zip(scales, shape, strict=True)]
+        sizes = [
+            int(s * np.float32(n)) if bounded else 0 for s, n in zip(scales, shape, strict=True)
+        ]
     if sizes[:2] != list(shape[:2]) or not all(1 <= size <= limits.MAX_EXTENT for size in sizes):
         raise operator.refuse(f"it makes {sizes} of {shape}; batch and channels stay")
     return scales, sizes
 
 
-def _nearest(
-    extent: int, size: int, scale: np.float32, mode: str, nearest: str
-) -> tuple[int, ...]:
+def _nearest(extent: int, size: int, scale: np.float32, mode: str, nearest: str) -> tuple[int, ...]:
     if extent == size:
         return tuple(range(extent))
     i, half = np.arange(size, dtype=np.float32), np.float32(0.5)

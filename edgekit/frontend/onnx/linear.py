@@ -22,10 +22,12 @@ from edgekit.frontend.onnx.scales import (
 )
 from edgekit.frontend.onnx.values import Order, Pending, Quant, Quantization, Real, Weight
 from edgekit.frontend.onnx.windows import Window, window
-from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D
+from edgekit.ir.nodes import Concat, Conv2D, Dense, DepthwiseConv2D, Reshape
 from edgekit.ir.types import DType
 
 Ints = NDArray[np.int64]
+
+_WIDEST = 254  # the largest sum of two int8
 
 
 def conv(builder: Builder, operator: Operator) -> None:
@@ -234,7 +236,7 @@ def _dense(
     _check_types(operator, x, w)
     if w.values.ndim != 2:
         raise operator.refuse(f"its weights have {w.values.ndim} axes; 2 are wanted")
-    weights = centred(operator, w, 0 if turned else 1)
+    weights = centred(operator, w, 0 if turned else 1, wide=True)
     weights = weights if turned else weights.T
     outputs, inputs = weights.shape
     if x.quant.order.shape != (1, inputs):
@@ -245,9 +247,15 @@ def _dense(
     name = builder.activation(operator, (outputs,))
     scale = product_scales(operator, x.quantization.scale, w.scale, y.scale)
     columns = _stored_columns(weights, builder.order(x.quant))
+    tensor = x.quant.tensor
+    if columns.min() < -128 or columns.max() > 127:
+        if columns.max() > _WIDEST:
+            raise operator.refuse(f"its weights less their zero point reach {columns.max()}")
+        tensor = _twice(builder, operator, tensor)
+        columns = np.concatenate([columns // 2, columns - columns // 2], axis=1)
     node = Dense(
         label=operator.label,
-        x=x.quant.tensor,
+        x=tensor,
         y=name,
         weight=builder.store(f"{name}_w", columns, DType.INT8),
         bias=builder.store(f"{name}_b", bias_values(operator, bias, outputs), DType.INT32),
@@ -256,6 +264,18 @@ def _dense(
     )
     builder.nodes.append(node)
     return Quant(name, operator.outputs[0], layout.rows((1, outputs)), y.dtype, y)
+
+
+def _twice(builder: Builder, operator: Operator, tensor: str) -> str:
+    """Return a vector that holds `tensor` twice: a weight of 9 bits is a sum of two of 8."""
+    size = builder.tensors[tensor].size
+    if builder.tensors[tensor].shape != (size,):
+        flat = builder.activation(operator, (size,))
+        builder.nodes.append(Reshape(label=f"{operator.label} input", x=tensor, y=flat))
+        tensor = flat
+    name = builder.activation(operator, (2 * size,))
+    builder.nodes.append(Concat(f"{operator.label} input", (tensor, tensor), name, 0))
+    return name
 
 
 def _stored_columns(weights: Ints, order: Order) -> Ints:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.frontend.onnx.builder import INPUT, Builder
+from edgekit.frontend.onnx.builder import INPUT, Builder, describe
 from edgekit.frontend.onnx.float32 import Function
 from edgekit.frontend.onnx.model import Operator
 from edgekit.frontend.onnx.scales import (
@@ -168,9 +168,7 @@ def look_up(
     return Quant(y, operator.outputs[0], order, q.dtype, q)
 
 
-def _table(
-    real: Real, q: Quantization, function: Function = np.positive
-) -> NDArray[np.int64]:
+def _table(real: Real, q: Quantization, function: Function = np.positive) -> NDArray[np.int64]:
     # The float32 arithmetic of DequantizeLinear, the function or Relu or Clip, and QuantizeLinear.
     graph = np.arange(-128, 128)
     low = -128 - q.graph_zero
@@ -230,7 +228,7 @@ def _clip(builder: Builder, operator: Operator, low: float, high: float) -> Valu
         return limited(value, low, high)
     if isinstance(value, Quant):
         return _clip_integers(builder, operator, value, low, high)
-    raise operator.refuse("its input is not an activation")
+    raise operator.refuse(f"its input is {describe(value)}; a quantized tensor is wanted")
 
 
 def _clip_integers(

@@ -80,8 +80,10 @@ def weight(
     return Weight(values, scales.reshape(-1), wide, axis % max(values.ndim, 1))
 
 
-def centred(operator: Operator, constant: Weight, channels: int) -> NDArray[np.int64]:
-    """Return int8 weights with zero point 0 and channels on axis `channels`."""
+def centred(
+    operator: Operator, constant: Weight, channels: int, *, wide: bool = False
+) -> NDArray[np.int64]:
+    """Return int8 (`wide`: 9-bit) weights with zero point 0 and channels on axis `channels`."""
     if constant.values.dtype.name not in ("int8", "uint8"):
         raise operator.refuse(f"weights of {constant.values.dtype}; int8 is wanted")
     many = constant.scale.size > 1 or constant.zero_point.size > 1
@@ -93,7 +95,7 @@ def centred(operator: Operator, constant: Weight, channels: int) -> NDArray[np.i
     shape = [1] * constant.values.ndim
     shape[constant.axis] = constant.zero_point.size
     values = constant.values.astype(np.int64) - constant.zero_point.reshape(shape)
-    if values.size and (values.min() < -128 or values.max() > 127):
+    if not wide and values.size and (values.min() < -128 or values.max() > 127):
         raise operator.refuse(
             f"its weights less their zero point reach {values.min()} to {values.max()}; "
             "int8 is wanted",

@@ -43,7 +43,10 @@ class Budget:
 
 def dtype_name(code: int) -> str:
     """Return the numpy name of an ONNX element type."""
-    return _FIELDS[code][0] if code in _FIELDS else f"onnx type {code}"
+    if code in _FIELDS:
+        return _FIELDS[code][0]
+    known = code in onnx.TensorProto.DataType.values() and code != onnx.TensorProto.UNDEFINED
+    return onnx.TensorProto.DataType.Name(code).lower() if known else f"onnx type {code}"
 
 
 def array_of(tensor: onnx.TensorProto, where: str, budget: Budget) -> NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.ir.arithmetic import requantize
+from edgekit.ir.arithmetic import float32_value, requantize
 from edgekit.ir.nodes import Mul
 
 Ints = NDArray[np.int64]
@@ -17,4 +17,16 @@ def mul(node: Mul, a: Ints, b: Ints) -> Ints:
     product = (a.reshape(a.shape[0], -1, b.shape[1]) - node.a_zero_point) * (
         b[:, np.newaxis] - node.b_zero_point
     )
-    return requantize(product.reshape(a.shape), node.requant)
+    return scale_product(node, product.reshape(a.shape))
+
+
+def scale_product(node: Mul, product: Ints) -> Ints:
+    """Return output integers of products of any shape."""
+    requant = node.requant
+    if not node.addend:
+        return requantize(product, requant)
+    # |product| < 2**24 is exactly a float32.
+    scale = float32_value(requant.multiplier[0], requant.shift[0])
+    real = product.astype(np.float32) * scale + np.float32(node.addend)
+    out = np.asarray(np.rint(real)).astype(np.int64)
+    return np.clip(out + requant.zero_point, requant.low, requant.high)
