@@ -16,8 +16,8 @@ _FORMATS = {
 }
 _HOST = (
     "`LOG_SOFTMAX`, `QLinearSoftmax` and a `Softmax` of floats run on the host, behind the last "
-    "integer tensor. ONNX average pools are exact where the window is the whole image; elsewhere "
-    "onnxruntime computes them in float, and `edgekit check` says so."
+    "integer tensor. ONNX average pools are exact where the window is the whole image; elsewhere, "
+    "and for `ReduceMean`, onnxruntime computes them in float, and `edgekit check` says so."
 )
 
 
