@@ -103,8 +103,7 @@ def _model(settings: Settings, counts: Counts | None) -> Model | None:
         return None if point is None else Model(point)
     if counts.cycles_lo is None or counts.cycles_hi is None:
         raise UnsureError(
-            f"nothing is published of the timing of {board.cpu} that the twin could count by: "
-            "instructions are known, time and power are not",
+            f"the twin has no timing of {board.cpu}: instructions are known, time and power not",
             hint="measure on the board",
         )
     if point is None:

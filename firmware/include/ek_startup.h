@@ -24,7 +24,9 @@ void Reset_Handler(void)
     uint32_t *to = ek_data_start;
     const uint32_t *from = ek_data_load;
 
+#if __ARM_ARCH >= 7
     EK_SCB_CPACR |= 0xFu << 20; /* CP10 and CP11: FPU and MVE, before any code that may use it */
+#endif
 #ifdef __ARM_FEATURE_MVE
     EK_SCB_CCR |= 1u << 19; /* LOB: low-overhead loops, which vector code is made of */
 #endif
@@ -56,13 +58,11 @@ typedef union {
 } ek_vector;
 
 __attribute__((section(".vectors"), used)) static const ek_vector vectors[16] = {
-    {.stack = ek_stack_top},
-    {.code = Reset_Handler},
-    {.code = ek_fault}, /* NMI */
-    {.code = ek_fault}, /* HardFault */
-    {.code = ek_fault}, /* MemManage */
-    {.code = ek_fault}, /* BusFault */
-    {.code = ek_fault}, /* UsageFault */
+    {.stack = ek_stack_top}, {.code = Reset_Handler}, {.code = ek_fault}, /* NMI */
+    {.code = ek_fault},                                                   /* HardFault */
+    {.code = ek_fault},                                                   /* MemManage */
+    {.code = ek_fault},                                                   /* BusFault */
+    {.code = ek_fault},                                                   /* UsageFault */
 };
 
 #endif

@@ -5,28 +5,25 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 from elftools.elf.elffile import ELFFile
-from link_host import FIRMWARE, HERE, STRICT
+from link_host import FIRMWARE, HERE
 
+from edgekit.board import Cpu
 from edgekit.build import tools
+from edgekit.build.plan import Toolchain
+from edgekit.target.mcu import compilers
 
 PORTS = FIRMWARE / "port"
-COMMON = [*STRICT, "-ffreestanding", "-O2", "-ffunction-sections", "-fdata-sections", "-nostdlib"]
-COMPILERS = {
-    "gcc": ("arm-none-eabi-gcc", ["-mthumb", "-mfloat-abi=hard"]),
-    "zig": ("zig", ["cc", "-target", "thumb-freestanding-eabihf"]),
-}
 
 
 @dataclass(frozen=True)
 class Chip:
-    """Where an image for a port has to be, and how each compiler names its core."""
+    """Core of a port, and where its image has to be."""
 
-    gcc: tuple[str, ...]
-    zig: str
+    cpu: Cpu
     stack: int
     store_end: int
     store_bytes: int
@@ -36,31 +33,35 @@ class Chip:
 
 CHIPS = {
     "nrf52840": Chip(
-        ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"),
-        "-mcpu=cortex_m4",
+        "cortex-m4f",
         stack=0x2000_0000,
         store_end=0x2004_0000,
         store_bytes=192 * 1024,
         base=0,
         shared=("cortex_m",),
     ),
+    "rp2040": Chip(
+        "cortex-m0plus",
+        stack=0x2000_0000,
+        store_end=0x2004_2000,
+        store_bytes=192 * 1024,
+        base=0x1000_0100,
+        shared=("cortex_m",),
+    ),
     "stm32l4r5": Chip(
-        ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"),
-        "-mcpu=cortex_m4",
+        "cortex-m4f",
         stack=0x2000_0000,
         store_end=0x200A_0000,
         store_bytes=512 * 1024,
     ),
     "stm32u575": Chip(
-        ("-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16"),
-        "-mcpu=cortex_m33",
+        "cortex-m33",
         stack=0x2000_0000,
         store_end=0x200C_0000,
         store_bytes=640 * 1024,
     ),
     "stm32h7a3": Chip(
-        ("-mcpu=cortex-m7", "-mfpu=fpv5-d16"),
-        "-mcpu=cortex_m7",
+        "cortex-m7",
         stack=0x2000_0000,
         store_end=0x2002_0000,
         store_bytes=96 * 1024,
@@ -68,6 +69,7 @@ CHIPS = {
 }
 CLOCKS_MHZ = {
     "nrf52840": (64,),
+    "rp2040": (125, 48),
     "stm32l4r5": (120, 48, 24),
     "stm32u575": (160, 48, 24),
     "stm32h7a3": (280, 64),
@@ -85,26 +87,29 @@ def _clock(mhz: int) -> str:
 POINTS = [(port, _clock(mhz)) for port, clocks in CLOCKS_MHZ.items() for mhz in clocks]
 
 
-def _build(folder: Path, compiler: str, port: str, flags: list[str]) -> ELFFile:
-    tool, options = COMPILERS[compiler]
-    core = CHIPS[port].gcc if compiler == "gcc" else (CHIPS[port].zig,)
-    start = [*tools.require(tool), *options, *core]
-    parts = [PORTS / port, *(PORTS / name for name in CHIPS[port].shared)]
-    folders = [f"-I{p}" for p in (HERE, FIRMWARE / "include", FIRMWARE / "link", *parts)]
+def _build(folder: Path, compiler: Toolchain, port: str, flags: list[str]) -> ELFFile:
+    chip = CHIPS[port]
+    parts = [PORTS / port, *(PORTS / name for name in chip.shared)]
+    folders = [str(p) for p in (HERE, FIRMWARE / "include", FIRMWARE / "link", *parts)]
     (folder / "model").mkdir()
-    objects = []
     sources = [source for part in (FIRMWARE / "link", *parts) for source in part.glob("*.c")]
+    objects = []
     for source in (*sources, HERE / "model.c"):
         out = folder / ("model" if source.name == "model.c" else ".") / f"{source.stem}.o"
-        argv = [*start, *COMMON, *flags, *folders]
-        if compiler == "gcc":
-            argv.append("-Wstack-usage=512")
-        _run([*argv, "-c", str(source), "-o", str(out)], folder)
-        objects.append(str(out))
+        given = compilers.compile_command(
+            compiler, chip.cpu, PurePosixPath(source), include=folders, defines=(), kernel=False
+        ).argv
+        stack = ["-Wstack-usage=512"] if compiler == "gcc" else []
+        argv = [*given[: given.index("-o")], *flags, *stack, "-o", str(out)]
+        _run([*tools.require(argv[0]), *argv[1:]], folder)
+        objects.append(out)
     elf = folder / "firmware.elf"
-    shutil.copy(PORTS / "sections.ld", folder)
-    script = ["-nostdlib", f"-Wl,-T,{PORTS / port / 'linker.ld'}", "-Wl,--gc-sections"]
-    _run([*start, *script, *objects, "-o", str(elf)], folder)
+    for script in (PORTS / "sections.ld", PORTS / port / "linker.ld"):
+        shutil.copy(script, folder)
+    link = compilers.link_command(compiler, chip.cpu, (), elf.name).argv
+    at = link.index("linker.ld") + 1
+    argv = [*link[:at], *(str(o) for o in objects), *link[at:]]
+    _run([*tools.require(argv[0]), *argv[1:]], folder)
     return ELFFile.load_from_path(str(elf))
 
 
@@ -129,6 +134,20 @@ def _check(elf: ELFFile, chip: Chip) -> None:
     link = elf.get_section_by_name(".text")
     assert link["sh_addr"] <= symbols["ek_app_main"] < link["sh_addr"] + link["sh_size"]
     assert link["sh_size"] < 24_000
+    elf.close()
+
+
+@pytest.mark.gcc
+def test_the_boot_rom_of_the_rp2040_accepts_the_second_stage(tmp_path: Path) -> None:
+    elf = _build(tmp_path, "gcc", "rp2040", [_clock(125)])
+    boot = elf.get_section_by_name(".boot")
+    assert (boot["sh_addr"], boot["sh_size"]) == (0x1000_0000, 256)
+    crc = 0xFFFF_FFFF
+    for byte in boot.data()[:252]:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C1_1DB7 if crc >> 31 else 0)) & 0xFFFF_FFFF
+    assert int.from_bytes(boot.data()[252:], "little") == crc
     elf.close()
 
 

@@ -56,7 +56,9 @@ def _arm_gcc(cpu: str, *fpu: str) -> _Compiler:
 
 def _zig(target: str, cpu: str, *more: str) -> _Compiler:
     start = ("zig", "cc", "-target", target, f"-mcpu={cpu}", *more)
-    return _Compiler(start, extra=_ZIG_EXTRA, kernels=(), link=())
+    # What small cores have no instruction for: products and quotients of 64 bits.
+    link = ("-lcompiler_rt",) if cpu in ("cortex_m0plus", "generic_rv32+m+c") else ()
+    return _Compiler(start, extra=_ZIG_EXTRA, kernels=(), link=link)
 
 
 _COMPILERS: dict[tuple[Toolchain, Cpu], _Compiler] = {

@@ -26,6 +26,7 @@ _SHARED: dict[str, tuple[str, ...]] = {
     "mps2_an386": ("mps", "qemu"),
     "mps3_an547": ("mps", "qemu"),
     "nrf52840": ("cortex_m",),
+    "rp2040": ("cortex_m",),
     "stm32h7a3": ("cortex_m", "stm32"),
     "stm32l4r5": ("cortex_m", "stm32"),
     "stm32u575": ("cortex_m", "stm32"),

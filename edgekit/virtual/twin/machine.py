@@ -188,7 +188,7 @@ class Machine:
             part.reset()
         uc = self._uc
         uc.context_restore(self._clean)
-        vectors = bytes(uc.mem_read(self.config.flash_base, 8))
+        vectors = bytes(uc.mem_read(self.config.flash_base + self.soc.vectors, 8))
         uc.reg_write(r.UC_ARM_REG_SP, int.from_bytes(vectors[:4], "little"))
         uc.reg_write(r.UC_ARM_REG_PC, int.from_bytes(vectors[4:], "little"))
         self._begin_boot()

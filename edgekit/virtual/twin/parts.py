@@ -141,6 +141,7 @@ class Soc:
     cpu: Cpu
     build: Callable[[Surroundings], Parts]
     rom: Callable[[TwinConfig], tuple[Rom, ...]] = _nothing
+    vectors: int = 0  # offset of the vector table in flash: what a boot ROM finds or skips
     flash_aliases: tuple[int, ...] = ()  # where flash is seen beside its own address
     more_ram: tuple[tuple[int, int], ...] = ()  # (base, bytes) beside the board file's
     buses: tuple[tuple[int, int], ...] = (PERIPHERALS,)  # (base, bytes), without the core's own

@@ -13,6 +13,9 @@
 #define SCB_AIRCR REG(0xE000ED0Cu)
 #define SCB_SCR REG(0xE000ED10u)
 #define SCB_SCR_SLEEPDEEP (1u << 2)
+#define SYSTICK_CSR REG(0xE000E010u)
+#define SYSTICK_RVR REG(0xE000E014u)
+#define SYSTICK_CVR REG(0xE000E018u)
 #define DWT_CTRL REG(0xE0001000u)
 #define DWT_CYCCNT REG(0xE0001004u)
 #define DWT_LAR REG(0xE0001FB0u) /* where the core locks its DWT; elsewhere nothing is there */
