@@ -68,11 +68,13 @@ class WindowCounter:
     def __init__(
         self,
         window: tuple[int, int],
+        returns_to: int,
         timing: Timing,
         accelerator: Accelerator | None,
         wait_states: int,
     ) -> None:
         self._window = range(window[0], window[0] + window[1])
+        self._returns_to = returns_to
         self._timing, self._accelerator = timing, accelerator
         self._wait_states = wait_states
         self.own = _Trail()
@@ -83,7 +85,7 @@ class WindowCounter:
 
     def _block_hook(self) -> Callable[[object, int, int, object], None]:
         """Return the hook of blocks; a closure, because attribute access dominates its cost."""
-        first, last = self._window.start, self._window.stop
+        first, last, after = self._window.start, self._window.stop, self._returns_to
         kept = self._accelerator
         shift = kept.line_bytes.bit_length() - 1 if kept else 0
         capacity = kept.code_lines if kept else 0
@@ -96,6 +98,8 @@ class WindowCounter:
             nonlocal before, inside
             block = address << 16 | size
             if block != before:  # a loop of one block changes neither caller nor cache
+                if inside and address == after:
+                    return  # the window is over: this is no call
                 if inside != (first <= address < last):
                     inside = not inside
                     if not inside:

@@ -295,14 +295,14 @@ class Machine:
         if self.counts is None:
             self.counts = counting.recall(self._cache)
         if self.counts is None and self._window is not None:
-            self._count(self._window)
+            self._count(self._window, site)
         uc.ctl_flush_tb()
         self._resuming = True
 
-    def _count(self, window: tuple[int, int]) -> None:
+    def _count(self, window: tuple[int, int], returns_to: int) -> None:
         uc, config = self._uc, self.config
         kept = self.soc.accelerator
-        counter = counting.WindowCounter(window, self.timing, kept, config.wait_states)
+        counter = counting.WindowCounter(window, returns_to, self.timing, kept, config.wait_states)
         self._hooks = [uc.hook_add(u.UC_HOOK_BLOCK, counter.on_block)]
         if counter.on_read is not None:
             base, end = config.flash_base, config.flash_base + config.flash_bytes - 1
