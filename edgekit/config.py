@@ -49,6 +49,7 @@ class Project(_Strict):
     virtual: bool = False
     port: str | None = None
     meter: str | None = None
+    arena_limit_bytes: Annotated[int, Field(gt=0)] | None = None
     contract: ContractWish = ContractWish()
 
 
@@ -70,6 +71,7 @@ class Options:
     work: Path | None = None
     seed: int = 0
     fold: bool = True
+    arena_limit_bytes: int | None = None
 
 
 def find(start: Path) -> Path | None:

@@ -24,6 +24,7 @@ def check(
     board: options.BoardName = None,
     config: options.Config = None,
     no_fold: options.NoFold = False,
+    arena_limit: options.ArenaLimit = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -36,7 +37,7 @@ def check(
 
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
-    wanted = Options(model=model, board=board)
+    wanted = Options(model=model, board=board, arena_limit_bytes=arena_limit)
     chosen = settings.board_of(wanted, project) if board or project.board else None
     graph = load(settings.model_of(wanted, project))
     passes = PassDump(print_now=dump_passes and not json)
@@ -46,7 +47,13 @@ def check(
     else:
         from edgekit.pipeline import stages
 
-        lowered = stages.lower(graph, chosen, passes.take, fold=not no_fold)
+        lowered = stages.lower(
+            graph,
+            chosen,
+            passes.take,
+            fold=not no_fold,
+            arena_limit_bytes=settings.arena_limit_of(wanted, project),
+        )
         graph, arena, savings = lowered.graph, lowered.arena, lowered.savings
     found = _checked(graph, arena, None if chosen is None else chosen.name)
     found["savings"] = {saved.name: saved.as_json() for saved in savings}
@@ -147,6 +154,7 @@ def compile_(
     work: options.Work = None,
     dry_run: options.DryRun = False,
     no_fold: options.NoFold = False,
+    arena_limit: options.ArenaLimit = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -155,7 +163,12 @@ def compile_(
     from edgekit.config import Options
 
     wanted = Options(
-        model=model, board=board, operating_point=operating_point, work=work, fold=not no_fold
+        model=model,
+        board=board,
+        operating_point=operating_point,
+        work=work,
+        fold=not no_fold,
+        arena_limit_bytes=arena_limit,
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
@@ -179,6 +192,7 @@ def build(
     work: options.Work = None,
     dry_run: options.DryRun = False,
     no_fold: options.NoFold = False,
+    arena_limit: options.ArenaLimit = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -187,7 +201,12 @@ def build(
     from edgekit.pipeline import stages
 
     wanted = Options(
-        model=model, board=board, operating_point=operating_point, work=work, fold=not no_fold
+        model=model,
+        board=board,
+        operating_point=operating_point,
+        work=work,
+        fold=not no_fold,
+        arena_limit_bytes=arena_limit,
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
@@ -229,6 +248,7 @@ def planned(
         toolchain=options.chain_word(toolchain),
         on_pass=on_pass,
         fold=settings.fold,
+        arena_limit_bytes=settings.arena_limit_bytes,
     )
     return settings, plan
 

@@ -92,6 +92,16 @@ DumpPasses: TypeAlias = Annotated[
 NoFold: TypeAlias = Annotated[
     bool, typer.Option("--no-fold", help="Keep channels that are dead or constant.")
 ]
+ArenaLimit: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--arena-limit",
+        min=1,
+        metavar="BYTES",
+        help="Largest arena; early layers run in bands of rows to meet it.",
+        show_default=False,
+    ),
+]
 Toolchain: TypeAlias = Annotated[
     Chain | None, typer.Option("--toolchain", help="C compiler; default: the best installed.")
 ]

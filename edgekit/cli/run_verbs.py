@@ -165,6 +165,7 @@ def verify(
     operating_point: options.OperatingPoint = None,
     seed: options.Seed = 0,
     no_fold: options.NoFold = False,
+    arena_limit: options.ArenaLimit = None,
     config: options.Config = None,
     work: options.Work = None,
     json: options.Json = False,
@@ -181,6 +182,7 @@ def verify(
         operating_point=operating_point,
         seed=seed,
         fold=not no_fold,
+        arena_limit_bytes=arena_limit,
         work=work,
     )
     settings = _resolved(wanted, config)
@@ -205,6 +207,7 @@ def deploy(
     operating_point: options.OperatingPoint = None,
     seed: options.Seed = 0,
     no_fold: options.NoFold = False,
+    arena_limit: options.ArenaLimit = None,
     config: options.Config = None,
     work: options.Work = None,
     dry_run: options.DryRun = False,
@@ -228,6 +231,7 @@ def deploy(
         operating_point=operating_point,
         seed=seed,
         fold=not no_fold,
+        arena_limit_bytes=arena_limit,
         work=work,
     )
     settings = _resolved(wanted, config)

@@ -33,10 +33,11 @@ NeedsOf = Callable[[Graph, Collection[str]], Needs]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planned:
-    """A graph, perhaps with layers in bands, and its arena."""
+    """A graph, perhaps with layers in bands, its arena, and how large that is without bands."""
 
     graph: Graph
     arena: MemoryPlan
+    whole_bytes: int
 
 
 def fit(graph: Graph, needs_of: NeedsOf, limit_bytes: int) -> Planned:
@@ -58,7 +59,7 @@ def fit(graph: Graph, needs_of: NeedsOf, limit_bytes: int) -> Planned:
             low = middle
         best = min(best, found, key=_arena_bytes)
     verify(best.graph)
-    return best
+    return replace(best, whole_bytes=_arena_bytes(whole))
 
 
 def _arena_bytes(planned: Planned) -> int:
@@ -93,7 +94,7 @@ class _Search:
         arena = memory.plan(
             graph, needs.scratch_bytes, needs.overlaps, enough_bytes=self.limit_bytes
         )
-        return Planned(graph, arena)
+        return Planned(graph, arena, arena.arena_bytes)
 
     def cheapest(self, graph: Graph) -> Planned | None:
         """Return the plan with the fewest MACs in which the first crowded nodes run in bands."""

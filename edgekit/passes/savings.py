@@ -8,7 +8,12 @@ from edgekit.ir.check import macs
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D
 
-_WORDS = {"macs": "MACs", "weights": "weights", "nodes": "nodes"}
+_WORDS = {
+    "macs": "MACs",
+    "weights": "weights",
+    "nodes": "nodes",
+    "arena_bytes": "bytes of arena",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +27,18 @@ class Saving:
     weights_after: int
     nodes_before: int
     nodes_after: int
+    arena_bytes: tuple[int, int] | None = None  # before and after, of the one pass that counts it
 
     def as_json(self) -> dict[str, list[int]]:
         """Return each figure as [before, after]."""
-        return {
+        found = {
             "macs": [self.macs_before, self.macs_after],
             "weights": [self.weights_before, self.weights_after],
             "nodes": [self.nodes_before, self.nodes_after],
         }
+        if self.arena_bytes is not None:
+            found["arena_bytes"] = list(self.arena_bytes)
+        return found
 
     @property
     def is_empty(self) -> bool:
@@ -46,13 +55,16 @@ class Saving:
         return f"{self.name}: {', '.join(changed) or 'nothing to save'}"
 
 
-def saving(name: str, before: Graph, after: Graph) -> Saving:
+def saving(
+    name: str, before: Graph, after: Graph, arena_bytes: tuple[int, int] | None = None
+) -> Saving:
     """Return what pass `name` saved."""
     return Saving(
         name,
         *(_macs(before), _macs(after)),
         *(_weights(before), _weights(after)),
         *(len(before.nodes), len(after.nodes)),
+        arena_bytes,
     )
 
 

@@ -31,12 +31,13 @@ def bench(
     virtual: bool,
     port: str | None = None,
     fold: bool = True,
+    arena_limit_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return the figures of each model, as docs/reference/report.md lists them.
 
     A twin counts instructions exactly and cycles as an interval; hardware measures cycles only.
-    `fold` False keeps the models' dead channels.
+    `fold` False keeps the models' dead channels; `arena_limit_bytes` bounds each arena.
     Raises what building and running raise.
     """
     progress = progress or Silent()
@@ -51,6 +52,7 @@ def bench(
                 virtual=virtual,
                 port=port,
                 fold=fold,
+                arena_limit_bytes=arena_limit_bytes,
             )
             rows.append(_row(settings, progress))
     compiler = mcu.compiler(mcu.toolchain(None, board.cpu), board.cpu)

@@ -33,7 +33,12 @@ def prepare(settings: Settings, *, progress: Progress) -> Prepared:
     progress.stage("load and compile")
     graph = stages.load(settings.model)
     chain = mcu.toolchain(None, settings.board.cpu)
-    lowered = stages.lower(graph, settings.board, fold=settings.fold)
+    lowered = stages.lower(
+        graph,
+        settings.board,
+        fold=settings.fold,
+        arena_limit_bytes=settings.arena_limit_bytes,
+    )
     plan = stages.emit(lowered.graph, lowered.arena, settings.board, chain, _point(settings))
     samples = data.read(settings.data, graph, seed=settings.seed)
     artifact = stages.build(plan, settings.work, progress=progress)

@@ -36,6 +36,7 @@ class Settings:
     meter: str | None = None
     seed: int = 0
     fold: bool = True  # dead channels are folded away
+    arena_limit_bytes: int | None = None  # None: what the board's RAM has room for
     config_file: Path | None = None
     twin_faults: TwinFaults | None = (
         None  # what goes wrong on the virtual board, for rigs' own tests
@@ -71,6 +72,7 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         meter=meter_of(options, project, virtual),
         seed=options.seed,
         fold=options.fold,
+        arena_limit_bytes=arena_limit_of(options, project),
         config_file=found,
     )
 
@@ -133,6 +135,12 @@ def _check_numbers(limit_mw: float, rate_hz: float | None) -> None:
             f"{slowest:g} to {fastest:g} is wanted",
             hint="the board counts the period in 32 bits of microseconds",
         )
+
+
+def arena_limit_of(options: Options, project: Project) -> int | None:
+    """Return the largest arena that was asked for, in bytes."""
+    said = options.arena_limit_bytes
+    return project.arena_limit_bytes if said is None else said
 
 
 def model_of(options: Options, project: Project) -> Path:

@@ -64,7 +64,8 @@ def lower(
     limit = mcu.arena_room_bytes(board) if arena_limit_bytes is None else arena_limit_bytes
     planned = patches.fit(whole, functools.partial(_needs, board), limit)
     if planned.graph is not whole:
-        savings = (*savings, saving(patches.PATCHES, whole, planned.graph))
+        arenas = (planned.whole_bytes, planned.arena.arena_bytes)
+        savings = (*savings, saving(patches.PATCHES, whole, planned.graph, arenas))
         if on_pass is not None:
             on_pass(patches.PATCHES, planned.graph)
     if arena_limit_bytes is not None and planned.arena.arena_bytes > arena_limit_bytes:
