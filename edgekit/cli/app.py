@@ -20,7 +20,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from edgekit import __version__
-from edgekit.cli import calibrate, gate, model_verbs, project_verbs, report_verbs, run_verbs
+from edgekit.cli import (
+    calibrate,
+    gate,
+    model_verbs,
+    package,
+    project_verbs,
+    report_verbs,
+    run_verbs,
+)
 from edgekit.cli.output import complain, complain_of, failure_json, show_json
 from edgekit.errors import ConfigError, EdgekitError
 
@@ -41,6 +49,7 @@ VERBS = (
     model_verbs.check,
     model_verbs.compile_,
     model_verbs.build,
+    package.package,
     run_verbs.flash,
     run_verbs.run,
     run_verbs.measure,

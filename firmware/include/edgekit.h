@@ -15,6 +15,8 @@ extern "C" {
 
 /* C99 leaves >> of a negative number to the implementation; these kernels need it to floor. */
 typedef char ek_arithmetic_shift[((-1 >> 1) == -1) ? 1 : -1];
+/* Products and shifts are done in int. */
+typedef char ek_int_has_32_bits[(sizeof(int) >= 4) ? 1 : -1];
 
 /* How an accumulator is scaled back to 8 bits. With SPEC section 3's multiplier m and shift e,
  * ek_requant holds m and e, except:

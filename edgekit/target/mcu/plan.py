@@ -14,7 +14,7 @@ from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan, Overlap
 from edgekit.passes.patches import Needs
 from edgekit.target.mcu import compilers, source
-from edgekit.target.mcu.code import Context, NodeCode, shared
+from edgekit.target.mcu.code import Context, NodeCode, prefixed, shared
 from edgekit.target.mcu.features import FEATURES
 from edgekit.target.mcu.fit import check_fit
 from edgekit.target.mcu.ops import emit_node
@@ -59,6 +59,28 @@ def kernels(graph: Graph, board: Board) -> Mapping[str, str]:
     return {node.output: node.kernel for node in _codes(graph, board)}
 
 
+def program_of(
+    graph: Graph, memory: MemoryPlan, board: Board, *, prefix: str = "model"
+) -> source.Program:
+    """Return `graph` as a program for the CPU of `board`; what `source` makes of it fits there.
+
+    Raises:
+        DoesNotFitError: the model is larger than the board's flash or RAM.
+        UnsupportedError: more than one input or output, or nothing to compute.
+    """
+    codes = shared(prefixed(code, prefix) for code in _codes(graph, board))
+    program = source.Program(graph, memory, codes, f"{graph.name} for {board.name}", prefix)
+    source.single_edge(graph.inputs, "input")
+    source.single_edge(graph.outputs, "output")
+    if not program.nodes:
+        raise UnsupportedError(
+            f"{graph.name} computes nothing: its output holds the bytes of its input",
+            hint="there is nothing to put on a board",
+        )
+    check_fit(program, board)
+    return program
+
+
 def emit(
     graph: Graph,
     memory: MemoryPlan,
@@ -83,20 +105,13 @@ def emit(
         UnsupportedError: more than one input or output, or nothing to compute.
         ConfigError: the board names a firmware port that does not exist.
     """
-    title = f"{graph.name} for {board.name}"
-    program = source.Program(graph, memory, shared(_codes(graph, board)), title)
-    if not program.nodes:
-        raise UnsupportedError(
-            f"{graph.name} computes nothing: its output holds the bytes of its input",
-            hint="there is nothing to put on a board",
-        )
-    check_fit(program, board)
+    program = program_of(graph, memory, board)
     files = {
         PurePosixPath("model/model.h"): source.header(program).encode(),
         PurePosixPath("model/model.c"): source.model(program).encode(),
         PurePosixPath("model/model_data.h"): source.data_header(program).encode(),
         PurePosixPath("model/model_data.c"): source.data(program).encode(),
-        PurePosixPath("model/model.cmake"): source.cmake(program, _roundings(program)).encode(),
+        PurePosixPath("model/model.cmake"): source.cmake(program, roundings_of(program)).encode(),
         **_firmware_files(program, board),
     }
     commands = _commands(files, program, board, toolchain, trace, operating_point)
@@ -133,10 +148,9 @@ def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath
             f"board {board.name}: firmware port {board.firmware_port!r} does not exist",
             hint=f"ports: {', '.join(ports)}",
         )
-    used = sorted({node.kernel for node in program.nodes})
     paths = [
         *sorted((root / "include").glob("*.h")),
-        *(root / "kernels" / f"{kernel}.c" for kernel in used),
+        *kernel_files(program),
         *_sources(root / "link"),
         *(path for directory in (port, *others) for path in _sources(directory)),
     ]
@@ -146,6 +160,12 @@ def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath
     files[PurePosixPath("linker.ld")] = (port / "linker.ld").read_bytes()
     files[PurePosixPath("sections.ld")] = (root / "port" / "sections.ld").read_bytes()
     return files
+
+
+def kernel_files(program: source.Program) -> tuple[Path, ...]:
+    """Return the sources of the kernels that `program` calls, by name."""
+    used = sorted({node.kernel for node in program.nodes})
+    return tuple(data_dir("firmware") / "kernels" / f"{kernel}.c" for kernel in used)
 
 
 def _port_directories(board: Board) -> tuple[str, ...]:
@@ -172,7 +192,7 @@ def _commands(
 ) -> tuple[Command, ...]:
     sources = sorted(path for path in files if path.suffix == ".c")
     ports = [f"firmware/port/{name}" for name in _port_directories(board)]
-    roundings = _roundings(program)
+    roundings = roundings_of(program)
     traced = ("MODEL_TRACE=1",) if trace else ()
     commands = []
     for path in sources:
@@ -191,7 +211,7 @@ def _commands(
     return (*commands, compilers.link_command(toolchain, board.cpu, sources, "firmware.elf"))
 
 
-def _roundings(program: source.Program) -> dict[str, int]:
+def roundings_of(program: source.Program) -> dict[str, int]:
     """Return each kernel's EK_ROUNDINGS: the set of roundings its nodes use."""
     masks: dict[str, int] = {}
     for node in program.nodes:
