@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from edgekit.ir.types import Edge
 from edgekit.target.mcu import ctext
 from edgekit.target.mcu.package.library import Library
@@ -14,19 +12,18 @@ _ROUND = {"half_away": "roundf", "half_even": "rintf"}
 
 
 def values_of(library: Library, version: str) -> dict[str, str]:
-    """Return a text for each `@name@`; all but the Markdown ones are letters, digits and `_.-`."""
+    """Return a text for each `@name@`; what is of the model file's own stands in Markdown only."""
     program, cpu = library.program, library.board.cpu
     source = single_edge(program.graph.inputs, "input")
     sink = single_edge(program.graph.outputs, "output")
     machine = MACHINES[cpu]
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", program.graph.name)
     target = cpu if library.board.name == cpu else f"{library.board.name}, a {cpu}"
     return {
         "at": "@",
         "prefix": library.prefix,
         "PREFIX": library.prefix.upper(),
         "version": version,
-        "title": f"Int8 network {name} for {cpu}",
+        "title": f"Int8 network {program.graph.name} for {cpu}",
         "target": target,
         "cpu": cpu,
         "input_bytes": str(len(library.example.input)),
