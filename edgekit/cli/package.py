@@ -48,9 +48,6 @@ def package(
     json: options.Json = False,
 ) -> int:
     """Make a library for CMake, Zephyr, Arduino and others."""
-    from edgekit import config as project_files
-    from edgekit.config import Options, Project
-    from edgekit.pipeline import settings
     from edgekit.target.mcu.package import check_prefix
 
     if form is None:
@@ -60,10 +57,7 @@ def package(
     if output is None:
         raise ConfigError("no output directory was named", hint="pass -o DIR, a new directory")
     check_prefix(prefix)
-    path = config or project_files.find(Path.cwd())
-    project = Project() if path is None else project_files.load(path)
-    target = _target(board, cpu, project)
-    file = settings.model_of(Options(model=model), project)
+    file, target = _subject(model, board, cpu, config)
 
     from edgekit.pipeline import package as packages
     from edgekit.pipeline import stages
@@ -79,6 +73,20 @@ def package(
     else:
         _show(found)
     return 0
+
+
+def _subject(
+    model: Path | None, board: str | None, cpu: str | None, config: Path | None
+) -> tuple[Path, Board | Cpu]:
+    """Return the model file and what to compile it for; options go before the project file."""
+    from edgekit import config as project_files
+    from edgekit.config import Options, Project
+    from edgekit.pipeline import settings
+
+    path = config or project_files.find(Path.cwd())
+    project = Project() if path is None else project_files.load(path)
+    target = _target(board, cpu, project)
+    return settings.model_of(Options(model=model), project), target
 
 
 def _target(board: str | None, cpu: str | None, project: Project) -> Board | Cpu:
