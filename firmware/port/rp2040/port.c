@@ -73,11 +73,11 @@ static void start_pll(void)
 {
     PLL_CS = 1u; /* reference divider */
     PLL_FBDIV = PLL_FEEDBACK;
-    PLL_PWR = PLL_PWR_POST;
+    PLL_PWR = PLL_PWR_LOCKING;
     while ((PLL_CS & PLL_LOCK) == 0) {
     }
     PLL_PRIM = PLL_DIVIDERS;
-    PLL_PWR = 0;
+    PLL_PWR = PLL_PWR_ON;
     core_from(CLK_SYS_AUX);
 }
 

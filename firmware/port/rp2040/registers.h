@@ -42,8 +42,9 @@
 #define PLL_CS REG(0x40028000u)
 #define PLL_LOCK (1u << 31)
 #define PLL_PWR REG(0x40028004u)
-#define PLL_PWR_OFF (1u << 0 | 1u << 3 | 1u << 5) /* all, post dividers, VCO */
-#define PLL_PWR_POST (1u << 3)
+#define PLL_PWR_ON (1u << 2) /* without the modulator, which only fractions need */
+#define PLL_PWR_LOCKING (PLL_PWR_ON | 1u << 3) /* dividers off */
+#define PLL_PWR_OFF (PLL_PWR_LOCKING | 1u << 0 | 1u << 5)
 #define PLL_FBDIV REG(0x40028008u)
 #define PLL_PRIM REG(0x4002800Cu)
 
