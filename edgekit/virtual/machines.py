@@ -43,6 +43,20 @@ MACHINES: dict[str, Machine] = {
         flash=Memory(base=0, size_bytes=4 * _MIB),
         ram=Memory(base=0x2000_0000, size_bytes=4 * _MIB),
     ),
+    "mps2_an500": Machine(
+        tool="qemu-system-arm",
+        arguments=("-M", "mps2-an500"),
+        cpu="cortex-m7",
+        flash=Memory(base=0, size_bytes=4 * _MIB),
+        ram=Memory(base=0x2000_0000, size_bytes=4 * _MIB),
+    ),
+    "mps2_an505": Machine(
+        tool="qemu-system-arm",
+        arguments=("-M", "mps2-an505"),
+        cpu="cortex-m33",
+        flash=Memory(base=0x1000_0000, size_bytes=4 * _MIB),
+        ram=Memory(base=0x3800_0000, size_bytes=4 * _MIB),
+    ),
     "mps3_an547": Machine(
         tool="qemu-system-arm",
         arguments=("-M", "mps3-an547"),

@@ -11,7 +11,7 @@ from edgekit import board as boards
 from edgekit.device import session
 from edgekit.device.serial_port import open_port
 from edgekit.errors import ToolError
-from edgekit.virtual import start_twin
+from edgekit.virtual import qemu, start_twin
 
 pytestmark = [pytest.mark.virtual]
 BOARDS = ["nucleo-u575zi-q", "nucleo-h7a3zi-q"]
@@ -72,6 +72,19 @@ def test_counts_are_those_of_the_m4(name, image_of, board, cache, tmp_path):
     assert same_code.instructions == m4.instructions
     assert same_code.stack_bytes == m4.stack_bytes
     assert abs(own_code.instructions / m4.instructions - 1) < 0.02
+
+
+@pytest.mark.qemu
+@pytest.mark.gcc
+@pytest.mark.parametrize("name", BOARDS)
+def test_qemu_and_unicorn_agree(name, image_of, cache, tmp_path, samples):
+    board = boards.find(name)
+    with start_twin(image_of("gcc", on=board), board, tmp_path, cache=cache) as twin:
+        counts = twin.counts()
+    # The first inference of the firmware, which the twin counts, is of zeros.
+    zeros = np.zeros_like(samples[:1])
+    run = qemu.count(image_of("gcc", on=board, oracle=True), zeros, board.cpu)
+    assert abs(run.instructions[0] - counts.instructions) <= 0.0001 * counts.instructions
 
 
 @pytest.mark.gcc

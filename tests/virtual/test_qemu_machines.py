@@ -15,6 +15,8 @@ from edgekit.virtual import qemu
 pytestmark = pytest.mark.virtual
 _M = pytest.mark
 BUILDS = [
+    pytest.param("cortex-m33", "gcc", marks=[_M.qemu, _M.gcc]),
+    pytest.param("cortex-m7", "gcc", marks=[_M.qemu, _M.gcc]),
     pytest.param("cortex-m55", "gcc", marks=[_M.qemu, _M.gcc]),
     pytest.param("cortex-m55", "zig", marks=[_M.qemu, _M.zig]),
     pytest.param("rv32imc", "gcc", marks=[_M.qemu_riscv, _M.riscv]),

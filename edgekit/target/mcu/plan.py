@@ -24,6 +24,8 @@ _KERNELS = PurePosixPath("firmware/kernels")
 # Directories below firmware/port that several ports share.
 _SHARED: dict[str, tuple[str, ...]] = {
     "mps2_an386": ("mps", "qemu"),
+    "mps2_an500": ("mps", "qemu"),
+    "mps2_an505": ("mps", "qemu"),
     "mps3_an547": ("mps", "qemu"),
     "nrf52840": ("cortex_m",),
     "rp2040": ("cortex_m",),
