@@ -12,6 +12,7 @@ from edgekit.cli.output import complain, progress, say, show, show_json
 from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from edgekit.build.plan import BuildPlan
     from edgekit.config import Options
     from edgekit.device.session import Run
     from edgekit.pipeline.settings import Settings
@@ -235,15 +236,24 @@ def deploy(
         work=work,
     )
     settings = _resolved(wanted, config)
-    if dry_run or dump_passes:
-        _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=json)
-        if dry_run:
-            return show_plan(plan, json)
+    plan = _planned_first(wanted, config, dry_run, dump_passes, as_json=json)
+    if plan is not None:
+        return show_plan(plan, json)
     from edgekit.pipeline.deploy import deploy as deploy_all
 
     with progress() as stage:
         report = deploy_all(settings, progress=stage)
     return deliver(report, settings.work, json)
+
+
+def _planned_first(
+    wanted: Options, config: Path | None, dry_run: bool, dump_passes: bool, *, as_json: bool
+) -> BuildPlan | None:
+    """Print the passes if asked to; return the plan that a dry run shows."""
+    if not dry_run and not dump_passes:
+        return None
+    _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=as_json)
+    return plan if dry_run else None
 
 
 def _resolved(wanted: Options, config: Path | None) -> Settings:

@@ -114,7 +114,8 @@ class Kernels:
         address = shared.pointer().value or 0
         shared.write(x_start, x.astype(np.int8).ravel())
         places = [ctypes.c_void_p(address + start) for start in (x_start, y_start)]
-        getattr(self._library, code.kernel)(ctypes.byref(params), scratch.pointer(), *places)
+        work = [scratch.pointer()] if code.scratch_bytes else []
+        getattr(self._library, code.kernel)(ctypes.byref(params), *work, *places)
         scratch.values()
         return shared.values()[y_start : y_start + size]
 

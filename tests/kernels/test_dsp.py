@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from kernel_cases import build, compare, features_of
-from kernel_driver import Kernels
 from writers.random_graphs import GraphBuilder
 
 from edgekit.ir.arithmetic import requantize
@@ -34,32 +33,6 @@ def test_cases_reach_the_kernel(kernel, rounding):
     scales = [code.params["scale"] for code in served]
     forms = {scale["away"] for scale in scales if isinstance(scale, dict)}
     assert forms == ({0, 1} if (kernel, rounding) == (KERNELS[0], Rounding.DOUBLE) else {0})
-
-
-def spoiled(kernels: Kernels, kernel: str, seed: int, less: int) -> int | None:
-    """Run case `seed` with the output `less` bytes nearer than allowed; how many values differ."""
-    builder = build(kernel, Rounding.TIES_UP, seed)
-    code = code_of(builder, kernel)
-    if code.overlap is None or code.kernel != kernel:
-        return None
-    x, wanted = (builder.values[name][0].ravel() for name in (code.inputs[0], code.output))
-    behind = code.overlap.behind_bytes - less
-    return int((kernels.run_overlapped(code, x, wanted.size, behind) != wanted).sum())
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_output_over_input(kernels, kernel):
-    """At the distance that the emitter allows, and a little further, nothing is spoiled."""
-    found = [spoiled(kernels, kernel, seed, 0) for seed in range(60)]
-    assert sum(value is not None for value in found) >= 30
-    assert not any(found)
-    if kernel == "ek_conv2d_dsp":
-        assert not any(spoiled(kernels, kernel, seed, -5) for seed in range(60))
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_nearer_than_allowed_is_noticed(kernels, kernel):
-    assert any(spoiled(kernels, kernel, seed, 8) for seed in range(60))
 
 
 def test_a_form_that_differs_once_is_refused():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from edgekit.ir.nodes import Conv2D
 from edgekit.ir.types import DType
+from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.conv2d_dsp import emit_conv2d_dsp
 from edgekit.target.mcu.ops.conv2d_wide import emit_conv2d_wide
+from edgekit.target.mcu.ops.overlap import behind_by_pixels
 from edgekit.target.mcu.ops.window import window
 
 
@@ -46,5 +50,12 @@ def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
         inputs=(node.x,),
         output=node.y,
         roundings=(scaling.rounding,),
+        overlap=Overlap(node.x, _behind_bytes(context, node, facts.lanes)),
         scratch_bytes=16 * out_c + 8 * kernel_h * kernel_w * in_c + 2 * in_c,
     )
+
+
+def _behind_bytes(context: Context, node: Conv2D, lanes: int) -> int:
+    out_h, out_w, _ = context.shape(node.y)
+    # All windows of a group of pixels are gathered before any of them is written.
+    return behind_by_pixels(context, node, np.arange(2 * lanes, out_h * out_w, 2 * lanes))

@@ -8,6 +8,7 @@ from edgekit.ir.nodes import Conv2D
 from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, direct, pairs
 from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.ops.overlap import behind_by_pixels
 from edgekit.target.mcu.ops.window import dsp_window
 
 _PIXELS = 4
@@ -59,17 +60,8 @@ def emit_conv2d_dsp(context: Context, node: Conv2D) -> NodeCode | None:
 
 def behind_bytes(context: Context, node: Conv2D) -> int:
     """Return how far below the input the output must start if they overlap."""
-    in_h, in_w, in_c = context.shape(node.x)
-    out_h, out_w, out_c = context.shape(node.y)
-    rows = np.arange(out_h) * node.stride[0] - node.padding.top
-    columns = np.arange(out_w) * node.stride[1] - node.padding.left
-    first = (np.maximum(rows, 0)[:, None] * in_w + np.maximum(columns, 0)).ravel() * in_c
-    # The lowest byte that a pixel or any later one reads.
-    needed = np.minimum.accumulate(first[::-1])[::-1]
-    pixels, behind, pixel = out_h * out_w, -in_h * in_w * in_c, 0
-    while pixel < pixels:
-        left = pixels - pixel
-        pixel += _PIXELS if left >= _PIXELS else 1
-        if pixel < pixels:
-            behind = max(behind, pixel * out_c - int(needed[pixel]))
-    return behind
+    out_h, out_w, _ = context.shape(node.y)
+    pixels = out_h * out_w
+    fours = pixels // _PIXELS * _PIXELS
+    ends = np.concatenate([np.arange(_PIXELS, fours + 1, _PIXELS), np.arange(fours + 1, pixels)])
+    return behind_by_pixels(context, node, ends)

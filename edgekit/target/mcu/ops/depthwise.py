@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from edgekit.ir.nodes import DepthwiseConv2D
+from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.depthwise_dsp import emit_depthwise_dsp
+from edgekit.target.mcu.ops.overlap import behind_by_rows
 from edgekit.target.mcu.ops.window import window
 
 
@@ -45,5 +47,6 @@ def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
         inputs=(node.x,),
         output=node.y,
         roundings=(scaling.rounding,),
+        overlap=Overlap(node.x, behind_by_rows(context, node, 2 * facts.lanes)),
         scratch_bytes=16 * out_w + 8 * kernel_h * width + (3 - facts.lanes) * in_w * in_c,
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from edgekit.ir.check import accumulator_range
 from edgekit.ir.nodes import AveragePool, MaxPool
+from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.ops.overlap import behind_by_pixels
 from edgekit.target.mcu.ops.window import window
 
 
@@ -31,6 +35,7 @@ def emit_average_pool(context: Context, node: AveragePool) -> NodeCode:
         arrays=arrays,
         inputs=(node.x,),
         output=node.y,
+        overlap=_overlap(context, node),
         roundings=roundings,
     )
 
@@ -49,4 +54,12 @@ def emit_max_pool(context: Context, node: MaxPool) -> NodeCode:
         arrays=(),
         inputs=(node.x,),
         output=node.y,
+        overlap=_overlap(context, node),
     )
+
+
+def _overlap(context: Context, node: AveragePool | MaxPool) -> Overlap:
+    """A pixel's channels are written while its window is still read."""
+    out_h, out_w, _ = context.shape(node.y)
+    ends = np.arange(1, out_h * out_w + 1)
+    return Overlap(node.x, behind_by_pixels(context, node, ends, reread=True))
