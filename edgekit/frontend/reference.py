@@ -109,9 +109,15 @@ class Reference:
 
         The reference adds in place: a tensor that feeds an ADD may read as the ADD's result.
         """
-        places = tflite.tensor_indices(_unchanged(path, graph))
+        data = _unchanged(path, graph)
+        places = tflite.tensor_indices(data)
         indices = [places[name] for name in names]
-        found = self._request(path, "tflite", _source_input(graph, x), indices, time_limit_s)
+        with tempfile.TemporaryDirectory(prefix="edgekit-model-") as folder:
+            repaired = tflite.without_stray_axes(data)
+            if repaired != data:
+                path = Path(folder) / path.name
+                path.write_bytes(repaired)
+            found = self._request(path, "tflite", _source_input(graph, x), indices, time_limit_s)
         return {
             name: found[str(index)].astype(np.int64).reshape(len(x), *graph.tensors[name].shape)
             for name, index in zip(names, indices, strict=True)

@@ -14,6 +14,7 @@ from writers.tflite_writer import FLOAT32, write
 from edgekit import frontend
 from edgekit.errors import ConfigError, ToolError
 from edgekit.frontend.reference import Reference, run_reference
+from edgekit.frontend.tflite import without_stray_axes
 
 pytestmark = pytest.mark.tflite
 
@@ -54,6 +55,18 @@ def test_a_refusal_of_the_runtime_is_passed_on(tmp_path: Path) -> None:
     x = np.zeros((1, 5, 5, 2), np.int8)
     with pytest.raises(ToolError, match="has_bias"):
         run_reference(path, frontend.load(path), x)
+
+
+def test_an_axis_that_a_bias_lacks_does_not_stop_the_runtime(tmp_path: Path) -> None:
+    small = Small(1, (5, 5, 2)).conv(3, (3, 3))
+    good = saved(small, tmp_path / "good.tflite")
+    small.spec.tensors[2].dimension = 3  # as old converters wrote it
+    bad = saved(small, tmp_path / "bad.tflite")
+    assert good.read_bytes() != bad.read_bytes()
+    assert without_stray_axes(good.read_bytes()) == good.read_bytes()
+    x = np.random.default_rng(1).integers(-128, 128, (4, 5, 5, 2)).astype(np.int8)
+    answers = [run_reference(path, frontend.load(path), x) for path in (good, bad)]
+    np.testing.assert_array_equal(*answers)
 
 
 def test_a_file_that_changed_since_is_noticed(tmp_path: Path) -> None:

@@ -90,6 +90,10 @@ class Table:
             raise damaged(f"field {field} of the table at {self.position} lies outside it")
         return self.position + offset
 
+    def place(self, field: int, count: int) -> int | None:
+        """Return where a stored field's `count` bytes lie in the file; None: it is absent."""
+        return self._field(field, count)
+
     def integer(self, field: int, form: str, default: int = 0) -> int:
         """Return an integer field of struct form `form`."""
         position = self._field(field, struct.calcsize("<" + form))

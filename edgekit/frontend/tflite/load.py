@@ -39,15 +39,13 @@ def load_bytes(data: bytes, name: str) -> Graph:
     """
     model = parse(data)
     _check_names(model)
-    sources, target = _ends(model)
     context = Context(model)
+    _check_operators(context)
+    sources, target = _ends(model)
     for source in sources:
         _enter(context, source)
     nodes: list[Node] = []
     for op in model.operators:
-        if op.name not in OPS:
-            hint = HINTS.get(op.name, f"these are supported: {', '.join(OPS)}")
-            context.refuse(op, "operator is not supported", hint)
         nodes.extend(OPS[op.name](context, op))
     output, not_compared = _output_edge(context, target)
     live = _live(nodes, output.tensor)
@@ -91,6 +89,14 @@ def _check_names(model: Model) -> None:
                 hint="give every layer its own name and export again",
             )
         seen[tensor.name] = tensor.index
+
+
+def _check_operators(context: Context) -> None:
+    """Refuse what no operator function exists for before anything else is looked at."""
+    for op in context.model.operators:
+        if op.name not in OPS:
+            hint = HINTS.get(op.name, f"these are supported: {', '.join(OPS)}")
+            context.refuse(op, "operator is not supported", hint)
 
 
 def _ends(model: Model) -> tuple[tuple[TensorInfo, ...], TensorInfo]:
