@@ -386,4 +386,6 @@ void ek_resize_nearest_s8(const ek_resize_nearest_s8_params *p, const int8_t *x,
 }
 #endif
 
+#include "ek_mve_params.h"
+
 #endif

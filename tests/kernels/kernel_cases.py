@@ -123,17 +123,35 @@ def depthwise(builder: GraphBuilder, draw: Draw) -> None:
     builder.conv(channels=multiplier, depthwise=True, **_window(draw, builder, 12))
 
 
-def depthwise_3x3(builder: GraphBuilder, draw: Draw) -> None:
+def depthwise_3x3(builder: GraphBuilder, draw: Draw, channels: tuple[int, int] = (4, 16)) -> None:
     """What the DSP kernel serves: strides of 1 and 2, in place or not."""
     padding = Padding(1, 1, 1, 1) if draw.random() < 0.5 else Padding(*_ints(draw, 0, 2, 4))
     stride = (1, 1) if draw.random() < 0.5 else (*_ints(draw, 1, 2, 1), *_ints(draw, 1, 3, 1))
     height, width = (3 + e for e in _ints(draw, 0, 9, 2))
-    x = builder.input(height, width, int(draw.integers(4, 17)))
+    x = builder.input(height, width, *_ints(draw, *channels, 1))
     builder.conv(x, 1, (3, 3), stride=stride, padding=padding, depthwise=True)
+
+
+def depthwise_3x3_any(builder: GraphBuilder, draw: Draw) -> None:
+    """What the MVE kernel serves: one channel, or more than a vector has."""
+    depthwise_3x3(builder, draw, (1, 35))
 
 
 def dense(builder: GraphBuilder, draw: Draw) -> None:
     builder.dense(builder.input(int(draw.integers(1, 90))), int(draw.integers(1, 20)))
+
+
+def conv2d_or_dense(builder: GraphBuilder, draw: Draw) -> None:
+    """Depths and channels on both sides of multiples of 16 and 4; no dilation."""
+    kind = draw.random()
+    channels = int(draw.integers(1, 18))
+    if kind < 0.2:
+        builder.dense(builder.input(int(draw.integers(1, 90))), channels)
+    elif kind < 0.5:
+        x = builder.input(*_ints(draw, 1, 4, 2), int(draw.integers(1, 70)))
+        builder.conv(x, channels, (1, 1), stride=_ints(draw, 1, 2, 2))
+    else:
+        builder.conv(channels=channels, **_window(draw, builder, 8) | {"dilation": (1, 1)})
 
 
 def add(builder: GraphBuilder, draw: Draw) -> None:
@@ -242,6 +260,8 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_s16": conv2d,
     "ek_conv2d_dsp": conv2d,
     "ek_depthwise_dsp": depthwise_3x3,
+    "ek_conv2d_mve": conv2d_or_dense,
+    "ek_depthwise_mve": depthwise_3x3_any,
     "ek_dense_s8": dense,
     "ek_dense_dsp": dense,
     "ek_add_linear_s8": add,
@@ -291,12 +311,15 @@ def build(kernel: str, rounding: Rounding, seed: int) -> CaseBuilder:
 def _kind(kernel: str) -> type[CaseBuilder]:
     if kernel.endswith("_s16"):
         return WideBuilder
-    return RectifiedBuilder if kernel.endswith("_dsp") else CaseBuilder
+    return RectifiedBuilder if kernel.endswith(("_dsp", "_mve")) else CaseBuilder
 
 
 def features_of(kernel: str) -> frozenset[Feature]:
     """Return the CPU features that make the emitter take `kernel` where it can."""
-    return frozenset({"dsp"}) if kernel.endswith("_dsp") else frozenset()
+    for feature in ("dsp", "mve"):
+        if kernel.endswith(f"_{feature}"):
+            return frozenset({feature})
+    return frozenset()
 
 
 def compare(kernels: Kernels, builder: CaseBuilder, kernel: str = "") -> int:

@@ -50,8 +50,9 @@ def host_library(
 
 
 def structures() -> dict[str, type[ctypes.Structure]]:
-    """Return every struct of edgekit.h as a ctypes class."""
-    text = re.sub(r"/\*.*?\*/", "", (FIRMWARE / "include" / "edgekit.h").read_text(), flags=re.S)
+    """Return every struct of edgekit.h and of what it includes as a ctypes class."""
+    headers = (FIRMWARE / "include" / name for name in ("edgekit.h", "ek_mve_params.h"))
+    text = re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in headers), flags=re.S)
     found: dict[str, type[ctypes.Structure]] = {}
     for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", text, flags=re.S):
         fields = []

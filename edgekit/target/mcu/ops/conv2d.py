@@ -10,6 +10,7 @@ from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.conv2d_dsp import emit_conv2d_dsp
+from edgekit.target.mcu.ops.conv2d_mve import emit_conv2d_mve
 from edgekit.target.mcu.ops.conv2d_wide import emit_conv2d_wide
 from edgekit.target.mcu.ops.overlap import behind_by_pixels
 from edgekit.target.mcu.ops.window import window
@@ -19,9 +20,10 @@ def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
     """Return the C of `node`; scratch holds four windows and their sums, and padding."""
     if context.graph.tensors[node.x].dtype is DType.INT16:
         return emit_conv2d_wide(context, node)
-    special = emit_conv2d_dsp(context, node) if "dsp" in context.features else None
-    if special is not None:
-        return special
+    for feature, emit in (("mve", emit_conv2d_mve), ("dsp", emit_conv2d_dsp)):
+        special = emit(context, node) if feature in context.features else None
+        if special is not None:
+            return special
     weight = context.graph.constants[node.weight]
     out_c, kernel_h, kernel_w, in_c = weight.shape
     facts = pack.sums(context.graph, node)

@@ -7,15 +7,17 @@ from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.depthwise_dsp import emit_depthwise_dsp
+from edgekit.target.mcu.ops.depthwise_mve import emit_depthwise_mve
 from edgekit.target.mcu.ops.overlap import behind_by_rows
 from edgekit.target.mcu.ops.window import window
 
 
 def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
     """Return the C of `node`; scratch holds what lies under four output rows, and padding."""
-    special = emit_depthwise_dsp(context, node) if "dsp" in context.features else None
-    if special is not None:
-        return special
+    for feature, emit in (("mve", emit_depthwise_mve), ("dsp", emit_depthwise_dsp)):
+        special = emit(context, node) if feature in context.features else None
+        if special is not None:
+            return special
     weight = context.graph.constants[node.weight]
     kernel_h, kernel_w, out_c = weight.shape
     facts = pack.sums(context.graph, node)

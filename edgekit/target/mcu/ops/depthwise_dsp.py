@@ -48,7 +48,7 @@ def emit_depthwise_dsp(context: Context, node: DepthwiseConv2D) -> NodeCode | No
         inputs=(node.x,),
         output=node.y,
         scratch_bytes=4 + 32 * columns + _CHANNELS_BYTES * groups,
-        overlap=_overlap(context, node),
+        overlap=overlap(context, node),
     )
 
 
@@ -63,7 +63,7 @@ def _serves(context: Context, node: DepthwiseConv2D) -> bool:
     )
 
 
-def _overlap(context: Context, node: DepthwiseConv2D) -> Overlap | None:
+def overlap(context: Context, node: DepthwiseConv2D) -> Overlap | None:
     """Without strides one group of channels follows the other, otherwise one row the other."""
     if node.stride == (1, 1):
         # Rows are packed before any of them is written, four channels at a time.

@@ -20,7 +20,7 @@ def behind_by_pixels(context: Context, node: Windowed, ends: Ints, *, reread: bo
         context: the graph.
         node: the node.
         ends: the pixels up to which it has written each time that it reads again.
-        reread: whether it still reads a window while it writes that window's pixel.
+        reread: whether it still reads windows while it writes their pixels.
     """
     height, width, in_c = context.shape(node.x)
     out_h, out_w, out_c = context.shape(node.y)
@@ -29,8 +29,8 @@ def behind_by_pixels(context: Context, node: Windowed, ends: Ints, *, reread: bo
     first = (rows[:, np.newaxis] * width + columns).ravel() * in_c
     # The lowest byte that a pixel or any later one reads.
     needed = np.minimum.accumulate(first[::-1])[::-1]
-    read = ends - 1 if reread else ends[ends < needed.size]
-    written = read + 1 if reread else read
+    read = np.concatenate([[0], ends[:-1]]) if reread else ends[ends < needed.size]
+    written = ends if reread else read
     return max((written * out_c - needed[read]).tolist(), default=-height * width * in_c)
 
 
