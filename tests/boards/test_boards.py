@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,15 +86,22 @@ def test_every_misspelt_key_is_named(name: str, tmp_path: Path) -> None:
     whole = raw(name)
     free = {"operating_points", "targets"}  # their keys are names, not fields
     paths = [p for p in keys_of(whole) if len(p) < 2 or p[-2] not in free]
-    assert len(paths) > 25
-    for path in paths:
+    # Entries of a list or a table have the same keys: one of them is enough.
+    alike = {
+        tuple(
+            0 if i and path[i - 1] in {*free, "rails"} else part for i, part in enumerate(path)
+        ): path
+        for path in paths
+    }
+    assert len(alike) > 20
+    for path in alike.values():
         broken = copy.deepcopy(whole)
         inner: Any = broken
         for key in path[:-1]:
             inner = inner[key]
         inner[f"{path[-1]}x"] = inner.pop(path[-1])
         file = tmp_path / f"{name}.yaml"
-        file.write_text(yaml.safe_dump(broken))
+        file.write_text(json.dumps(broken))  # YAML too, and quick to write
         with pytest.raises(ConfigError) as caught:
             board.find(str(file))
         assert f"{path[-1]}x" in caught.value.message, path

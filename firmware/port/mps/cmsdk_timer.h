@@ -1,5 +1,5 @@
-/* CMSDK timer 0 (Arm DDI 0479), which counts down at the clock of the board: an MPS2 machine.h names
- * its address EK_TIMER0 and includes this. */
+/* CMSDK timer 0 (Arm DDI 0479), which counts down at the clock of the board: an MPS2 machine.h
+ * names its address EK_TIMER0 and includes this. */
 #ifndef EK_MPS_CMSDK_TIMER_H
 #define EK_MPS_CMSDK_TIMER_H
 

@@ -15,16 +15,19 @@ void ek_chip_open_timer(uint32_t lse_runs)
 {
     (void)lse_runs; /* nothing else follows the crystal */
     RCC_APB1LENR |= RCC_APB1LENR_LPTIM1EN;
+    (void)RCC_APB1LENR;
     EXTI_CPUIMR2 |= EXTI_CPUIMR2_LPTIM1; /* wakes from Stop */
 }
 
 void ek_chip_connect(void)
 {
     RCC_AHB4ENR |= RCC_AHB4ENR_GPIODEN | RCC_AHB4ENR_GPIOGEN;
+    (void)RCC_AHB4ENR; /* "Clock enabling delays": the read takes as long as the clock needs */
     ek_pin_alternate(GPIOD, 8u, 7u);
     ek_pin_alternate(GPIOD, 9u, 7u);
     RCC_CDCCIP2R = (RCC_CDCCIP2R & ~RCC_CDCCIP2R_USART3SEL_MASK) | RCC_CDCCIP2R_USART3SEL_HSI;
     RCC_APB1LENR |= RCC_APB1LENR_USART3EN;
+    (void)RCC_APB1LENR;
 }
 
 const char *ek_chip_board(void)
