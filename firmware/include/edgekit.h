@@ -142,7 +142,8 @@ typedef struct {
 /* Weights: per pair of output channels a and b, [depth / 2] words of two halves a + 256 * b, at two
  * depths that follow each other in scratch: sums of both grow in one register, see ek_dsp.h. Each
  * kernel row's kernel_w * in_c depths are padded to an even number; of every four, the order is
- * 0, 2, 1, 3. A missing last channel holds zeros.
+ * 0, 2, 1, 3. A missing last channel holds zeros, and the scale's arrays have one for it; its step
+ * is 1.
  * Scratch: 8 bytes for each depth, and kernel_w * in_c where a window leaves the input or is
  * dilated. Pixels are written in order, at most four at once, after their windows were read. */
 typedef struct {

@@ -79,11 +79,12 @@ class _Rows:
     multiplier: Ints
 
 
-def choose(channels: Channels, index: int, *, away: bool) -> Direct | None:
+def choose(channels: Channels, index: int, *, away: bool, in_pairs: bool = False) -> Direct | None:
     """Return the form for node `index`, or None if none is exact for all its accumulators.
 
     A channel whose output never changes keeps no weights. `away`: whether the kernel has the
-    longer form, which rounds ties of negative sums away from zero.
+    longer form, which rounds ties of negative sums away from zero. `in_pairs`: it reads tables of
+    an even number of channels.
     """
     requant = channels.requant
     low, high = channels.limits()
@@ -96,7 +97,7 @@ def choose(channels: Channels, index: int, *, away: bool) -> Direct | None:
         rows = _proven(channels, layer, multiplier, fixed, (low, high))
         rows = None if rows is None else _constants(rows, layer, fixed, lowest)
         if rows is not None:
-            fields, arrays = _emitted(requant, layer, rows, index)
+            fields, arrays = _emitted(requant, layer, rows, index, in_pairs)
             served = replace(channels, weights=weights, bias=rows.start)
             return Direct(fields, arrays, served)
     return None
@@ -226,13 +227,16 @@ def _constants(rows: _Rows, layer: _Layer, fixed: NDArray[np.bool_], output: Int
 
 
 def _emitted(
-    requant: Requant, layer: _Layer, rows: _Rows, index: int
+    requant: Requant, layer: _Layer, rows: _Rows, index: int, in_pairs: bool
 ) -> tuple[dict[str, ctext.Value], tuple[Array, ...]]:
-    same = bool((rows.multiplier == rows.multiplier[0]).all())
+    same = not in_pairs and bool((rows.multiplier == rows.multiplier[0]).all())
     short = bool((np.abs(rows.start) < _SHORT_LIMIT).all())
-    factors = rows.multiplier[:1] if same else rows.multiplier
+    start, factors = (
+        np.append(v, v[: len(v) % 2 if in_pairs else 0]) for v in (rows.start, rows.multiplier)
+    )
+    factors = factors[:1] if same else factors
     multipliers = Array("m", index, tuple(factors.tolist()), "multipliers")
-    starts = Array("h" if short else "b", index, tuple(rows.start.tolist()), "where sums start")
+    starts = Array("h" if short else "b", index, tuple(start.tolist()), "where sums start")
     fields: dict[str, ctext.Value] = {
         "multipliers": multipliers.name,
         "starts": starts.name,

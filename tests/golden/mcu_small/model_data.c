@@ -14,13 +14,13 @@ const int8_t model_w_0[72] = {
 };
 
 /* multipliers */
-const int32_t model_m_0[3] = {
-    724981077, 1065295845, 1210118495,
+const int32_t model_m_0[4] = {
+    724981077, 1065295845, 1210118495, 724981077,
 };
 
 /* where sums start */
-const int16_t model_h_0[3] = {
-    651, -931, -1697,
+const int16_t model_h_0[4] = {
+    651, -931, -1697, 651,
 };
 
 /* node 1: CONV conv_6 */
@@ -69,13 +69,13 @@ const int8_t model_w_9[72] = {
 };
 
 /* multipliers */
-const int32_t model_m_9[1] = {
-    1888444044,
+const int32_t model_m_9[6] = {
+    1888444044, 1888444044, 1888444044, 1888444044, 1888444044, 1888444044,
 };
 
 /* where sums start */
-const int16_t model_h_9[5] = {
-    144, 1718, -1520, 1157, -326,
+const int16_t model_h_9[6] = {
+    144, 1718, -1520, 1157, -326, 144,
 };
 
 /* node 10: SOFTMAX softmax_18 */

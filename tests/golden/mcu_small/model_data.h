@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 extern const int8_t model_w_0[72];
-extern const int32_t model_m_0[3];
-extern const int16_t model_h_0[3];
+extern const int32_t model_m_0[4];
+extern const int16_t model_h_0[4];
 extern const int8_t model_w_1[27];
 extern const int32_t model_b_1[3];
 extern const int32_t model_m_1[3];
@@ -18,8 +18,8 @@ extern const int8_t model_s_1[3];
 extern const int32_t model_m_6[1];
 extern const int8_t model_s_6[1];
 extern const int8_t model_w_9[72];
-extern const int32_t model_m_9[1];
-extern const int16_t model_h_9[5];
+extern const int32_t model_m_9[6];
+extern const int16_t model_h_9[6];
 extern const int32_t model_t_10[256];
 
 #endif

@@ -26,7 +26,7 @@ def emit_conv2d_dsp(context: Context, node: Conv2D) -> NodeCode | None:
         context.graph.constants[node.bias],
         node.input_zero_point,
     )
-    scaling = direct.choose(channels, context.index, away=True)
+    scaling = direct.choose(channels, context.index, away=True, in_pairs=True)
     if window is None or scaling is None:
         return None
     run = kernel_w * in_c

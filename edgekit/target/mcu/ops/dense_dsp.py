@@ -16,8 +16,8 @@ def emit_dense_dsp(context: Context, node: Dense) -> NodeCode | None:
     channels = direct.Channels(
         node.requant, weight, context.graph.constants[node.bias], node.input_zero_point
     )
-    scaling = direct.choose(channels, context.index, away=True)
     shares = weight.size <= _SMALL and any(isinstance(n, Conv2D) for n in context.graph.nodes)
+    scaling = direct.choose(channels, context.index, away=True, in_pairs=shares)
     packed = None
     if scaling is not None and pairs.keeps_24_bits(scaling.channels):
         rows = scaling.channels.weights.reshape(out_n, 1, in_n)
