@@ -23,7 +23,7 @@ def test_deploys_and_says_why_it_is_unsure(board: str, cpu: str, tmp_path: Path)
     assert found["equality"]["mismatches"] == 0
     assert found["equality"]["chain"][-1] == "board"
     latency = found["latency"]
-    assert latency["instructions"] > 5_000
+    assert latency["instructions"] > 1_000
     for key in ("cycles", "p50_us", "p90_us", "cold_start_us"):
         assert latency[key] is None, key
     assert found["power"] is None
