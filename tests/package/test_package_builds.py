@@ -72,6 +72,19 @@ def test_for_every_cpu(tmp_path, cpu):
 
 
 @pytest.mark.gcc
+def test_weights_have_sections_of_their_own(tmp_path):
+    """Linker scripts place them by these names."""
+    package = made("cmake")
+    directory = written(package, tmp_path / "kws")
+    argv = (*CROSS["cortex-m4f"], "-fdata-sections", *includes(directory), "-c")
+    call(*argv, directory / "src" / "kws_data.c", directory / "src" / "kws.c", cwd=tmp_path)
+    table = call("arm-none-eabi-objdump", "-h", tmp_path / "kws_data.o", tmp_path / "kws.o")
+    sizes = re.findall(r" \.rodata\.kws_w_\d+ +([0-9a-f]{8})", table)
+    assert sum(int(size, 16) for size in sizes) == package.library.weights_bytes
+    assert " .bss.kws_arena " in table
+
+
+@pytest.mark.gcc
 @pytest.mark.parametrize("level", ["-O0", "-Og", "-Os", "-O3", "-O2 -flto"])
 def test_at_every_level_without_our_flags(tmp_path, level):
     """Arduino and Zephyr build for size, debuggers build with -Og."""

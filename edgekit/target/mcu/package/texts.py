@@ -73,10 +73,16 @@ def _input_text(library: Library, edge: Edge) -> str:
         rows.append(f"Its axes are taken in the order {', '.join(map(str, edge.transpose))}.")
     if edge.source_offset:
         rows.append(f"Its integers are those of this library plus {edge.source_offset}.")
-    rows.append(
-        "A real value becomes an input so, with the division in float32 and the source model's "
-        "own rounding of halves; anything else gives other outputs now and then:"
-    )
+    if edge.source_dtype == "float32":
+        rows.append(
+            "A real value becomes an input so, with the division in float32 and halves rounded as "
+            "the source model rounds them; anything else gives other outputs now and then:"
+        )
+    else:
+        rows.append(
+            "The source model itself takes integers; a real value becomes one by its scale and "
+            "zero point, for example so:"
+        )
     return "\n".join(rows)
 
 
