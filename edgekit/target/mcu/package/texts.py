@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.ir.types import Edge
+from edgekit.ir.types import DType, Edge
 from edgekit.target.mcu import ctext
 from edgekit.target.mcu.package.library import Library
 from edgekit.target.mcu.package.machines import MACHINES
@@ -23,7 +23,7 @@ def values_of(library: Library, version: str) -> dict[str, str]:
         "prefix": library.prefix,
         "PREFIX": library.prefix.upper(),
         "version": version,
-        "title": f"Int8 network {program.graph.name} for {cpu}",
+        "title": f"Integer network {program.graph.name} for {cpu}",
         "target": target,
         "cpu": cpu,
         "input_bytes": str(len(library.example.input)),
@@ -69,6 +69,8 @@ def _input_text(library: Library, edge: Edge) -> str:
         f"The source model's input is {_code(edge.source_name)}, {edge.source_dtype} of "
         f"{_shape(edge.source_shape)}, batch axis first.",
     ]
+    if edge.dtype is DType.INT16:
+        rows.append(f"`(int16_t *){library.prefix}_input()` points to them.")
     if edge.transpose is not None:
         rows.append(f"Its axes are taken in the order {', '.join(map(str, edge.transpose))}.")
     if edge.source_offset:
@@ -108,6 +110,8 @@ def _output_text(library: Library, edge: Edge) -> str:
         f"The source model's output is {_code(edge.source_name)}, {edge.source_dtype} of "
         f"{_shape(edge.source_shape)}, batch axis first.",
     ]
+    if edge.dtype is DType.INT16:
+        rows.append(f"`(const int16_t *){library.prefix}_output()` points to them.")
     if edge.transpose is not None:
         rows.append(f"Its axes are here in the order {', '.join(map(str, edge.transpose))}.")
     if edge.source_offset:
