@@ -21,6 +21,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+from writers.tflite_networks import attention, numbers, pyramid
 from writers.tflite_small import RELU, RELU6, VALID, Small
 from writers.tflite_writer import FLOAT32, UINT8, ModelSpec, OpSpec, TensorSpec, write
 
@@ -56,6 +57,7 @@ def corpus() -> list[ModelSpec]:
     residual.conv(4, (3, 3), activation=RELU).add(entry).pool("AVERAGE_POOL_2D", (8, 8), (8, 8))
     residual.reshape((1, 4)).dense(5).softmax()
     small = [conv, depthwise, dilated, dense, pools, moves, unary, ends, bytewise, residual]
+    small += [attention(), pyramid(), numbers()]
     return [model.spec for model in small]
 
 

@@ -93,10 +93,12 @@ class Options(IntEnum):
     SUB = 28
     SQUEEZE = 30
     STRIDED_SLICE = 32
+    SPLIT = 35
     PACK = 59
     UNPACK = 64
     RESIZE_NEAREST_NEIGHBOR = 74
     LEAKY_RELU = 75
+    SPLIT_V = 79
 
 
 class TensorType(IntEnum):

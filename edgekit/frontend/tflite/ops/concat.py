@@ -39,8 +39,9 @@ def pack(context: Context, op: Operator) -> tuple[Node, ...]:
     context.operands(op, 1, _MOST_INPUTS)
     xs = _inputs(context, op)
     shape = xs[0].shape
-    axis = _axis(context, op, context.options(op, Options.PACK).integer(1, "i"), len(shape) + 2)
-    if any(x.shape != shape for x in xs):
+    options = context.options(op, Options.PACK)
+    axis = _axis(context, op, options.integer(1, "i"), len(shape) + 2)
+    if any(x.shape != shape for x in xs) or options.integer(0, "i") != len(xs):
         context.refuse(op, "tensors of different shapes", "stack tensors of one shape")
     context.check_shape(op, (*shape[: axis - 1], len(xs), *shape[axis - 1 :]))
     y = _result(context, op, xs)

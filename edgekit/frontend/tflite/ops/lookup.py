@@ -37,19 +37,19 @@ def logistic(context: Context, op: Operator) -> tuple[Node, ...]:
     """Translate LOGISTIC; the reference takes an output scale of 1/256 only."""
 
     def sigmoid(value: float) -> float:
-        power = np.float32(math.exp(-value)) if value > -700 else np.float32(np.inf)
+        power = np.float32(math.exp(-value)) if value > -100 else np.float32(np.inf)
         return float(np.float32(1) / (np.float32(1) + power))
 
     x, y = _ends(context, op)
     if float(y.scale) != 1 / 256:
         context.refuse(op, f"output scale {y.scale} found, 1/256 wanted", "quantize again")
-    return lookup(context, op, x, y, _float_table(x, y, sigmoid))
+    return lookup(context, op, x, y, _float_table(context, op, x, y, sigmoid))
 
 
 def tanh(context: Context, op: Operator) -> tuple[Node, ...]:
     """Translate TANH."""
     x, y = _ends(context, op)
-    return lookup(context, op, x, y, _float_table(x, y, math.tanh))
+    return lookup(context, op, x, y, _float_table(context, op, x, y, math.tanh))
 
 
 def leaky_relu(context: Context, op: Operator) -> tuple[Node, ...]:
@@ -62,7 +62,11 @@ def leaky_relu(context: Context, op: Operator) -> tuple[Node, ...]:
         below = float(np.float32(np.float32(x.scale * alpha) / y.scale))
         above = float(np.float32(x.scale / y.scale))
     centred = _VALUES - x.zero_point
-    table = np.where(centred >= 0, _scaled(centred, above), _scaled(centred, below))
+    table = np.where(
+        centred >= 0,
+        _scaled(context, op, np.maximum(centred, 0), above),
+        _scaled(context, op, np.minimum(centred, 0), below),
+    )
     return lookup(context, op, x, y, table + y.zero_point)
 
 
@@ -77,7 +81,11 @@ def prelu(context: Context, op: Operator) -> tuple[Node, ...]:
     below = float(x.scale) * float(slope.scale) / float(y.scale)
     centred = _VALUES - x.zero_point
     factor = int(slope.values[0]) - slope.zero_point
-    table = np.where(centred >= 0, _scaled(centred, above), _scaled(centred * factor, below))
+    table = np.where(
+        centred >= 0,
+        _scaled(context, op, np.maximum(centred, 0), above),
+        _scaled(context, op, np.minimum(centred, 0) * factor, below),
+    )
     return lookup(context, op, x, y, table + y.zero_point)
 
 
@@ -90,9 +98,10 @@ def hard_swish(context: Context, op: Operator) -> tuple[Node, ...]:
         unit = float(np.float32(fine / np.float32(np.float32(3) / np.float32(32768))))
     out_multiplier, out_shift = _narrow(*quantize_multiplier(out))
     multiplier, shift = _narrow(*quantize_multiplier(unit))
-    if out_shift > 0:
+    # Beyond these the reference leaves its 16 bits.
+    if not -15 <= out_shift <= 0 or shift < -15:
         context.refuse(
-            op, f"output scale {y.scale} is too fine for input scale {x.scale}", "quantize again"
+            op, f"output scale {y.scale} does not suit input scale {x.scale}", "quantize again"
         )
     value = (_VALUES - x.zero_point) << 7
     # The share of the input that passes: 0 from -3 down, 1 from 3 up, in Q0.15.
@@ -110,7 +119,8 @@ def absolute(context: Context, op: Operator) -> tuple[Node, ...]:
     x, y = _ends(context, op)
     centred = np.abs(_VALUES - x.zero_point)
     if x.scale != y.scale:
-        centred = _scaled(centred, float(np.float32(x.scale / y.scale)))
+        with np.errstate(all="ignore"):
+            centred = _scaled(context, op, centred, float(np.float32(x.scale / y.scale)))
     return lookup(context, op, x, y, centred + y.zero_point)
 
 
@@ -121,12 +131,16 @@ def _ends(context: Context, op: Operator) -> tuple[ActivationTensor, ActivationT
     return x, context.result(op)
 
 
-def _float_table(x: ActivationTensor, y: ActivationTensor, function: Function) -> Ints:
+def _float_table(
+    context: Context, op: Operator, x: ActivationTensor, y: ActivationTensor, function: Function
+) -> Ints:
     """Return the table of a float32 function: each step is rounded to float32."""
-    inverse = np.float32(1) / y.scale
-    real = (x.scale * (_VALUES - x.zero_point).astype(np.float32)).astype(np.float32)
     with np.errstate(over="ignore"):
+        inverse = np.float32(1) / y.scale
+        real = (x.scale * (_VALUES - x.zero_point).astype(np.float32)).astype(np.float32)
         steps = np.array([np.float32(function(float(v))) for v in real], np.float32) * inverse
+    if not (np.abs(steps) < 2.0**30).all():
+        context.refuse(op, f"output scale {y.scale} is too fine for it", "quantize again")
     rounded = np.trunc(steps) + np.where(
         np.abs(steps - np.trunc(steps)) >= 0.5, np.copysign(np.float32(1), steps), np.float32(0)
     )
@@ -134,9 +148,20 @@ def _float_table(x: ActivationTensor, y: ActivationTensor, function: Function) -
     return np.asarray(moved).astype(np.int64)
 
 
-def _scaled(values: Ints, real: float) -> Ints:
-    multiplier, shift = (np.asarray(v, np.int64) for v in quantize_multiplier(real))
-    return rescale(values, multiplier, shift, Rounding.DOUBLE)
+def _scaled(context: Context, op: Operator, values: Ints, real: float) -> Ints:
+    multiplier, shift = quantize_multiplier(real)
+    check_reach(context, op, values, shift)
+    scale = np.asarray([multiplier], np.int64), np.asarray([shift], np.int64)
+    return rescale(values, *scale, Rounding.DOUBLE)
+
+
+def check_reach(context: Context, op: Operator, values: Ints, shift: int) -> None:
+    """Refuse values that leave 32 bits before they are scaled: the reference wraps there."""
+    reach = int(np.abs(values).max()) << max(shift, 0)
+    if reach >= 1 << 31:
+        context.refuse(
+            op, f"values reach {reach} before they are scaled", "quantize the model again"
+        )
 
 
 def _narrow(multiplier: int, shift: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from edgekit.frontend.tflite.arithmetic import activation_range, requant_of
 from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.ops.constant import Constant8, is_constant, quantized_constant
-from edgekit.frontend.tflite.ops.lookup import lookup
+from edgekit.frontend.tflite.ops.lookup import check_reach, lookup
 from edgekit.frontend.tflite.schema import Options
 from edgekit.ir.arithmetic import requantize
 from edgekit.ir.geometry import repeats
@@ -68,8 +68,9 @@ def _by_constant(
     requant = _requant(context, op, (x.scale, factor.scale), y, activation)
     factors = factor.values.reshape(-1) - factor.zero_point
     if factors.size == 1:
-        table = requantize((np.arange(-128, 128) - x.zero_point) * factors, requant)
-        return lookup(context, op, x, y, table)
+        products = (np.arange(-128, 128) - x.zero_point) * factors
+        check_reach(context, op, products, requant.shift[0])
+        return lookup(context, op, x, y, requantize(products, requant))
     _check_factors(context, op, x, factor)
     # A factor for each channel is a depthwise layer of one weight.
     channels = x.shape[-1]

@@ -71,7 +71,7 @@ def slice_(context: Context, op: Operator) -> tuple[Node, ...]:
 
 def split(context: Context, op: Operator) -> tuple[Node, ...]:
     """Translate SPLIT into equal parts; the axis is a constant."""
-    x = _several(context, op, 1, 2)
+    x = _several(context, op, 1, 2, Options.SPLIT)
     axis = _axis(context, op, context.constant(op, 0, (TensorType.INT32,)).reshape(-1).tolist(), x)
     extent = (1, *x.shape)[axis]
     if extent % len(op.outputs):
@@ -81,7 +81,7 @@ def split(context: Context, op: Operator) -> tuple[Node, ...]:
 
 def split_v(context: Context, op: Operator) -> tuple[Node, ...]:
     """Translate SPLIT_V; sizes and axis are constants."""
-    x = _several(context, op, 0, 3)
+    x = _several(context, op, 0, 3, Options.SPLIT_V)
     sizes = context.constant(op, 1, _INDEX_TYPES).reshape(-1).tolist()
     axis = _axis(context, op, context.constant(op, 2, (TensorType.INT32,)).reshape(-1).tolist(), x)
     extent = (1, *x.shape)[axis]
@@ -94,18 +94,21 @@ def split_v(context: Context, op: Operator) -> tuple[Node, ...]:
 
 def unpack(context: Context, op: Operator) -> tuple[Node, ...]:
     """Translate UNPACK: each index of an axis becomes a tensor without it."""
-    x = _several(context, op, 0, 1)
+    x = _several(context, op, 0, 1, Options.UNPACK)
     axis = _axis(context, op, [context.options(op, Options.UNPACK).integer(1, "i")], x)
     if (1, *x.shape)[axis] != len(op.outputs):
         context.refuse(op, f"{len(op.outputs)} parts of {x.shape}", "the file is inconsistent")
     return _parts(context, op, x, axis, [1] * len(op.outputs), drop=True)
 
 
-def _several(context: Context, op: Operator, slot: int, inputs: int) -> ActivationTensor:
-    if len(op.inputs) != inputs or not 1 <= len(op.outputs) <= _MOST_PARTS:
+def _several(
+    context: Context, op: Operator, slot: int, inputs: int, kind: Options
+) -> ActivationTensor:
+    parts = context.options(op, kind).integer(0, "i")
+    if len(op.inputs) != inputs or parts != len(op.outputs) or not 1 <= parts <= _MOST_PARTS:
         context.refuse(
             op,
-            f"{len(op.inputs)} inputs and {len(op.outputs)} outputs found",
+            f"{len(op.inputs)} inputs, {len(op.outputs)} outputs and {parts} parts found",
             f"split into at most {_MOST_PARTS} parts",
         )
     return context.activation(op, slot)
