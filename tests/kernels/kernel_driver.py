@@ -49,7 +49,7 @@ def host_library(
     return output
 
 
-def structures() -> dict[str, type[ctypes.Structure]]:
+def structures(pointers: type = ctypes.c_void_p) -> dict[str, type[ctypes.Structure]]:
     """Return every struct of edgekit.h and of what it includes as a ctypes class."""
     headers = (FIRMWARE / "include" / name for name in ("edgekit.h", "ek_mve_params.h"))
     text = re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in headers), flags=re.S)
@@ -57,7 +57,7 @@ def structures() -> dict[str, type[ctypes.Structure]]:
     for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", text, flags=re.S):
         fields = []
         for kind, pointer, field in re.findall(r"(?:const )?(\w+) (\*?)(\w+);", body):
-            base = ctypes.c_void_p if pointer else _TYPES.get(kind) or found[kind]
+            base = pointers if pointer else _TYPES.get(kind) or found[kind]
             fields.append((field, base))
         found[name] = type(name, (ctypes.Structure,), {"_fields_": fields})
     for known, name in re.findall(r"typedef (\w+_params) (\w+);", text):
@@ -83,7 +83,7 @@ class Kernels:
         """Run the node's kernel on flat values of `dtype` and return its `size` outputs."""
         keep: list[object] = []
         arrays = {a.name: _constant(a.c_type, a.values, keep) for a in code.arrays}
-        params = self._fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
+        params = fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
         buffers = [_Guarded(to_bytes(dtype, np.asarray(x)[np.newaxis])[0]) for x in inputs]
         scratch = _Guarded(self._noise.integers(-128, 128, code.scratch_bytes).astype(np.int8))
         size_bytes = size * dtype.bits // 8
@@ -107,7 +107,7 @@ class Kernels:
         """Run the node's kernel with its output starting `behind_bytes` below its input."""
         keep: list[object] = []
         arrays = {a.name: _constant(a.c_type, a.values, keep) for a in code.arrays}
-        params = self._fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
+        params = fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
         scratch = _Guarded(self._noise.integers(-128, 128, code.scratch_bytes).astype(np.int8))
         x_start, y_start = max(behind_bytes, 0), max(-behind_bytes, 0)
         room = max(x_start + x.size, y_start + size)
@@ -120,22 +120,21 @@ class Kernels:
         scratch.values()
         return shared.values()[y_start : y_start + size]
 
-    def _fill(
-        self,
-        kind: type[ctypes.Structure],
-        fields: Mapping[str, object],
-        arrays: Mapping[str, int],
-    ) -> ctypes.Structure:
-        filled = kind()
-        for name, value in fields.items():
-            if isinstance(value, Mapping):
-                nested = dict(kind._fields_)[name]  # type: ignore[misc]
-                setattr(filled, name, self._fill(nested, value, arrays))
-            elif isinstance(value, str):
-                setattr(filled, name, {**arrays, **ROUND_VALUES, "0": None}[value])
-            else:
-                setattr(filled, name, value)
-        return filled
+
+def fill(
+    kind: type[ctypes.Structure], fields: Mapping[str, object], arrays: Mapping[str, int]
+) -> ctypes.Structure:
+    """Return a struct with `fields`; `arrays` are the addresses that names stand for."""
+    filled = kind()
+    for name, value in fields.items():
+        if isinstance(value, Mapping):
+            nested = dict(kind._fields_)[name]  # type: ignore[misc]
+            setattr(filled, name, fill(nested, value, arrays))
+        elif isinstance(value, str):
+            setattr(filled, name, {**arrays, **ROUND_VALUES, "0": 0}[value])
+        else:
+            setattr(filled, name, value)
+    return filled
 
 
 def _constant(c_type: str, values: Sequence[int], keep: list[object]) -> int:
