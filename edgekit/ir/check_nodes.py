@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
@@ -46,7 +47,8 @@ from edgekit.ir.types import DType, Requant, Rounding
 Ints = NDArray[np.int64]
 Shape = tuple[int, ...]
 Windowed = Conv2D | DepthwiseConv2D | AveragePool | MaxPool
-_Wide = Conv2D | Add | Pad | Reshape  # nodes that have a form for 16-bit activations
+# Nodes that have a form for 16-bit activations.
+_Wide = Conv2D | Add | Pad | Requantize | Reshape | Rows | Stack | Concat | Transpose | Slice
 
 _SMALLER = "quantize the model again with smaller weights or fewer inputs in this layer"
 _MOST_VALUES = 1 << 24
@@ -70,6 +72,8 @@ def check_node(graph: Graph, node: Node, ranges: Ranges) -> None:
     if requant is None:
         return
     _check_requant(node, requant, dtype, graph.tensors[node.y].shape[-1])
+    if isinstance(node, Requantize):
+        _check_two_scales(node, dtype, ranges)
     if isinstance(node, Add):
         _check_add(node, requant, ranges)
         if requant.rounding is Rounding.FLOAT32_RNE:
@@ -84,8 +88,6 @@ def _type_of(graph: Graph, node: Node) -> DType:
         wanted = DType.INT16
     for name in (*inputs_of(node), node.y):
         _want(node, f"type of {name}", graph.tensors[name].dtype.name, wanted.name)
-    if wanted is DType.INT16 and isinstance(node, Add):
-        _want(node, "subtraction", node.subtract, False)
     return wanted
 
 
@@ -309,6 +311,17 @@ def _check_partial_sums(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) ->
             f"less than {2**31} is wanted",
             hint=_SMALLER,
         )
+
+
+def _check_two_scales(node: Requantize, dtype: DType, ranges: Ranges) -> None:
+    if dtype is DType.INT16:
+        _want(node, "number of scales", len(node.requant.multiplier), 1)
+    if node.negative is None:
+        return
+    _want(node, "type of an input with two scales", dtype.name, DType.INT16.name)
+    _check_scale(node, *node.negative, node.requant.rounding)
+    below = replace(node.requant, multiplier=node.negative[:1], shift=node.negative[1:])
+    _check_accumulators(node, below, *(np.array([v]) for v in ranges[node.x]))
 
 
 def _check_add(node: Add, requant: Requant, ranges: Ranges) -> None:

@@ -167,13 +167,18 @@ class Clamp:
 
 @dataclass(frozen=True, slots=True)
 class Requantize:
-    """Move between scales: `requant(x - input_zero_point)`."""
+    """Move between scales: `requant(x - input_zero_point)`.
+
+    `negative`, for 16-bit activations only, is the (multiplier, shift) of values below 0: a leaky
+    ReLU, which is a `Lut8` where there are 256 values.
+    """
 
     label: str
     x: str
     y: str
     input_zero_point: int
     requant: Requant
+    negative: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ def _is_identity(graph: Graph, node: Node, ranges: Ranges) -> bool:
             low, high = ranges[node.x]
             one = _ONE[requant.rounding]
             return (
-                all(pair == one for pair in zip(requant.multiplier, requant.shift, strict=True))
+                node.negative is None
+                and all(pair == one for pair in zip(requant.multiplier, requant.shift, strict=True))
                 and requant.zero_point == node.input_zero_point
                 and requant.low <= low
                 and high <= requant.high

@@ -302,6 +302,15 @@ typedef struct {
 
 void ek_requantize_s8(const ek_requantize_s8_params *p, const int8_t *x, int8_t *y);
 
+/* 16-bit activations, whose zero points are 0. With step 1, the second scale is that of values
+ * below 0: a leaky ReLU. y may be x. */
+typedef struct {
+    int32_t size;
+    ek_requant requant;
+} ek_requantize_s16_params;
+
+void ek_requantize_s16(const ek_requantize_s16_params *p, const int16_t *x, int16_t *y);
+
 /* Over each row of `depth` values; output scale 1/256, zero point -128.
  * table[i] is exp(-i * input scale * beta) in Q0.31, or -1 where it has no share. */
 typedef struct {

@@ -12,7 +12,7 @@ from writers.random_graphs import GraphBuilder
 
 from edgekit.ir.arithmetic import quantize_multiplier
 from edgekit.ir.check import verify
-from edgekit.ir.nodes import Add, Mul, Pad
+from edgekit.ir.nodes import Add, Mul, Pad, Requantize
 from edgekit.ir.types import DType, Padding, Requant, Rounding
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.features import Feature
@@ -66,7 +66,8 @@ class WideBuilder(CaseBuilder):
         out = quantize_multiplier(top / 2**15 * float(self.rng.uniform(0.3, 1.0)))
         low, high = (limit * 256 for limit in self._limits())
         requant = Requant((out[0],), (out[1],), 0, low, high, self.rounding)
-        return self.append(Add(f"ADD {y}", a, b, y, 0, 0, 15, pair[0], pair[1], requant))
+        minus = bool(self.rng.integers(0, 2))
+        return self.append(Add(f"ADD {y}", a, b, y, 0, 0, 15, pair[0], pair[1], requant, minus))
 
     def pad(self, x: str, before: tuple[int, ...], after: tuple[int, ...]) -> str:
         shape = self.tensors[x].shape
@@ -243,6 +244,17 @@ def resize_nearest(builder: GraphBuilder, draw: Draw) -> None:
     builder.resize_nearest(builder.input(*_ints(draw, 1, 6, 3)), *_ints(draw, 1, 12, 2))
 
 
+def wide_requantize(builder: GraphBuilder, draw: Draw) -> None:
+    """A change of scale, or a leaky ReLU."""
+    builder.requantize(builder.input(*_ints(draw, 1, 8, 3)))
+    node = builder.nodes.pop()
+    assert isinstance(node, Requantize)
+    negative = quantize_multiplier(float(draw.uniform(0.0, 1.5))) if draw.random() < 0.7 else None
+    (multiplier, *_), (shift, *_) = node.requant.multiplier, node.requant.shift
+    requant = dataclasses.replace(node.requant, multiplier=(multiplier,), shift=(shift,))
+    builder.append(dataclasses.replace(node, requant=requant, negative=negative))
+
+
 def float_mul(builder: GraphBuilder, draw: Draw) -> None:
     """The source's zero point is added in float32; the scale is at times a power of two."""
     mul(builder, draw)
@@ -273,6 +285,7 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_pad_s8": pad,
     "ek_clamp_s8": clamp,
     "ek_requantize_s8": requantize,
+    "ek_requantize_s16": wide_requantize,
     "ek_softmax_s8": softmax,
     "ek_mul_s8": mul,
     "ek_mul_f32_s8": float_mul,

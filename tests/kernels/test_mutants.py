@@ -22,6 +22,7 @@ LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include
 CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
 DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
 WIDE, WIDE_ADD = "kernels/ek_conv2d_s16.c", "kernels/ek_add_s16.c"
+WIDE_SCALE = "kernels/ek_requantize_s16.c"
 LINEAR = "kernels/ek_add_linear_s8.c"
 MOVE = "kernels/ek_requantize_s8.c"
 MUL, LUT, CONCAT = "kernels/ek_mul_s8.c", "kernels/ek_lut_s8.c", "kernels/ek_concat_s8.c"
@@ -73,6 +74,8 @@ MUTANTS = {
                        "SINGLE"),
     "wide bias of a neighbour": (WIDE, "p->bias[n]", "p->bias[n / 2]", WIDE, "SINGLE"),
     "wide clamp": (WIDE, "p->requant.high);", "p->requant.high - 1);", WIDE, "SINGLE"),
+    "wide slope of the other side": (WIDE_SCALE, "x[i] < 0 ?", "x[i] > 0 ?", WIDE_SCALE, "DOUBLE"),
+    "wide difference added": (WIDE_ADD, "p.b_sign * ", "", WIDE_ADD, "DOUBLE"),
     "wide sum of 8 bits": (WIDE_ADD, "(int16_t)ek_clamp(v,", "(int8_t)ek_clamp(v,", WIDE_ADD,
                            "DOUBLE"),
     "dsp half left out": (DSP, "c.addend = s->addend + half;", "c.addend = s->addend;", CONV_DSP,

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from edgekit.board import Board, find
 from edgekit.build.plan import BuildPlan
 from edgekit.build.run import write_files
+from edgekit.ir.edges import from_bytes, to_bytes
 from edgekit.ir.graph import Graph
+from edgekit.ir.types import DType
 from edgekit.passes import memory
 from edgekit.passes.memory import MemoryPlan
 from edgekit.pipeline import native
@@ -49,7 +51,8 @@ def is_model(path: PurePosixPath) -> bool:
 class NativeModel:
     """A plan's model.c and kernels as a shared library, with or without tracing."""
 
-    def __init__(self, plan: BuildPlan, directory: Path) -> None:
+    def __init__(self, plan: BuildPlan, directory: Path, dtype: DType = DType.INT8) -> None:
+        self._dtype = dtype  # of every activation
         write_files(plan, directory)
         sources = [str(directory / p) for p in plan.files if is_model(p) and p.suffix == ".c"]
         library = directory / "model.so"
@@ -65,10 +68,10 @@ class NativeModel:
         if traced:
             self._library.model_trace_tensor.restype = ctypes.c_void_p
 
-    def run(self, x: NDArray[np.int64], output_bytes: int) -> NDArray[np.int64]:
-        """Return the output of one inference."""
+    def run(self, x: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+        """Return the `size` outputs of one inference."""
         self._start(x)
-        return _values(self._library.model_output(), output_bytes)
+        return self._values(self._library.model_output(), size * self._dtype.bits // 8)
 
     def tensor(self, x: NDArray[np.int64], node: int) -> NDArray[np.int64]:
         """Return what `node` wrote, having stopped after it."""
@@ -77,13 +80,13 @@ class NativeModel:
         size = ctypes.c_int32()
         address = self._library.model_trace_tensor(node, ctypes.byref(size))
         ctypes.c_int32.in_dll(self._library, "model_trace_stop").value = -1
-        return _values(address, size.value)
+        return self._values(address, size.value)
 
     def _start(self, x: NDArray[np.int64]) -> None:
-        data = x.astype(np.int8).tobytes()
+        data = to_bytes(self._dtype, x[np.newaxis]).tobytes()
         ctypes.memmove(self._library.model_input(), data, len(data))
         self._library.model_run()
 
-
-def _values(address: int, size: int) -> NDArray[np.int64]:
-    return np.frombuffer(ctypes.string_at(address, size), np.int8).astype(np.int64)
+    def _values(self, address: int, size_bytes: int) -> NDArray[np.int64]:
+        stored = np.frombuffer(ctypes.string_at(address, size_bytes), np.int8)
+        return from_bytes(self._dtype, stored)

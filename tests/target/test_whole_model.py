@@ -9,10 +9,13 @@ import pytest
 from native_model import NativeModel, board, plan_of
 from small_graph import small_graph
 from writers.random_graphs import GraphBuilder, random_graph
+from writers.tflite_small import SAME
+from writers.tflite_wide import Wide
+from writers.tflite_writer import write
 
 from edgekit.frontend import load
 from edgekit.ir.interp import run
-from edgekit.ir.types import Rounding
+from edgekit.ir.types import DType, Rounding
 from edgekit.passes import optimize
 from edgekit.target import mcu
 from edgekit.target.mcu import plan
@@ -67,6 +70,34 @@ def test_benchmark_models(tmp_path, shared_data, name):
     native = NativeModel(plan_of(graph), tmp_path)
     source = graph.inputs[0].tensor
     x = np.random.default_rng(3).integers(-128, 128, (2, *graph.tensors[source].shape))
+    kept = run(graph, {source: x}, keep=True)
+    for sample in range(2):
+        for index, node in enumerate(graph.nodes):
+            wanted = kept[node.y][sample].ravel()
+            np.testing.assert_array_equal(native.tensor(x[sample], index), wanted, node.label)
+
+
+def wide_network(seed: int) -> Wide:
+    """16-bit activations through every kernel that takes them."""
+    wide = Wide(seed, (9, 8, 1 + seed)).conv(6, (3, 3), padding=SAME).leaky(0.3, 0.8)
+    first = wide.at
+    wide.around([[0, 0], [1, 1], [0, 2], [0, 0]]).conv(6, (3, 3)).leaky(0.2, 1.0)
+    second = wide.turn([0, 2, 1, 3]).turn([0, 2, 1, 3]).rescale(1.1).at
+    wide.part([0, 1, 0, 2], [1, 8, 8, 3])
+    wide.at = second
+    wide.join(("ADD", "SUB")[seed % 2], first).concat(wide.at, 1 + seed % 3)
+    return wide.conv(5, (3, 3), stride=2)
+
+
+@pytest.mark.parametrize("passes", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_activations_of_16_bits(tmp_path, seed, passes):
+    path = tmp_path / "wide.tflite"
+    path.write_bytes(write(wide_network(seed).spec))
+    graph = optimize(load(path)) if passes else load(path)
+    native = NativeModel(plan_of(graph), tmp_path, DType.INT16)
+    source = graph.inputs[0].tensor
+    x = np.random.default_rng(seed).integers(-32768, 32768, (2, *graph.tensors[source].shape))
     kept = run(graph, {source: x}, keep=True)
     for sample in range(2):
         for index, node in enumerate(graph.nodes):

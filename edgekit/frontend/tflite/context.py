@@ -19,16 +19,18 @@ from edgekit.frontend.tflite.schema import Options, TensorType, type_name
 from edgekit.ir.types import DType, HostOp, Tensor
 
 _QUANTIZE_FULLY = "convert with full integer quantization (int8 weights and activations)"
+# Operators that read or write 16-bit activations (TFLite's 16x8 quantization).
+_WIDE_OPERATORS = (
+    *("ADD", "CONCATENATION", "CONV_2D", "EXPAND_DIMS", "LEAKY_RELU", "PAD", "RESHAPE", "SLICE"),
+    *("SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "SUB", "TRANSPOSE", "UNPACK"),
+)
+_WIDE = frozenset({"model input", "model output", "DEQUANTIZE", "QUANTIZE", *_WIDE_OPERATORS})
 _TYPE_HINTS = {
     TensorType.FLOAT32: _QUANTIZE_FULLY + "; float and hybrid operators are not compiled",
     TensorType.UINT8: "convert again with int8 quantization; uint8 is the format before 2020",
-    TensorType.INT16: "convert with 8-bit activations; 16-bit ones are compiled for: "
-    "ADD, CONV_2D, PAD",
+    TensorType.INT16: "convert with 8-bit activations; these operators take 16-bit ones: "
+    + ", ".join(_WIDE_OPERATORS),
 }
-# Operators that read or write 16-bit activations (TFLite's 16x8 quantization).
-_WIDE = frozenset(
-    {"model input", "model output", "ADD", "CONV_2D", "DEQUANTIZE", "PAD", "QUANTIZE"}
-)
 _CONSTANT_TYPES: dict[int, type[np.int8] | type[np.int32] | type[np.int64]] = {
     TensorType.INT8: np.int8,
     TensorType.INT32: np.int32,

@@ -53,6 +53,8 @@ def _with_number(
     """Return the table of a sum with a stored number."""
     x = context.activation(op, slot)
     number = scalar_constant(context, op, other)
+    if x.dtype is not DType.INT8:
+        context.refuse(op, "a 16-bit sum with a number", "fold the number into the layer before")
     context.check_shape(op, x.shape)
     y = context.result(op)
     stored = replace(x, scale=number.scale, zero_point=number.zero_point)

@@ -11,12 +11,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.frontend.tflite.arithmetic import requant_of
 from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.ops.constant import scalar_constant
 from edgekit.frontend.tflite.schema import Options
 from edgekit.ir.arithmetic import divide_by_power, quantize_multiplier, rescale
-from edgekit.ir.nodes import Lut8, Node
+from edgekit.ir.nodes import Lut8, Node, Requantize
 from edgekit.ir.types import DType, Rounding
 
 Ints = NDArray[np.int64]
@@ -61,6 +62,8 @@ def leaky_relu(context: Context, op: Operator) -> tuple[Node, ...]:
     with np.errstate(all="ignore"):
         below = float(np.float32(np.float32(x.scale * alpha) / y.scale))
         above = float(np.float32(x.scale / y.scale))
+    if x.dtype is DType.INT16:
+        return _leaky_wide(op, x, y, above, below)
     centred = _VALUES - x.zero_point
     table = np.where(
         centred >= 0,
@@ -68,6 +71,20 @@ def leaky_relu(context: Context, op: Operator) -> tuple[Node, ...]:
         _scaled(context, op, np.minimum(centred, 0), below),
     )
     return lookup(context, op, x, y, table + y.zero_point)
+
+
+def _leaky_wide(
+    op: Operator, x: ActivationTensor, y: ActivationTensor, above: float, below: float
+) -> tuple[Node, ...]:
+    node = Requantize(
+        label=op.label,
+        x=x.name,
+        y=y.name,
+        input_zero_point=0,
+        requant=requant_of(np.asarray([above]), 0, y.dtype.low, y.dtype.high),
+        negative=quantize_multiplier(below),
+    )
+    return (node,)
 
 
 def prelu(context: Context, op: Operator) -> tuple[Node, ...]:

@@ -21,11 +21,12 @@ def quantize(context: Context, op: Operator) -> tuple[Node, ...]:
     if source.type_code in (TensorType.FLOAT32, TensorType.UINT8):
         return _enter(context, op, source)
     x = context.activation(op, 0)
-    if TensorType.INT16 in (source.type_code, target.type_code):
+    wide = [tensor.type_code == TensorType.INT16 for tensor in (source, target)]
+    if any(wide) and not all(wide):
         context.refuse(
             op,
-            "a change of scale of 16-bit activations",
-            "let every operator write the scale that the next one reads",
+            "a change between 16-bit activations and others",
+            "let every operator write the type that the next one reads",
         )
     if target.type_code == TensorType.UINT8:
         _relabel_uint8(context, op, source, target)
@@ -35,7 +36,7 @@ def quantize(context: Context, op: Operator) -> tuple[Node, ...]:
     context.check_shape(op, x.shape)
     y = context.result(op)
     real = np.float64(x.scale) / np.float64(y.scale)
-    requant = requant_of(np.asarray([real]), y.zero_point, -128, 127)
+    requant = requant_of(np.asarray([real]), y.zero_point, y.dtype.low, y.dtype.high)
     node = Requantize(
         label=op.label, x=x.name, y=y.name, input_zero_point=x.zero_point, requant=requant
     )

@@ -14,13 +14,16 @@ _LOOPS = 4  # of ek_copy_s8
 
 def emit_concat(context: Context, node: Concat) -> NodeCode:
     """Return the C of `node`: each input gives its part of every row of the output."""
-    parts = tuple(math.prod(context.shape(name)[node.axis :]) for name in node.xs)
+    parts = tuple(
+        math.prod(context.shape(name)[node.axis :]) * context.element_bytes(name)
+        for name in node.xs
+    )
     widths = Array("t", context.index, parts, "bytes of each input in a row")
     return NodeCode(
         index=context.index,
         kernel="ek_concat_s8",
         params={
-            "rows": context.size(node.y) // sum(parts),
+            "rows": context.size(node.y) * context.element_bytes(node.y) // sum(parts),
             "count": len(parts),
             "widths": widths.name,
         },
@@ -50,7 +53,10 @@ def _strides(shape: tuple[int, ...]) -> list[int]:
 
 
 def _copy(context: Context, node: Transpose | Slice, start: int, steps: list[int]) -> NodeCode:
-    loops = _merged(context.shape(node.y), steps)
+    # The kernel copies bytes: the innermost loop is over those of one element.
+    width = context.element_bytes(node.y)
+    start *= width
+    loops = _merged((*context.shape(node.y), width), [*(step * width for step in steps), 1])
     if len(loops) > _LOOPS:
         raise UnsupportedError(
             f"{node.label}: it moves values along {len(loops)} axes at once; "

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekit.ir.check import accumulator_range
 from edgekit.ir.nodes import Clamp, Pad, Requantize
+from edgekit.ir.types import DType
 from edgekit.target.mcu import ctext, scale
 from edgekit.target.mcu.code import Context, NodeCode
 
@@ -51,6 +54,8 @@ def emit_clamp(context: Context, node: Clamp) -> NodeCode:
 def emit_requantize(context: Context, node: Requantize) -> NodeCode:
     """Return the C of `node`, which may write over its input."""
     low, high = accumulator_range(context.graph, node)
+    if context.graph.tensors[node.x].dtype is DType.INT16:
+        return _requantize_wide(context, node, low, high)
     scaling = scale.choose(node.requant, context.index, low, high)
     channels = context.shape(node.y)[-1]
     params: dict[str, ctext.Value] = {
@@ -67,4 +72,27 @@ def emit_requantize(context: Context, node: Requantize) -> NodeCode:
         inputs=(node.x,),
         output=node.y,
         roundings=(scaling.rounding,),
+    )
+
+
+def _requantize_wide(context: Context, node: Requantize, low: int, high: int) -> NodeCode:
+    """Return the C of 16-bit values; a second scale is that of negative ones."""
+    requant = node.requant
+    if node.negative is not None:
+        multiplier, shift = node.negative
+        requant = replace(
+            requant,
+            multiplier=(*requant.multiplier, multiplier),
+            shift=(*requant.shift, shift),
+        )
+    scaling = scale.choose(requant, context.index, low, high)
+    return NodeCode(
+        index=context.index,
+        kernel="ek_requantize_s16",
+        params={"size": context.size(node.y), "requant": scaling.fields},
+        arrays=scaling.arrays,
+        inputs=(node.x,),
+        output=node.y,
+        roundings=(scaling.rounding,),
+        wide=True,
     )
