@@ -98,7 +98,7 @@ def test_a_float_product_is_not_fused_without_our_flags(tmp_path):
 
     Requantize holds no multiply-add of its own.
     """
-    package = made("arduino", graph=graph_of(Rounding.FLOAT32_RNE))
+    package = made("arduino", cpu="cortex-m0plus", graph=graph_of(Rounding.FLOAT32_RNE))
     directory = written(package, tmp_path / "kws")
     kernel = directory / "src" / "kws_ek_requantize_s8.c"
     assert "ROUNDINGS 128U" in kernel.read_text() or "ROUNDINGS 64U" in kernel.read_text()

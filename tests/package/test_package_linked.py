@@ -62,7 +62,7 @@ def pair(tmp_path_factory):
     """Two models that share a kernel, each with another rounding of it."""
     directory = tmp_path_factory.mktemp("pair")
     for prefix, graph in zip(("kws", "anomaly"), graphs(), strict=True):
-        written(made("cmake", prefix, graph=graph), directory / prefix)
+        written(made("cmake", prefix, "cortex-m0plus", graph), directory / prefix)
     kernels = [
         (directory / p / "src" / f"{p}_ek_dense_s8.c").read_text() for p in ("kws", "anomaly")
     ]
