@@ -76,17 +76,6 @@ typedef struct {
 
 void ek_conv2d_s8(const ek_conv2d_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
-/* 16-bit activations, whose zero points are 0. Weights: [out_c][kernel_h][kernel_w][in_c]. */
-typedef struct {
-    ek_window window;
-    int32_t out_c;
-    const int8_t *weights;
-    const int32_t *bias;
-    ek_requant requant;
-} ek_conv2d_s16_params;
-
-void ek_conv2d_s16(const ek_conv2d_s16_params *p, const int16_t *x, int16_t *y);
-
 /* Weights: per output channel, column by column: [out_c][kernel_w][kernel_h].
  * Bias, padding and lanes as for the convolution.
  * Scratch: 16 * out_w + (3 - lanes) * in_w * in_c bytes, and 8 * kernel_h for each of the
@@ -209,11 +198,6 @@ typedef struct {
 
 void ek_add_s8(const ek_add_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
 
-/* 16-bit activations, whose zero points are 0; fields as in ek_add_s8, left_shift at most 15. */
-typedef ek_add_s8_params ek_add_s16_params;
-
-void ek_add_s16(const ek_add_s16_params *p, const int16_t *a, const int16_t *b, int16_t *y);
-
 /* clamp((a_factor * a + b_factor * b + offset) >> shift), for models where that is proved equal for
  * every pair of inputs; |a_factor| * 128 + |b_factor| * 128 + |offset| < 2^31. y may be a or b. */
 typedef struct {
@@ -302,15 +286,6 @@ typedef struct {
 
 void ek_requantize_s8(const ek_requantize_s8_params *p, const int8_t *x, int8_t *y);
 
-/* 16-bit activations, whose zero points are 0. With step 1, the second scale is that of values
- * below 0: a leaky ReLU. y may be x. */
-typedef struct {
-    int32_t size;
-    ek_requant requant;
-} ek_requantize_s16_params;
-
-void ek_requantize_s16(const ek_requantize_s16_params *p, const int16_t *x, int16_t *y);
-
 /* Over each row of `depth` values; output scale 1/256, zero point -128.
  * table[i] is exp(-i * input scale * beta) in Q0.31, or -1 where it has no share. */
 typedef struct {
@@ -397,5 +372,6 @@ void ek_resize_nearest_s8(const ek_resize_nearest_s8_params *p, const int8_t *x,
 #endif
 
 #include "ek_mve_params.h"
+#include "ek_wide.h"
 
 #endif
