@@ -29,7 +29,7 @@ def _step(net: Net, rng: np.random.Generator) -> None:
     kernel = (int(rng.integers(1, min(4, height + 1))), int(rng.integers(1, min(4, width + 1))))
     stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
     relu = "relu" if net.form == "qdq" and rng.random() < 0.4 else None
-    match int(rng.integers(6)):
+    match int(rng.integers(10)):
         case 0 | 1:
             pads = tuple(int(rng.integers(0, k)) for k in (*kernel, *kernel))
             net.conv(
@@ -50,3 +50,16 @@ def _step(net: Net, rng: np.random.Generator) -> None:
             first = net.branch()
             net.conv(channels, (3, 3), (1, 1), (1, 1, 1, 1), relu=relu)
             net.add(first, relu=relu is not None)
+        case 6:
+            kind = ("Sigmoid", "LeakyRelu")[int(rng.integers(2))]
+            net.unary(kind, *((0.0, 1.0) if kind == "Sigmoid" else (-0.1, 1.5)))
+        case 7:
+            first = net.branch()
+            net.conv(channels, (3, 3), (1, 1), (1, 1, 1, 1), relu=relu)
+            net.concat(first, axis=int(rng.integers(1, 4)), same=rng.random() < 0.3)
+        case 8:
+            first = net.branch()
+            net.conv(channels, (3, 3), (1, 1), (1, 1, 1, 1), relu=relu)
+            net.mul(first)
+        case 9 if height * width < 200:
+            net.resize(height + int(rng.integers(0, 4)), width * 2)
