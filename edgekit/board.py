@@ -141,6 +141,7 @@ class Board(_Strict):
     firmware_port: Identifier | None  # directory below firmware/port; None: nobody has written one
     flash_memory: Memory
     ram: Memory
+    weights_in: Literal["flash", "ram"] = "flash"  # ram: copied at the start, if there is room
     link: Link
     flash: Flash | None = None  # None: edgekit knows no flasher for it
     meter_note: str  # where the ammeter goes in

@@ -35,7 +35,7 @@ def segments(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def sizes(path: Path, facts: Mapping[str, int]) -> Sizes:
-    """Return the sizes of the image; `facts` is the plan's (arena_bytes).
+    """Return the sizes of the image; `facts` is the plan's (arena and its bound).
 
     Flash counts what is stored, RAM what is reserved for data, bss and the arena. Stack is
     unknown here: a run tells.
@@ -49,6 +49,7 @@ def sizes(path: Path, facts: Mapping[str, int]) -> Sizes:
         # The store for the host's inputs takes what is left; it is not the model's.
         if writable and section.name != ".input_store":
             ram += int(section["sh_size"])
+    weights_ram = _copied_bytes(elf, _MODEL_SECTIONS["weights"])
     model = {}
     for key, name in _MODEL_SECTIONS.items():
         found = elf.get_section_by_name(name)
@@ -58,10 +59,21 @@ def sizes(path: Path, facts: Mapping[str, int]) -> Sizes:
         code_bytes=model["code"],
         tables_bytes=model["tables"],
         weights_bytes=model["weights"],
-        ram_bytes=ram,
+        ram_bytes=ram + weights_ram,
         arena_bytes=facts["arena_bytes"],
         stack_bytes=None,
+        arena_lower_bound_bytes=facts.get("arena_lower_bound_bytes"),
+        weights_ram_bytes=weights_ram,
     )
+
+
+def _copied_bytes(elf: ELFFile, name: str) -> int:
+    """Return the bytes of a constant section that is stored elsewhere than it is read."""
+    section = elf.get_section_by_name(name)
+    if section is None:
+        return 0
+    moved = (s for s in elf.iter_segments() if s["p_paddr"] != s["p_vaddr"])
+    return int(section["sh_size"]) if any(s.section_in_segment(section) for s in moved) else 0
 
 
 def to_bin(path: Path) -> bytes:

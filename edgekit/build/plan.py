@@ -62,6 +62,8 @@ class Sizes:
     ram_bytes: int
     arena_bytes: int
     stack_bytes: int | None
+    arena_lower_bound_bytes: int | None = None
+    weights_ram_bytes: int = 0  # of the weights, what is copied to RAM at the start
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edgekit.build.plan import Sizes
 from edgekit.report.printable import printable
 from edgekit.report.promises import State, outcome, promises
 from edgekit.report.types import Latency, Power, Report
@@ -80,7 +81,7 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
         yield (
             "bytes",
             f"code {s.code_bytes:,}  tables {s.tables_bytes:,}  weights {s.weights_bytes:,}  "
-            f"arena {s.arena_bytes:,}  stack {_count(s.stack_bytes)}",
+            f"arena {s.arena_bytes:,}{_bound(s)}  stack {_count(s.stack_bytes)}",
         )
     if report.operating_point is not None:
         yield "operating point", report.operating_point
@@ -94,6 +95,11 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
             yield "not compared", f"{item.label}: {item.reason} ({count} differences)"
     for note in report.detail.notes:
         yield "note", note
+
+
+def _bound(sizes: Sizes) -> str:
+    bound = sizes.arena_lower_bound_bytes
+    return "" if bound is None else f" (lower bound {bound:,})"
 
 
 def _latency(latency: Latency) -> str:

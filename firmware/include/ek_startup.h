@@ -13,6 +13,7 @@
 #define EK_SCB_CCR (*(volatile uint32_t *)0xE000ED14u)
 #define EK_SCB_AIRCR (*(volatile uint32_t *)0xE000ED0Cu)
 
+extern uint32_t ek_weights_load[], ek_weights_start[], ek_weights_end[];
 extern uint32_t ek_stack_top[], ek_data_load[], ek_data_start[], ek_data_end[], ek_bss_start[],
     ek_bss_end[];
 
@@ -34,6 +35,10 @@ void Reset_Handler(void)
     start_counter();
     while (to < ek_data_end) {
         *to++ = *from++;
+    }
+    from = ek_weights_load;
+    for (to = ek_weights_start; to < ek_weights_end; to++) {
+        *to = *from++;
     }
     for (to = ek_bss_start; to < ek_bss_end; to++) {
         *to = 0;

@@ -104,7 +104,7 @@ def _build(folder: Path, compiler: Toolchain, port: str, flags: list[str]) -> EL
         _run([*tools.require(argv[0]), *argv[1:]], folder)
         objects.append(out)
     elf = folder / "firmware.elf"
-    for script in (PORTS / "sections.ld", PORTS / port / "linker.ld"):
+    for script in (PORTS / "sections.ld", PORTS / "weights.ld", PORTS / port / "linker.ld"):
         shutil.copy(script, folder)
     link = compilers.link_command(compiler, chip.cpu, (), elf.name).argv
     at = link.index("linker.ld") + 1

@@ -9,6 +9,7 @@ import pytest
 from timed_run import check_timed_run, finish, timed_run
 from twin_host import expected_outputs
 
+from edgekit.build import image
 from edgekit.device import session
 from edgekit.device.link import Link
 from edgekit.device.serial_port import open_port
@@ -44,6 +45,31 @@ def test_answers_over_the_link_equal_the_graph(
     assert stats["violations"] == []
     assert stats["unknown"] == []
     assert stats["fault"] is None
+
+
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+def test_weights_that_are_copied_to_ram(
+    toolchain, image_of, board, cache, tmp_path, small_graph, samples
+):
+    """The same integers and instructions; loads no longer wait for the flash."""
+    quick = board.model_copy(update={"weights_in": "ram"})
+    images = [image_of(toolchain, on=on) for on in (board, quick)]
+    with start_twin(images[0], board, tmp_path / "flash", cache=cache) as twin:
+        slow = twin.counts()
+    with start_twin(images[1], quick, tmp_path / "ram", cache=cache) as twin:
+        port = open_port(twin.link_url)
+        try:
+            run = session.run_samples(port, samples)
+        finally:
+            port.close()
+        counts, stats = twin.counts(), twin.stats()
+    np.testing.assert_array_equal(run.outputs, expected_outputs(small_graph, samples))
+    assert counts.instructions == slow.instructions
+    assert counts.cycles_hi < slow.cycles_hi
+    assert stats["violations"] == []
+    sizes = [image.sizes(path, {"arena_bytes": 0}) for path in images]
+    assert [s.weights_ram_bytes for s in sizes] == [0, sizes[1].weights_bytes]
+    assert 0 < sizes[1].weights_bytes <= sizes[1].ram_bytes - sizes[0].ram_bytes
 
 
 @pytest.mark.qemu

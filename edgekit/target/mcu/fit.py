@@ -10,12 +10,22 @@ from edgekit.target.mcu.source import Program
 # Beside the model: vectors, port, link, application; their buffers and the stack.
 FLASH_RESERVE_BYTES = 32 * 1024
 RAM_RESERVE_BYTES = 16 * 1024
+_STORED_INPUTS = 64  # that the link keeps in what is left of the RAM
+_LEAST_STORE_BYTES = 32 * 1024
 _PARAMETERS_BYTES = 128  # a node's parameter struct, call and literals, rounded up
 
 
 def arena_room_bytes(board: Board) -> int:
     """Return the largest arena that the board's RAM has room for."""
     return board.ram.size_bytes - RAM_RESERVE_BYTES
+
+
+def reads_weights_in_ram(program: Program, board: Board) -> bool:
+    """Tell whether the weights are copied to RAM: the board gains and has room left for inputs."""
+    weights = sum(a.size_bytes for node in program.nodes for a in node.arrays if a.kind == "w")
+    inputs = _STORED_INPUTS * program.graph.tensors[program.graph.inputs[0].tensor].size
+    needed = program.arena_bytes + RAM_RESERVE_BYTES + weights + max(inputs, _LEAST_STORE_BYTES)
+    return board.weights_in == "ram" and needed <= board.ram.size_bytes
 
 
 def check_fit(program: Program, board: Board) -> None:

@@ -16,7 +16,7 @@ from edgekit.passes.patches import Needs
 from edgekit.target.mcu import compilers, source
 from edgekit.target.mcu.code import Context, NodeCode, prefixed, shared
 from edgekit.target.mcu.features import FEATURES
-from edgekit.target.mcu.fit import check_fit
+from edgekit.target.mcu.fit import check_fit, reads_weights_in_ram
 from edgekit.target.mcu.ops import emit_node
 from edgekit.target.mcu.scale import ROUND_VALUES
 
@@ -161,6 +161,8 @@ def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath
     }
     files[PurePosixPath("linker.ld")] = (port / "linker.ld").read_bytes()
     files[PurePosixPath("sections.ld")] = (root / "port" / "sections.ld").read_bytes()
+    memory = "RAM" if reads_weights_in_ram(program, board) else "FLASH"
+    files[PurePosixPath("weights.ld")] = f'REGION_ALIAS("WEIGHTS", {memory})\n'.encode()
     return files
 
 

@@ -6,6 +6,7 @@
 #include "registers.h"
 
 extern uint32_t ek_oracle_request[];
+extern uint32_t ek_weights_load[], ek_weights_start[], ek_weights_end[];
 extern uint32_t ek_data_load[], ek_data_start[], ek_data_end[], ek_bss_start[], ek_bss_end[];
 
 __attribute__((noreturn)) void Reset_Handler(void);
@@ -31,6 +32,10 @@ void ek_start(void)
 
     while (to < ek_data_end) {
         *to++ = *from++;
+    }
+    from = ek_weights_load;
+    for (to = ek_weights_start; to < ek_weights_end; to++) {
+        *to = *from++;
     }
     for (to = ek_bss_start; to < ek_bss_end; to++) {
         *to = 0;
