@@ -155,6 +155,19 @@ def test_sums_with_a_number(check: Check, seed: int, code: str, first: bool) -> 
     assert isinstance(graph.nodes[0], nodes.Lut8)
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("code", ["MINIMUM", "MAXIMUM"])
+def test_limits_by_a_number(check: Check, code: str, first: bool) -> None:
+    small = every_value(3, f32(0.05))
+    number = stored(small, 30, *small.quant)
+    entry = small.at
+    small.op(code, [entry, number], small.activation((1, 16, 16), *small.quant))
+    if first:
+        small.spec.ops[-1].inputs = [number, entry]
+    graph = check(small)
+    assert isinstance(graph.nodes[0], nodes.Clamp)
+
+
 def test_slopes_and_factors_that_are_refused(check: Check) -> None:
     small = Small(1, (4, 4, 3), scale=0.05)
     y = small.activation((1, 4, 4, 3), 0.05, 0)

@@ -83,6 +83,31 @@ def test_kws_stimuli_are_equal_and_as_accurate(shared_data: Path, reference: Ref
     assert (got.argmax(axis=1) == labels).sum() == 538  # 89.67 %
 
 
+# The first of two answers of TFLite Micro's own reference kernels (revision 90b983c2, built for
+# the host) to `patterns(16)`; the second is its negative.
+TFLITE_MICRO = (86, 97, 97, 97, 97, 107, 101, 86, 97, 72, 81, 45, 25, 12, -45, 39)
+
+
+def patterns(count: int) -> np.ndarray:
+    """Return images of integers alone, the same on every machine."""
+    rows, columns = np.mgrid[:96, :96]
+    images = [
+        (rows * (3 + k) + columns * (7 - k) + (rows * columns >> (3 + k % 4))) % (256 - 9 * k)
+        + 4 * k
+        - 128
+        for k in range(count)
+    ]
+    return np.stack(images)[..., np.newaxis].astype(np.int8)
+
+
+def test_person_detect_answers_as_tflite_micro(shared_data: Path) -> None:
+    graph = frontend.load(shared_data / "models/tflm/person_detect.tflite")
+    x = patterns(len(TFLITE_MICRO))
+    got = interp.run(graph, {graph.inputs[0].tensor: x})[graph.outputs[0].tensor]
+    np.testing.assert_array_equal(got[:, 0], TFLITE_MICRO)
+    np.testing.assert_array_equal(got[:, 1], -got[:, 0])
+
+
 @pytest.mark.parametrize(
     ("name", "operator", "cause"),
     [

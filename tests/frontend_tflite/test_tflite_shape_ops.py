@@ -223,6 +223,17 @@ def test_parts_that_are_joined_again(check: Check, code: str, axis: int) -> None
     check(small.op("ADD", [outputs[-1], outputs[0]], y, ("AddOptions", {})))
 
 
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("code", ["DEPTH_TO_SPACE", "SPACE_TO_DEPTH"])
+def test_blocks(check: Check, code: str, size: int) -> None:
+    small = Small(4, (6, 12, 2 * size * size))
+    shape = [1, 6 * size, 12 * size, 2]
+    if code == "SPACE_TO_DEPTH":
+        shape = [1, 6 // size, 12 // size, 2 * size**4]
+    options = ("".join(word.title() for word in code.split("_")) + "Options", {"BlockSize": size})
+    check(moved(small, code, [small.at], shape, options))
+
+
 @pytest.mark.parametrize("value", [-128, 40])
 def test_pad_with_a_value(check: Check, value: int) -> None:
     small = Small(5, (3, 4, 2))

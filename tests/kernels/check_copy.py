@@ -27,6 +27,8 @@ def main() -> int:
     files = {kernel, "ek_clamp_s8", "ek_maxpool_s8"}
     if kernel == "ek_add_linear_s8":
         files |= {"ek_add_s8", "ek_add_f32_s8"}  # for the few additions without a linear form
+    if kernel == "ek_mul_s8":
+        files.add("ek_mul_f32_s8")  # for products of float32 scales
     # What a DSP kernel does not serve, the portable one does.
     files.add(kernel.replace("_dsp", "_s8"))
     sources = [kernel_driver.FIRMWARE / "kernels" / f"{file}.c" for file in sorted(files)]

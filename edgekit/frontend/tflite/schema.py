@@ -88,6 +88,7 @@ class Options(IntEnum):
     CONCATENATION = 10
     ADD = 11
     RESHAPE = 17
+    SPACE_TO_DEPTH = 19
     MUL = 21
     REDUCER = 27
     SUB = 28
@@ -99,6 +100,7 @@ class Options(IntEnum):
     RESIZE_NEAREST_NEIGHBOR = 74
     LEAKY_RELU = 75
     SPLIT_V = 79
+    DEPTH_TO_SPACE = 94
 
 
 class TensorType(IntEnum):

@@ -8,6 +8,7 @@ from typing import Final
 from edgekit.frontend.tflite.context import Context
 from edgekit.frontend.tflite.model import Operator
 from edgekit.frontend.tflite.ops.add import add, subtract
+from edgekit.frontend.tflite.ops.blocks import depth_to_space, space_to_depth
 from edgekit.frontend.tflite.ops.concat import concatenation, pack
 from edgekit.frontend.tflite.ops.conv import conv_2d, depthwise_conv_2d
 from edgekit.frontend.tflite.ops.dense import fully_connected
@@ -31,7 +32,7 @@ from edgekit.frontend.tflite.ops.mul import mul
 from edgekit.frontend.tflite.ops.pool import average_pool_2d, max_pool_2d
 from edgekit.frontend.tflite.ops.quantize import dequantize, quantize
 from edgekit.frontend.tflite.ops.reduce import mean, reduce_max
-from edgekit.frontend.tflite.ops.relu import relu, relu6, relu_n1_to_1
+from edgekit.frontend.tflite.ops.relu import maximum, minimum, relu, relu6, relu_n1_to_1
 from edgekit.frontend.tflite.ops.resize import resize_nearest
 from edgekit.frontend.tflite.ops.slice import slice_, split, split_v, strided_slice, unpack
 from edgekit.frontend.tflite.ops.softmax import log_softmax, softmax
@@ -45,6 +46,7 @@ OPS: Final[dict[str, OpFunction]] = {
     "AVERAGE_POOL_2D": average_pool_2d,
     "CONCATENATION": concatenation,
     "CONV_2D": conv_2d,
+    "DEPTH_TO_SPACE": depth_to_space,
     "DEPTHWISE_CONV_2D": depthwise_conv_2d,
     "DEQUANTIZE": dequantize,
     "EXPAND_DIMS": expand_dims,
@@ -53,8 +55,10 @@ OPS: Final[dict[str, OpFunction]] = {
     "LEAKY_RELU": leaky_relu,
     "LOGISTIC": logistic,
     "LOG_SOFTMAX": log_softmax,
+    "MAXIMUM": maximum,
     "MAX_POOL_2D": max_pool_2d,
     "MEAN": mean,
+    "MINIMUM": minimum,
     "MUL": mul,
     "PACK": pack,
     "PAD": pad,
@@ -69,6 +73,7 @@ OPS: Final[dict[str, OpFunction]] = {
     "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
     "SLICE": slice_,
     "SOFTMAX": softmax,
+    "SPACE_TO_DEPTH": space_to_depth,
     "SPLIT": split,
     "SPLIT_V": split_v,
     "SQUEEZE": squeeze,
