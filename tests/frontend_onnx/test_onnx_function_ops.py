@@ -174,26 +174,29 @@ def test_a_transpose_that_moves_data(check: Check, form: str) -> None:
 
 
 @pytest.mark.parametrize("image", [False, True])
-@pytest.mark.parametrize("kind", ["Gemm", "QLinearMatMul"])
+@pytest.mark.parametrize("kind", ["Gemm", "QLinearMatMul", "Conv", "QLinearConv"])
 def test_weights_of_nine_bits(check: Check, kind: str, image: bool) -> None:
     """uint8 weights less a zero point that is far from the middle."""
-    form = "qdq" if kind == "Gemm" else "qoperator"
+    form = "qoperator" if kind.startswith("QLinear") else "qdq"
     net = Net(5, (1, 3, 5, 4) if image else (1, 60), dtype="uint8", form=form)
-    net = net.flatten() if image else net
-    net = net.gemm(9) if kind == "Gemm" else net.matmul(9)
-    user = next(n for n in net.nodes if n.op_type in (kind, "DequantizeLinear") and _reads(net, n))
-    place = 3 if kind == "QLinearMatMul" else 0
-    for offset, values in ((0, None), (2, np.array(100, np.uint8))):
-        name = user.input[place + offset]
-        tensor = next(c for c in net.constants if c.name == name)
-        stored = onnx.numpy_helper.to_array(tensor)
-        changed = (stored.astype(int) + 128).astype(np.uint8) if values is None else values
-        tensor.CopyFrom(onnx.numpy_helper.from_array(np.asarray(changed), name))
+    if kind.endswith("Conv"):
+        net = net if image else net.reshape(1, 4, 15)
+        net = net.conv(7, per_channel=False) if image else net.conv1d(7, 5)
+    else:
+        net = net.flatten() if image else net
+        net = net.gemm(9) if kind == "Gemm" else net.matmul(9)
+    _to_uint8(net, zero_point=100)
     graph = check(net)
     assert "Concat" in [type(node).__name__ for node in graph.nodes]
 
 
-def _reads(net: Net, node: onnx.NodeProto) -> bool:
-    """Whether a node reads a constant matrix."""
-    stored = {c.name: c.dims for c in net.constants}
-    return any(len(stored.get(name, ())) == 2 for name in node.input)
+def _to_uint8(net: Net, zero_point: int) -> None:
+    """Store the only weights as uint8, 128 more, with this zero point."""
+    weights = next(c for c in net.constants if c.data_type == TensorProto.INT8 and len(c.dims) > 1)
+    place = next(n for n in net.nodes if weights.name in n.input)
+    zero = place.input[list(place.input).index(weights.name) + 2]
+    zeros = next(c for c in net.constants if c.name == zero)
+    shape = onnx.numpy_helper.to_array(zeros).shape
+    values = (onnx.numpy_helper.to_array(weights).astype(int) + 128).astype(np.uint8)
+    for tensor, array in ((weights, values), (zeros, np.full(shape, zero_point, np.uint8))):
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))

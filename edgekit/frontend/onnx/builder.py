@@ -160,23 +160,32 @@ class Builder:
         tensor = quant.tensor
         if not layout.same(self.order(quant), wanted):
             tensor = self._moved(operator, tensor, self.order(quant), wanted)
+        return self.viewed(operator, tensor, shape)
+
+    def _moved(self, operator: Operator, tensor: str, order: Order, wanted: Order) -> str:
+        """Return a transposed copy of a stored tensor: from one order of elements to another."""
+        shapes = [self.tensors[tensor].shape]
+        if layout.same(order, layout.rows(order.shape)):
+            shapes.append(order.shape[1:])  # stored as the source has it
+        for shape in shapes:
+            axes = layout.stored_transposition(shape, order, wanted)
+            if axes is None:
+                continue
+            viewed = self.viewed(operator, tensor, shape)
+            name = self.activation(operator, tuple(shape[axis] for axis in axes))
+            self.nodes.append(Transpose(f"{operator.label} input", viewed, name, axes))
+            return name
+        raise operator.refuse(
+            "between it and its producer elements move, and no transpose does that",
+            hint="keep the network in one layout",
+        )
+
+    def viewed(self, operator: Operator, tensor: str, shape: tuple[int, ...]) -> str:
+        """Return a stored tensor under another shape."""
         if self.tensors[tensor].shape == shape:
             return tensor
         name = self.activation(operator, shape)
         self.nodes.append(Reshape(label=f"{operator.label} input", x=tensor, y=name))
-        return name
-
-    def _moved(self, operator: Operator, tensor: str, order: Order, wanted: Order) -> str:
-        """Return a transposed copy of a stored tensor: from one order of elements to another."""
-        shape = self.tensors[tensor].shape
-        axes = layout.stored_transposition(shape, order, wanted)
-        if axes is None:
-            raise operator.refuse(
-                "between it and its producer elements move, and no transpose does that",
-                hint="keep the network in one layout",
-            )
-        name = self.activation(operator, tuple(shape[axis] for axis in axes))
-        self.nodes.append(Transpose(f"{operator.label} input", tensor, name, axes))
         return name
 
     def order(self, quant: Quant) -> Order:

@@ -22,7 +22,7 @@ from edgekit.frontend.onnx.scales import (
 )
 from edgekit.frontend.onnx.values import Order, Pending, Quant, Quantization, Real, Weight
 from edgekit.frontend.onnx.windows import Window, window
-from edgekit.ir.nodes import Concat, Conv2D, Dense, DepthwiseConv2D, Reshape
+from edgekit.ir.nodes import Concat, Conv2D, Dense, DepthwiseConv2D
 from edgekit.ir.types import DType
 
 Ints = NDArray[np.int64]
@@ -174,7 +174,7 @@ def _conv(
             "are wanted"
         )
     _check_types(operator, x, w)
-    weights = centred(operator, w, 0)
+    weights = centred(operator, w, 0, wide=True)
     if len(shape) == 3:
         weights = weights[:, :, np.newaxis]
     outputs, per_group, height, width = weights.shape
@@ -185,6 +185,12 @@ def _conv(
             f"{channels} channels in {groups} groups with weights of {per_group} channels; "
             "one group, or a depthwise convolution, is wanted",
             hint="write a grouped convolution as one group with zeros, or as several",
+        )
+    if weights.max() > (_WIDEST if not depthwise else 127) or (depthwise and weights.min() < -128):
+        raise operator.refuse(
+            f"its weights less their zero point reach {weights.min()} to {weights.max()}; "
+            "int8 is wanted",
+            hint="quantize weights as int8 with zero point 0",
         )
     declared = operator.integers("kernel_shape")
     if declared is not None and declared != w.values.shape[2:]:
@@ -198,11 +204,14 @@ def _conv(
 def _conv_node(
     builder: Builder, operator: Operator, facts: _Conv, y: Quantization, low: int, high: int
 ) -> Quant:
-    x = builder.image(operator, facts.x.quant)
+    x, weights = builder.image(operator, facts.x.quant), facts.weights
+    if weights.min() < -128 or weights.max() > 127:
+        x = _twice(builder, operator, x, 2)
+        weights = np.concatenate([weights // 2, weights - weights // 2], axis=1)
     scale = product_scales(operator, facts.x.quantization.scale, facts.scale, y.scale)
     scale = np.broadcast_to(scale, (facts.weights.shape[0],))
     name = builder.activation(operator, (*facts.window.output, facts.weights.shape[0]))
-    weights = facts.weights[:, 0] if facts.depthwise else facts.weights
+    weights = weights[:, 0] if facts.depthwise else weights
     axes = (1, 2, 0) if facts.depthwise else (0, 2, 3, 1)
     kind = DepthwiseConv2D if facts.depthwise else Conv2D
     node = kind(
@@ -251,7 +260,8 @@ def _dense(
     if columns.min() < -128 or columns.max() > 127:
         if columns.max() > _WIDEST:
             raise operator.refuse(f"its weights less their zero point reach {columns.max()}")
-        tensor = _twice(builder, operator, tensor)
+        flat = builder.viewed(operator, tensor, (builder.tensors[tensor].size,))
+        tensor = _twice(builder, operator, flat, 0)
         columns = np.concatenate([columns // 2, columns - columns // 2], axis=1)
     node = Dense(
         label=operator.label,
@@ -266,15 +276,12 @@ def _dense(
     return Quant(name, operator.outputs[0], layout.rows((1, outputs)), y.dtype, y)
 
 
-def _twice(builder: Builder, operator: Operator, tensor: str) -> str:
-    """Return a vector that holds `tensor` twice: a weight of 9 bits is a sum of two of 8."""
-    size = builder.tensors[tensor].size
-    if builder.tensors[tensor].shape != (size,):
-        flat = builder.activation(operator, (size,))
-        builder.nodes.append(Reshape(label=f"{operator.label} input", x=tensor, y=flat))
-        tensor = flat
-    name = builder.activation(operator, (2 * size,))
-    builder.nodes.append(Concat(f"{operator.label} input", (tensor, tensor), name, 0))
+def _twice(builder: Builder, operator: Operator, tensor: str, axis: int) -> str:
+    """Return `tensor` twice along an axis: a weight of 9 bits is a sum of two of 8."""
+    shape = list(builder.tensors[tensor].shape)
+    shape[axis] *= 2
+    name = builder.activation(operator, tuple(shape))
+    builder.nodes.append(Concat(f"{operator.label} input", (tensor, tensor), name, axis))
     return name
 
 
