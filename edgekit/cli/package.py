@@ -45,6 +45,7 @@ def package(
     ] = None,
     config: options.Config = None,
     no_fold: options.NoFold = False,
+    arena_limit: options.ArenaLimit = None,
     json: options.Json = False,
 ) -> int:
     """Make a library for CMake, Zephyr, Arduino and others."""
@@ -57,28 +58,34 @@ def package(
     if output is None:
         raise ConfigError("no output directory was named", hint="pass -o DIR, a new directory")
     check_prefix(prefix)
-    file, target = _subject(model, board, cpu, config)
+    file, target, limit = _subject(model, board, cpu, arena_limit, config)
 
     from edgekit.pipeline import package as packages
     from edgekit.pipeline import stages
 
     with progress() as stage:
         made = packages.package(
-            stages.load(file), target, form.value, prefix=prefix, fold=not no_fold, progress=stage
+            stages.load(file),
+            target,
+            form.value,
+            prefix=prefix,
+            fold=not no_fold,
+            arena_limit_bytes=limit,
+            progress=stage,
         )
         packages.write(made.files, output)
-    found = _found(made, output)
-    if json:
-        show_json(found)
-    else:
-        _show(found)
+    (show_json if json else _show)(_found(made, output))
     return 0
 
 
 def _subject(
-    model: Path | None, board: str | None, cpu: str | None, config: Path | None
-) -> tuple[Path, Board | Cpu]:
-    """Return the model file and what to compile it for; options go before the project file."""
+    model: Path | None,
+    board: str | None,
+    cpu: str | None,
+    arena_limit: int | None,
+    config: Path | None,
+) -> tuple[Path, Board | Cpu, int | None]:
+    """Return the model file, what to compile it for and in which arena; options go first."""
     from edgekit import config as project_files
     from edgekit.config import Options, Project
     from edgekit.pipeline import settings
@@ -86,7 +93,9 @@ def _subject(
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
     target = _target(board, cpu, project)
-    return settings.model_of(Options(model=model), project), target
+    wanted = Options(model=model, arena_limit_bytes=arena_limit)
+    limit = settings.arena_limit_of(wanted, project)
+    return settings.model_of(wanted, project), target, limit
 
 
 def _target(board: str | None, cpu: str | None, project: Project) -> Board | Cpu:

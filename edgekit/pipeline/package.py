@@ -54,6 +54,7 @@ def package(
     *,
     prefix: str = "model",
     fold: bool = True,
+    arena_limit_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> Package:
     """Return the package of `graph` for a board, or for any device with that CPU.
@@ -64,6 +65,7 @@ def package(
         form: the build system.
         prefix: begins every external name, file and macro.
         fold: False keeps dead channels.
+        arena_limit_bytes: the largest arena; early layers run in bands of rows to meet it.
         progress: is told of the stages.
 
     Raises:
@@ -75,7 +77,7 @@ def package(
     progress = progress or Silent()
     progress.stage("load and compile")
     board = target if isinstance(target, Board) else _any_board_with(target)
-    lowered = stages.lower(graph, board, fold=fold)
+    lowered = stages.lower(graph, board, fold=fold, arena_limit_bytes=arena_limit_bytes)
     progress.stage("expected output")
     example = example_of(graph)
     library = library_of(lowered.graph, lowered.arena, board, prefix, example)
