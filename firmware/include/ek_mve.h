@@ -28,21 +28,33 @@ static inline int32x4_t ek_mve_from(int32_t a, int32_t b, int32_t c, int32_t d)
     return out;
 }
 
-/* R(sum) of SPEC section 3 by one of the RIGHT or FLOAT32 forms. `rows` are words of
- * ek_mve_scale's channels: a vector's shift is taken from the lowest byte of each lane. */
-static inline int32x4_t ek_mve_round(int32_t rounding, int32x4_t sum, int32x4_t m, int32x4_t rows)
+/* R of SPEC section 3 of two pixels' sums, by one of the RIGHT or FLOAT32 forms. `rows` are words
+ * of ek_mve_scale's channels: a vector's shift is taken from the lowest byte of each lane. */
+static inline int32x4x2_t ek_mve_round(int32_t rounding, int32x4x2_t sums, int32x4_t m,
+                                       int32x4_t rows)
 {
+    int32x4_t s = sums.val[0];
+    int32x4_t t = sums.val[1];
     if (EK_IS(rounding, EK_ROUND_FLOAT32_SMALL) || EK_IS(rounding, EK_ROUND_FLOAT32)) {
-        return vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(sum), vreinterpretq_f32_s32(m)));
+        const float32x4_t f = vreinterpretq_f32_s32(m);
+        s = vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(s), f));
+        t = vcvtnq_s32_f32(vmulq_f32(vcvtq_f32_s32(t), f));
+    } else if (EK_IS(rounding, EK_ROUND_SINGLE_RIGHT)) {
+        s = vrshlq_s32(vqdmulhq_s32(s, m), rows);
+        t = vrshlq_s32(vqdmulhq_s32(t, m), rows);
+    } else {
+        s = vqrdmulhq_s32(s, m);
+        t = vqrdmulhq_s32(t, m);
+        if (EK_IS(rounding, EK_ROUND_DOUBLE_RIGHT)) {
+            s = vaddq_s32(s, vshrq_n_s32(s, 31));
+            t = vaddq_s32(t, vshrq_n_s32(t, 31));
+        }
+        s = vrshlq_s32(s, rows);
+        t = vrshlq_s32(t, rows);
     }
-    if (EK_IS(rounding, EK_ROUND_SINGLE_RIGHT)) {
-        return vrshlq_s32(vqdmulhq_s32(sum, m), rows);
-    }
-    int32x4_t v = vqrdmulhq_s32(sum, m);
-    if (EK_IS(rounding, EK_ROUND_DOUBLE_RIGHT)) {
-        v = vaddq_s32(v, vshrq_n_s32(v, 31));
-    }
-    return vrshlq_s32(v, rows);
+    sums.val[0] = s;
+    sums.val[1] = t;
+    return sums;
 }
 
 #else

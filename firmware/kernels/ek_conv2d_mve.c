@@ -25,6 +25,31 @@ static inline void copy(int8_t *out, const int8_t *x, int32_t n)
                      : "lr", "q0", "memory");
 }
 
+/* Copy `rows` runs of `n` bytes, which begin `line` bytes apart, to one run. */
+static inline void copy_rows(int8_t *out, const int8_t *x, int32_t n, int32_t rows, int32_t line)
+{
+    if (n <= EK_VECTOR) {
+        __asm__ volatile("vctp.8 %[n]\n\t"
+                         "dls lr, %[rows]\n"
+                         "1:\n\t"
+                         "vpstt\n\t"
+                         "vldrbt.u8 q0, [%[x]]\n\t"
+                         "vstrbt.8 q0, [%[out]]\n\t"
+                         "add %[x], %[x], %[line]\n\t"
+                         "add %[out], %[out], %[n]\n\t"
+                         "le lr, 1b\n\t"
+                         : [x] "+r"(x), [out] "+r"(out)
+                         : [n] "r"(n), [rows] "r"(rows), [line] "r"(line)
+                         : "lr", "q0", "memory");
+        return;
+    }
+    for (; rows > 0; rows--) {
+        copy(out, x, n);
+        x += line;
+        out += n;
+    }
+}
+
 static void fill(int8_t *out, int32_t value, int32_t n)
 {
     const int8x16_t v = vdupq_n_s8((int8_t)value);
@@ -52,10 +77,11 @@ static void fill(int8_t *out, int32_t value, int32_t n)
 #define EK_LAST EK_REST("vmladava.s8")
 #define EK_ONLY EK_REST("vmladav.s8")
 
-/* Sums of four channels in both pixels, without bias. The instructions are written out because
- * they sum into the eight even registers, all of which there are. */
-static inline int32x4x2_t sum_quad(const int8_t *w, const windows *at)
+/* Sums of the next four channels in both pixels, without bias. The instructions are written out
+ * because they sum into the eight even registers, all of which there are. */
+static inline int32x4x2_t sum_quad(const int8_t **filters, const windows *at)
 {
+    const int8_t *w = *filters;
     int32x4x2_t sums;
     const int8_t *x0;
     const int8_t *x1;
@@ -83,6 +109,7 @@ static inline int32x4x2_t sum_quad(const int8_t *w, const windows *at)
           [t] "=w"(sums.val[1])
         : [at] "r"(at)
         : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "cc", "memory");
+    *filters = w;
     return sums;
 }
 
@@ -109,24 +136,32 @@ static inline void sum_one(const int8_t *w, const windows *at, int32_t *s, int32
     *t = b;
 }
 
-/* Outputs of four channels: the first pixel's in byte 0 of each lane, the second's in byte 2. */
-static inline int32x4_t finish(const ek_mve_scale *scale, int32x4x2_t sums, int32x4_t m,
+/* Outputs of four channels from their sums: those of the two pixels by turns. */
+static inline int16x8_t finish(const ek_mve_scale *scale, int32x4x2_t sums, int32x4_t m,
                                int32x4_t rows)
 {
     const int32x4_t bias = vshrq_n_s32(rows, 8);
-    const int32x4_t s = ek_mve_round(scale->rounding, vaddq_s32(sums.val[0], bias), m, rows);
-    const int32x4_t t = ek_mve_round(scale->rounding, vaddq_s32(sums.val[1], bias), m, rows);
-    int16x8_t h = vqmovnbq_s32(vreinterpretq_s16_s32(s), s);
-    h = vqaddq_n_s16(vqmovntq_s32(h, t), scale->zero_point);
-    return vreinterpretq_s32_s8(vqmovnbq_s16(vreinterpretq_s8_s16(h), h));
+    sums.val[0] = vaddq_s32(sums.val[0], bias);
+    sums.val[1] = vaddq_s32(sums.val[1], bias);
+    sums = ek_mve_round(scale->rounding, sums, m, rows);
+    int16x8_t h = vqmovnbq_s32(vuninitializedq_s16(), sums.val[0]);
+    h = vqaddq_n_s16(vqmovntq_s32(h, sums.val[1]), scale->zero_point);
+    return vreinterpretq_s16_s8(vqmovnbq_s16(vuninitializedq_s8(), h));
+}
+
+/* Where outputs of four channels go, those of the two pixels by turns, `apart` bytes apart. */
+static inline uint16x8_t targets(int32_t apart)
+{
+    const uint16x8_t i = vidupq_n_u16(0, 1);
+    const uint16x8_t second = vmulq_n_u16(vandq_u16(i, vdupq_n_u16(1)), (uint16_t)apart);
+    return vaddq_u16(vshrq_n_u16(i, 1), second);
 }
 
 /* The last channels, less than four. */
-EK_LOOP void rest(const ek_conv2d_mve_params *p, const windows *at, int32_t c, int8_t *y0,
-                  int8_t *y1)
+EK_LOOP void rest(const ek_conv2d_mve_params *p, const windows *at, int32_t c, int8_t *y,
+                  int32_t apart)
 {
-    const int32_t left = p->out_c - c;
-    const mve_pred16_t mask = vctp32q((uint32_t)left);
+    const int32_t left = p->window.out_c - c;
     /* Tables end with the last channel. */
     const uint32x4_t lanes = vminq_u32(vidupq_n_u32(0, 1), vdupq_n_u32((uint32_t)left - 1U));
     const uint32x4_t steps = vmulq_n_u32(lanes, (uint32_t)p->scale.step);
@@ -138,36 +173,35 @@ EK_LOOP void rest(const ek_conv2d_mve_params *p, const windows *at, int32_t c, i
     }
     sums.val[0] = vldrwq_s32(s);
     sums.val[1] = vldrwq_s32(t);
-    const int32x4_t v =
+    const int16x8_t v =
         finish(&p->scale, sums,
                vldrwq_gather_shifted_offset_s32(&p->scale.multiplier[c * p->scale.step], steps),
                vldrwq_gather_shifted_offset_s32(&p->scale.channels[c], lanes));
-    vstrbq_p_s32(y0, v, mask);
-    vstrbq_p_s32(y1, vshrq_n_s32(v, 16), mask);
+    vstrbq_scatter_offset_p_s16(&y[c], targets(apart), v, vctp16q(2U * (uint32_t)left));
 }
 
-/* All channels of two pixels. */
-EK_LOOP void two_pixels(const ek_conv2d_mve_params *p, const windows *at, int8_t *y0, int8_t *y1)
+/* All channels of two pixels, `apart` bytes apart. */
+EK_LOOP void two_pixels(const ek_conv2d_mve_params *p, const windows *at, int8_t *y, int32_t apart)
 {
     const uint32x4_t steps = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)p->scale.step);
-    const int32_t quads = p->out_c & ~(EK_QUAD - 1);
+    const uint16x8_t to = targets(apart);
+    const int32_t quads = p->window.out_c & ~(EK_QUAD - 1);
+    const int32_t step = EK_QUAD * p->scale.step;
     const int32_t *m = p->scale.multiplier;
     const int32_t *rows = p->scale.channels;
-    const int32_t *end = &rows[quads];
     const int8_t *w = p->weights;
-    for (; rows != end; rows += EK_QUAD) {
-        const int32x4x2_t sums = sum_quad(w, at);
-        const int32x4_t v =
-            finish(&p->scale, sums, vldrwq_gather_shifted_offset_s32(m, steps), vldrwq_s32(rows));
-        vstrbq_s32(y0, v);
-        vstrbq_s32(y1, vshrq_n_s32(v, 16));
-        y0 += EK_QUAD;
-        y1 += EK_QUAD;
-        m += EK_QUAD * p->scale.step;
-        w += EK_QUAD * at->depth;
+    const int8_t *end = &y[quads];
+    while (y != end) {
+        const int32x4x2_t sums = sum_quad(&w, at);
+        vstrbq_scatter_offset_s16(
+            y, to,
+            finish(&p->scale, sums, vldrwq_gather_shifted_offset_s32(m, steps), vldrwq_s32(rows)));
+        y += EK_QUAD;
+        m += step;
+        rows += EK_QUAD;
     }
-    if (quads < p->out_c) {
-        rest(p, at, quads, y0, y1);
+    if (quads < p->window.out_c) {
+        rest(p, at, quads, &y[-quads], apart);
     }
 }
 
@@ -177,6 +211,13 @@ static void copy(int8_t *out, const int8_t *x, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         out[i] = x[i];
+    }
+}
+
+static void copy_rows(int8_t *out, const int8_t *x, int32_t n, int32_t rows, int32_t line)
+{
+    for (int32_t row = 0; row < rows; row++) {
+        copy(&out[row * n], &x[row * line], n);
     }
 }
 
@@ -193,7 +234,7 @@ static int32_t weight_of(const ek_conv2d_mve_params *p, int32_t depth, int32_t c
     const int32_t whole = depth - depth % EK_VECTOR;
     const int32_t lane = c % EK_QUAD;
     const int32_t quad = c - lane;
-    if (quad + EK_QUAD > p->out_c) {
+    if (quad + EK_QUAD > p->window.out_c) {
         return p->weights[c * depth + i];
     }
     const int32_t run = i < whole ? EK_VECTOR : depth - whole;
@@ -201,9 +242,9 @@ static int32_t weight_of(const ek_conv2d_mve_params *p, int32_t depth, int32_t c
     return p->weights[quad * depth + EK_QUAD * first + lane * run + i - first];
 }
 
-static void two_pixels(const ek_conv2d_mve_params *p, const windows *at, int8_t *y0, int8_t *y1)
+static void two_pixels(const ek_conv2d_mve_params *p, const windows *at, int8_t *y, int32_t apart)
 {
-    for (int32_t c = 0; c < p->out_c; c++) {
+    for (int32_t c = 0; c < p->window.out_c; c++) {
         int32_t s = 0;
         int32_t t = 0;
         for (int32_t i = 0; i < at->depth; i++) {
@@ -211,32 +252,22 @@ static void two_pixels(const ek_conv2d_mve_params *p, const windows *at, int8_t 
             s += w * at->x[0][i];
             t += w * at->x[1][i];
         }
-        y0[c] = ek_mve_finish(&p->scale, c, s);
-        y1[c] = ek_mve_finish(&p->scale, c, t);
+        y[c] = ek_mve_finish(&p->scale, c, s);
+        y[apart + c] = ek_mve_finish(&p->scale, c, t);
     }
 }
 
 #endif
 
-/* Copy the window of output pixel (i, j) to `out`. */
-static void gather(const ek_dsp_window *w, const int8_t *x, int32_t i, int32_t j, int8_t *out)
+/* Copy a window whose first cell is (row, column) to `out`, where some of it lies outside. */
+EK_LOOP void gather(const ek_mve_window *w, const int8_t *x, int32_t row, int32_t column,
+                    int8_t *out)
 {
-    const int32_t column = j * w->stride_w - w->pad_left;
-    const int32_t row = i * w->stride_h - w->pad_top;
+    const int32_t left = ek_clamp(-column, 0, w->kernel_w) * w->in_c;
+    const int32_t right = ek_clamp(column + w->kernel_w - w->in_w, 0, w->kernel_w) * w->in_c;
     const int32_t run = w->kernel_w * w->in_c;
     const int32_t line = w->in_w * w->in_c;
     x += row * line + column * w->in_c;
-    if (column >= 0 && column + w->kernel_w <= w->in_w && row >= 0 &&
-        row + w->kernel_h <= w->in_h) {
-        for (int32_t ky = w->kernel_h; ky > 0; ky--) {
-            copy(out, x, run);
-            x += line;
-            out += run;
-        }
-        return;
-    }
-    const int32_t left = ek_clamp(-column, 0, w->kernel_w) * w->in_c;
-    const int32_t right = ek_clamp(column + w->kernel_w - w->in_w, 0, w->kernel_w) * w->in_c;
     fill(out, w->zero_point, w->kernel_h * run);
     for (int32_t ky = row; ky < row + w->kernel_h; ky++) {
         if (ky >= 0 && ky < w->in_h) {
@@ -249,30 +280,41 @@ static void gather(const ek_dsp_window *w, const int8_t *x, int32_t i, int32_t j
 
 void ek_conv2d_mve(const ek_conv2d_mve_params *p, int32_t *scratch, const int8_t *x, int8_t *y)
 {
-    const ek_dsp_window *w = &p->window;
-    const int32_t count = w->out_h * w->out_w;
+    const ek_mve_window *w = &p->window;
+    const int32_t run = w->kernel_w * w->in_c;
+    const int32_t line = w->in_w * w->in_c;
+    const int32_t last = w->in_w - w->kernel_w;
+    int8_t *to = y;
+    int32_t slot = 0;
     windows at;
-    int32_t i = 0;
-    int32_t j = 0;
-    at.depth = w->kernel_h * w->kernel_w * w->in_c;
-    for (int32_t pixel = 0; pixel < count; pixel += 2) {
-        /* An odd last pixel is computed twice. */
-        const int32_t n = count - pixel < 2 ? 1 : 2;
-        int8_t *to = &y[pixel * p->out_c];
-        for (int32_t slot = 0; slot < n; slot++) {
-            at.x[slot] = &x[(i * w->stride_h * w->in_w + j * w->stride_w) * w->in_c];
-            if (p->gathers != 0) {
-                int8_t *out = &((int8_t *)scratch)[slot * at.depth];
-                gather(w, x, i, j, out);
-                at.x[slot] = out;
+    at.depth = w->kernel_h * run;
+    for (int32_t i = 0; i < w->out_h; i++) {
+        const int32_t row = i * w->stride_h - w->pad_top;
+        const int32_t rows_in = row >= 0 && row + w->kernel_h <= w->in_h;
+        int32_t column = -w->pad_left;
+        for (int32_t j = w->out_w; j > 0; j--) {
+            int8_t *out = &((int8_t *)scratch)[slot * at.depth];
+            at.x[slot] = out;
+            if (w->way == 0) {
+                at.x[slot] = &x[row * line + column * w->in_c];
+            } else if (rows_in && column >= 0 && column <= last) {
+                copy_rows(out, &x[row * line + column * w->in_c], run, w->kernel_h, line);
+            } else {
+                gather(w, x, row, column, out);
             }
-            if (++j == w->out_w) {
-                j = 0;
-                i++;
+            column += w->stride_w;
+            slot++;
+            if (slot == 2) {
+                two_pixels(p, &at, to, p->window.out_c);
+                to += 2 * p->window.out_c;
+                slot = 0;
             }
         }
-        at.x[1] = at.x[n - 1];
-        two_pixels(p, &at, to, &to[(n - 1) * p->out_c]);
     }
-    ek_limit(y, count * p->out_c, p->scale.low, p->scale.high);
+    if (slot != 0) {
+        /* An odd last pixel is computed twice. */
+        at.x[1] = at.x[0];
+        two_pixels(p, &at, to, 0);
+    }
+    ek_limit(y, w->out_h * w->out_w * p->window.out_c, p->scale.low, p->scale.high);
 }

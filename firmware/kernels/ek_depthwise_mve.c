@@ -7,7 +7,7 @@
 #define EK_LINES 4
 #define EK_CELL_BYTES (EK_GROUP * EK_LINES)
 
-/* Lines are rows of the image, or columns if `tall`; cells follow each other along a line. */
+/* Lines are rows of the image, or columns with way 1; cells follow each other along a line. */
 typedef struct {
     int32_t lines;
     int32_t cells;
@@ -28,8 +28,8 @@ typedef struct {
 
 static layout layout_of(const ek_depthwise_mve_params *p)
 {
-    const ek_dsp_window *w = &p->window;
-    const int32_t line = p->tall; /* 0: lines are rows */
+    const ek_mve_window *w = &p->window;
+    const int32_t line = w->way; /* 0: lines are rows */
     const int32_t cell = 1 - line;
     const int32_t in[2] = {w->in_h, w->in_w};
     const int32_t out[2] = {w->out_h, w->out_w};
@@ -37,7 +37,9 @@ static layout layout_of(const ek_depthwise_mve_params *p)
     const int32_t pad[2] = {w->pad_top, w->pad_left};
     const int32_t in_bytes[2] = {w->in_w * w->in_c, w->in_c};
     const int32_t out_bytes[2] = {w->out_w * w->in_c, w->in_c};
-    const int32_t strip = (out[cell] - 1) * stride[cell] + 4;
+    /* With strides, four outputs are computed at a time. */
+    const int32_t more = w->stride_h * w->stride_w != 1 ? -out[cell] & 3 : 0;
+    const int32_t strip = (out[cell] + more - 1) * stride[cell] + 4;
     const layout s = {
         {in[line], in[cell], in_bytes[line], in_bytes[cell]},
         {out[line], out[cell], out_bytes[line], out_bytes[cell]},
@@ -69,14 +71,13 @@ typedef struct {
 } scale;
 
 /* Sums become outputs in the highest byte, where they saturate as they should. */
-static inline scale scale_of(const ek_mve_scale *r, int32_t c)
+static inline scale scale_of(int32_t row, int32_t multiplier, int32_t zero_point)
 {
-    const int32_t row = r->channels[c];
     const int32_t n = -(int8_t)(uint8_t)((uint32_t)row & 0xFFU);
     scale s;
     s.bias = row >> 8;
-    s.multiplier = r->multiplier[c * r->step];
-    s.addend = ((2 * r->zero_point + (n > 0)) << n) >> 1;
+    s.multiplier = multiplier;
+    s.addend = ((2 * zero_point + (n > 0)) << n) >> 1;
     s.shift = 24 - n;
     return s;
 }
@@ -176,7 +177,7 @@ EK_LOOP void bring(const layout *s, const parts *at, const int8_t *x, int32_t li
 }
 
 /* Filters of a group: each column of three weights becomes a word. */
-static void load_filters(const int8_t *w, int32_t channels, int8_t *out)
+EK_LOOP void load_filters(const int8_t *w, int32_t channels, int8_t *out)
 {
     for (int32_t c = 0; c < channels; c++) {
         for (int32_t i = 0; i < EK_LINES - 1; i++) {
@@ -224,11 +225,17 @@ EK_LOOP void two_lines(const ek_depthwise_mve_params *p, const layout *s, const 
     const int32_t down = line + 1 < s->out.lines ? s->out.line_bytes : 0;
     const int32_t bits = down != 0 ? 8 : 0;
     const int32_t right = s->out.cell_bytes;
+    /* Copied: a store of int8 may change anything that a pointer leads to. */
+    const ek_mve_scale scaling = p->scale;
+    const int32_t twos = s->out.cells / 2;
+    const int32_t odd = s->out.cells & 1;
+    const int32_t *rows = &scaling.channels[group];
+    const int32_t *m = &scaling.multiplier[group * scaling.step];
+    const int8_t *filter = at->filters;
     uint32_t strip = (uint32_t)(uintptr_t)at->strip - 2U * EK_CELL_BYTES;
     y += line * s->out.line_bytes + group;
     for (int32_t lane = 0; lane < channels; lane++) {
-        const scale scaling = scale_of(&p->scale, group + lane);
-        const int8_t *filter = &at->filters[16 * lane];
+        const scale here = scale_of(rows[lane], *m, scaling.zero_point);
         uint32x4_t from = vaddq_n_u32(cells, strip);
         int8_t *to = y;
         filters f;
@@ -237,16 +244,18 @@ EK_LOOP void two_lines(const ek_depthwise_mve_params *p, const layout *s, const 
         f.below = moved(f.first, bits);
         f.both = moved(f.right, bits);
         uint32x4_t offsets = vreinterpretq_u32_s32(ek_mve_from(0, down, right, down + right));
-        for (int32_t n = s->out.cells / 2; n > 0; n--) {
-            block(p->scale.rounding, scaling, &from, f, to, offsets);
+        for (int32_t n = twos; n > 0; n--) {
+            block(scaling.rounding, here, &from, f, to, offsets);
             to += 2 * right;
         }
-        if ((s->out.cells & 1) != 0) {
+        if (odd != 0) {
             f.right = f.first;
             f.both = f.below;
             offsets = vreinterpretq_u32_s32(ek_mve_from(0, down, 0, down));
-            block(p->scale.rounding, scaling, &from, f, to, offsets);
+            block(scaling.rounding, here, &from, f, to, offsets);
         }
+        m += scaling.step;
+        filter += 16;
         strip += EK_LINES;
         y++;
     }
@@ -266,72 +275,63 @@ EK_LOOP void one_line(const ek_depthwise_mve_params *p, const layout *s, const p
     const uint32x4_t cells = vmulq_n_u32(vidupq_n_u32(0, 1), EK_CELL_BYTES);
     const uint32x4_t offsets = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)s->out.cell_bytes);
     const int32_t stride = EK_CELL_BYTES * s->cell_stride;
+    const int32_t step = s->out.cell_bytes;
+    const ek_mve_scale scaling = p->scale;
     for (int32_t lane = 0; lane < channels; lane++) {
-        const scale scaling = scale_of(&p->scale, group + lane);
-        const int8x16_t filter = vldrbq_s8(&at->filters[16 * (group + lane)]);
+        const int32_t c = group + lane;
+        const scale here =
+            scale_of(scaling.channels[c], scaling.multiplier[c * scaling.step], scaling.zero_point);
+        const int8x16_t filter = vldrbq_s8(&at->filters[16 * c]);
         const int8_t *strip = &at->strip[EK_LINES * lane];
-        int8_t *to = &y[group + lane];
-        int32_t n = s->out.cells;
-        for (; n >= 4; n -= 4) {
+        int8_t *to = &y[c];
+        for (int32_t n = s->out.cells; n > 0; n -= 4) {
             const int32_t s0 = sum_at(strip, cells, filter);
             const int32_t s1 = sum_at(strip += stride, cells, filter);
             const int32_t s2 = sum_at(strip += stride, cells, filter);
             const int32_t s3 = sum_at(strip += stride, cells, filter);
-            vstrbq_scatter_offset_s32(
-                to, offsets, apply(p->scale.rounding, scaling, ek_mve_from(s0, s1, s2, s3)));
+            const int32x4_t sum = ek_mve_from(s0, s1, s2, s3);
+            vstrbq_scatter_offset_p_s32(to, offsets, apply(scaling.rounding, here, sum),
+                                        vctp32q((uint32_t)n));
             strip += stride;
-            to += 4 * s->out.cell_bytes;
-        }
-        for (; n > 0; n--) {
-            const int32x4_t sum = vdupq_n_s32(sum_at(strip, cells, filter));
-            *to = (int8_t)vgetq_lane_s32(apply(p->scale.rounding, scaling, sum), 0);
-            strip += stride;
-            to += s->out.cell_bytes;
+            to += 4 * step;
         }
     }
 }
 
-/* All lines of a group of channels. */
-static void dense_group(const ek_depthwise_mve_params *p, const layout *s, const parts *at,
-                        const int8_t *x, int32_t group, int32_t channels, int8_t *y)
-{
-    load_filters(&p->weights[9 * group], channels, at->filters);
-    bring(s, at, x, -s->line_pad, 2, channels);
-    for (int32_t line = 0; line < s->out.lines; line += 2) {
-        bring(s, at, x, line + 2 - s->line_pad, 2, channels);
-        two_lines(p, s, at, group, channels, line, y);
-    }
-}
-
+/* Without strides, all lines of a group of channels, else one line of each group at a time. */
 static void run(const ek_depthwise_mve_params *p, const layout *s, int32_t *scratch,
                 const int8_t *x, int8_t *y)
 {
     const int32_t count = p->window.in_c;
     const int32_t dense = s->line_stride == 1 && s->cell_stride == 1;
-    const int8x16_t zero_point = vdupq_n_s8(p->window.zero_point);
+    const int32_t kept = dense != 0 ? EK_GROUP : (count + EK_GROUP - 1) / EK_GROUP * EK_GROUP;
     parts at;
     at.strip = (int8_t *)scratch;
     at.outside = &at.strip[EK_CELL_BYTES * s->strip];
     at.filters = &at.outside[2 * EK_VECTOR];
     for (int8_t *v = at.strip; v <= at.outside; v += EK_VECTOR) {
-        vstrbq_s8(v, zero_point);
+        vstrbq_s8(v, vdupq_n_s8(p->window.zero_point));
     }
-    const int32_t kept = dense != 0 ? EK_GROUP : (count + EK_GROUP - 1) / EK_GROUP * EK_GROUP;
     for (int32_t i = -1; i < kept; i++) {
         vstrbq_s8(&at.filters[16 * i], vdupq_n_s8(0));
     }
     if (dense == 0) {
         load_filters(p->weights, count, at.filters);
     }
-    for (int32_t line = 0; line < (dense != 0 ? 1 : s->out.lines); line++) {
+    for (int32_t i = 0; i < (dense != 0 ? 1 : s->out.lines); i++) {
         for (int32_t group = 0; group < count; group += EK_GROUP) {
             const int32_t channels = count - group < EK_GROUP ? count - group : EK_GROUP;
-            if (dense != 0) {
-                dense_group(p, s, &at, &x[group], group, channels, y);
-            } else {
-                const int32_t first = line * s->line_stride - s->line_pad;
+            const int32_t first = i * s->line_stride - s->line_pad;
+            if (dense == 0) {
                 bring(s, &at, &x[group], first, 3, channels);
-                one_line(p, s, &at, group, channels, &y[line * s->out.line_bytes]);
+                one_line(p, s, &at, group, channels, &y[i * s->out.line_bytes]);
+                continue;
+            }
+            load_filters(&p->weights[9 * group], channels, at.filters);
+            bring(s, &at, &x[group], first, 2, channels);
+            for (int32_t line = 0; line < s->out.lines; line += 2) {
+                bring(s, &at, &x[group], first + line + 2, 2, channels);
+                two_lines(p, s, &at, group, channels, line, y);
             }
         }
     }

@@ -11,75 +11,68 @@ from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, vector
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.overlap import behind_by_pixels
-from edgekit.target.mcu.ops.window import dsp_window
+from edgekit.target.mcu.ops.window import mve_window
 
 _PIXELS = 2
 _QUAD = 4
 _VECTOR_BYTES = 16
+_UNUSED_BYTES = 4  # the kernel is always given some scratch
 
 
 def emit_conv2d_mve(context: Context, node: Conv2D) -> NodeCode | None:
     """Return the C of `node`, or None where the kernel does not serve it."""
-    window = dsp_window(context, node)
-    if window is None or node.dilation != (1, 1):
-        return None
     weight = context.graph.constants[node.weight]
     out_c, kernel_h, kernel_w, in_c = weight.shape
     gathers = (kernel_h, kernel_w) != (1, 1) or node.padding != Padding()
+    window = mve_window(context, node, way=int(gathers))
+    if window is None:
+        return None
     pixels = context.size(node.y) // out_c
     ends = np.minimum(np.arange(_PIXELS, pixels + _PIXELS, _PIXELS), pixels)
     behind = behind_by_pixels(context, node, ends, reread=not gathers)
     what = f"{out_c} filters of {kernel_h}x{kernel_w}x{in_c}, four at a time, by 16 depths"
-    return _emit(
-        context, node, weight.reshape(out_c, -1), window, gathers, Overlap(node.x, behind), what
-    )
+    array = Array("w", context.index, quads(weight.reshape(out_c, -1)), what)
+    scratch_bytes = 2 * kernel_h * kernel_w * in_c if gathers else _UNUSED_BYTES
+    return _emit(context, node, window, array, scratch_bytes, Overlap(node.x, behind))
 
 
 def emit_dense_mve(context: Context, node: Dense) -> NodeCode | None:
     """Return the C of a fully connected layer as a convolution of one pixel, or None."""
     weight = context.graph.constants[node.weight]
     out_n, in_n = weight.shape
-    if in_n >= 1 << 15:
+    if max(in_n, out_n) >= 1 << 15:
         return None
     ones = ("in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "stride_h", "stride_w")
     window: dict[str, ctext.Value] = {
         **dict.fromkeys(ones, 1),
-        **{"in_c": in_n, "dilation_h": 1, "dilation_w": 1, "pad_top": 0, "pad_left": 0},
+        **{"in_c": in_n, "out_c": out_n, "pad_top": 0, "pad_left": 0, "way": 0},
         "zero_point": node.input_zero_point,
     }
     what = f"{out_n} rows of {in_n}, four at a time, by 16 depths"
-    return _emit(context, node, weight, window, False, None, what)
+    array = Array("w", context.index, quads(weight), what)
+    return _emit(context, node, window, array, _UNUSED_BYTES, None)
 
 
 def _emit(
     context: Context,
     node: Conv2D | Dense,
-    weight: NDArray[np.int64],
     window: dict[str, ctext.Value],
-    gathers: bool,
+    weights: Array,
+    scratch_bytes: int,
     overlap: Overlap | None,
-    what: str,
 ) -> NodeCode | None:
-    out_c, depth = weight.shape
     scaling = vector.choose(node.requant, pack.sums(context.graph, node), context.index)
-    if scaling is None or out_c >= 1 << 15:
+    if scaling is None:
         return None
-    weights = Array("w", context.index, quads(weight), what)
     return NodeCode(
         index=context.index,
         kernel="ek_conv2d_mve",
-        params={
-            "window": window,
-            "weights": weights.name,
-            "scale": scaling.fields,
-            "out_c": out_c,
-            "gathers": int(gathers),
-        },
+        params={"window": window, "weights": weights.name, "scale": scaling.fields},
         arrays=(weights, *scaling.arrays),
         inputs=(node.x,),
         output=node.y,
         roundings=(scaling.rounding,),
-        scratch_bytes=2 * depth if gathers else 4,
+        scratch_bytes=scratch_bytes,
         overlap=overlap,
     )
 

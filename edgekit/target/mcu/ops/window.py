@@ -36,6 +36,17 @@ def window(
 _LIMITS = {"in": 15, "out": 15}  # bits of a size; 7 of everything else
 
 
+def mve_window(
+    context: Context, node: Conv2D | DepthwiseConv2D, way: int
+) -> dict[str, ctext.Value] | None:
+    """Return the fields of the node's `ek_mve_window`, or None where there is none."""
+    fields = dsp_window(context, node)
+    if fields is None or node.dilation != (1, 1) or context.shape(node.y)[2] >= 1 << 15:
+        return None
+    kept = {name: value for name, value in fields.items() if not name.startswith("dilation")}
+    return {**kept, "out_c": context.shape(node.y)[2], "way": way}
+
+
 def dsp_window(context: Context, node: Conv2D | DepthwiseConv2D) -> dict[str, ctext.Value] | None:
     """Return the fields of the node's `ek_dsp_window`, or None where one does not fit its type."""
     fields = {**window(context, node), "zero_point": node.input_zero_point}
