@@ -42,8 +42,13 @@ class Array:
     @property
     def name(self) -> str:
         """Return its C name."""
-        kind = "w" if self.kind == "p" else self.kind
+        kind = "w" if self.is_weights else self.kind
         return f"{self.prefix}_{kind}_{self.node}"
+
+    @property
+    def is_weights(self) -> bool:
+        """Tell whether it holds weights, in bytes or words: its name puts it with the others."""
+        return self.kind in ("w", "p")
 
     @property
     def c_type(self) -> str:

@@ -22,7 +22,7 @@ def arena_room_bytes(board: Board) -> int:
 
 def reads_weights_in_ram(program: Program, board: Board) -> bool:
     """Tell whether the weights are copied to RAM: the board gains and has room left for inputs."""
-    weights = sum(a.size_bytes for node in program.nodes for a in node.arrays if a.kind == "w")
+    weights = sum(a.size_bytes for node in program.nodes for a in node.arrays if a.is_weights)
     inputs = _STORED_INPUTS * program.graph.tensors[program.graph.inputs[0].tensor].size
     needed = program.arena_bytes + RAM_RESERVE_BYTES + weights + max(inputs, _LEAST_STORE_BYTES)
     return board.weights_in == "ram" and needed <= board.ram.size_bytes

@@ -52,7 +52,7 @@ class Library:
 
     def _bytes(self, *, weights: bool) -> int:
         arrays = (array for node in self.program.nodes for array in node.arrays)
-        return sum(array.size_bytes for array in arrays if (array.kind == "w") is weights)
+        return sum(array.size_bytes for array in arrays if array.is_weights is weights)
 
 
 def library_of(
