@@ -1,4 +1,4 @@
-"""The checker's part for nodes that look values up or move them (SPEC 4.10 to 4.12)."""
+"""The checker's part for nodes that look values up or move them (SPEC 4.11 to 4.13)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def check_move(graph: Graph, node: Mul | Lut8 | Concat | Transpose | Slice | Res
         case Lut8():
             want(node, "shape of its input", graph.tensors[node.x].shape, shape)
             table = graph.tensors[node.table]
-            want(node, "table", (table.shape, table.dtype.name), ((256,), DType.INT8.name))
+            if table.shape not in ((256,), (shape[-1], 256)):
+                fail(node, f"table shape {table.shape}; (256,) or ({shape[-1]}, 256) is wanted")
+            want(node, "table type", table.dtype.name, DType.INT8.name)
         case Concat():
             _check_concat(node, [graph.tensors[name].shape for name in node.xs], shape)
         case Transpose():

@@ -219,7 +219,10 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Lut8:
-    """Any function of one value: `table[q + 128]`; `table` names a constant (256,) int8."""
+    """Any function of one value: `table[q + 128]`; `table` names a constant (256,) int8.
+
+    A table (C, 256) holds one function for each channel.
+    """
 
     label: str
     x: str

@@ -73,7 +73,7 @@ def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
             return min(low for low, _ in ends), max(high for _, high in ends)
         case Lut8():
             low, high = ranges[node.x]
-            reached = graph.constants[node.table][low + 128 : high + 129]
+            reached = graph.constants[node.table][..., low + 128 : high + 129]
             return int(reached.min()), int(reached.max())
         case Softmax():
             dtype = graph.tensors[node.y].dtype

@@ -14,6 +14,7 @@ from edgekit.ir.interp import evaluate
 from edgekit.ir.interp.conv2d import conv2d_accumulators
 from edgekit.ir.interp.dense import dense_accumulators
 from edgekit.ir.interp.depthwise_conv2d import depthwise_accumulators
+from edgekit.ir.interp.lookup import lookup
 from edgekit.ir.nodes import (
     Add,
     AveragePool,
@@ -98,6 +99,11 @@ def _rising(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Bounds:
 
 
 def _looked_up(table: Ints, low: Ints, high: Ints) -> Bounds:
+    if table.ndim == 2:
+        # A function for each channel: exact for one value, else all that it can return.
+        ends = table.min(axis=1), table.max(axis=1)
+        one, only = low == high, lookup(table, low)
+        return np.where(one, only, ends[0]), np.where(one, only, ends[1])
     # Row i holds the extremes of table[i], table[i + 1], ... up to each place.
     rows = [table[start:] for start in range(256)]
     least = np.stack([np.pad(np.minimum.accumulate(row), (256 - row.size, 0)) for row in rows])

@@ -102,7 +102,7 @@ def _is_identity(graph: Graph, node: Node, ranges: Ranges) -> bool:
             return _moves_nothing(graph, node)
         case Lut8():
             low, high = ranges[node.x]
-            reached = graph.constants[node.table][low + 128 : high + 129]
+            reached = graph.constants[node.table][..., low + 128 : high + 129]
             return bool((reached == np.arange(low, high + 1)).all())
         case Pad():
             return not any(node.before) and not any(node.after)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D, Node, Requantize, constants_of
+from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D, Lut8, Node, Requantize, constants_of
 from edgekit.ir.types import Requant, Tensor
 from edgekit.passes.bounds import Weighted, element_bounds
 from edgekit.passes.channels import Channels, Mask, Terms, by_channel, needed, terms
@@ -73,6 +73,9 @@ class _Fold:
             case DepthwiseConv2D() if not rows.all():
                 weight, bias = (self._before.constants[name] for name in constants_of(node))
                 return self._weighted(node, rows, weight[..., rows], bias[rows])
+            case Lut8() if not rows.all() and self._before.constants[node.table].ndim == 2:
+                table = self._before.constants[node.table][rows]
+                return replace(node, table=self._constant(node.table, table))
             case Requantize():
                 return replace(node, requant=_select(node.requant, rows))
             case _:

@@ -69,7 +69,10 @@ def _merged(graph: Graph, first: _Unary, second: _Unary) -> Graph:
 def _apply(graph: Graph, node: _Unary, x: Ints) -> Ints:
     match node:
         case Lut8():
-            return np.asarray(graph.constants[node.table][x + 128])
+            table = graph.constants[node.table]
+            if table.ndim == 1:
+                return np.asarray(table[x + 128])
+            return np.asarray(table[np.arange(len(table))[:, np.newaxis], x + 128])
         case Clamp():
             return np.clip(x, node.low, node.high)
         case Requantize():

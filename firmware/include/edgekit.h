@@ -323,10 +323,12 @@ typedef struct {
 
 void ek_mul_f32_s8(const ek_mul_f32_s8_params *p, const int8_t *a, const int8_t *b, int8_t *y);
 
-/* table[128 + q] is the output of q. y may be x. */
+/* table[step * channel + 128 + q] is the output of q. y may be x. */
 typedef struct {
-    int32_t size;
-    const int8_t *table; /* of 256 */
+    int32_t pixels;
+    int32_t channels;
+    int32_t step;        /* 256: a table for each channel; 0: one for all */
+    const int8_t *table; /* of 256, or 256 for each channel */
 } ek_lut_s8_params;
 
 void ek_lut_s8(const ek_lut_s8_params *p, const int8_t *x, int8_t *y);

@@ -155,6 +155,23 @@ def test_sums_with_a_number(check: Check, seed: int, code: str, first: bool) -> 
     assert isinstance(graph.nodes[0], nodes.Lut8)
 
 
+@pytest.mark.parametrize("code", ["ADD", "SUB", "MUL", "PRELU"])
+@pytest.mark.parametrize("shape", [(5,), (1, 1, 5), (1, 1, 1, 5)])
+def test_a_stored_number_for_each_channel(check: Check, code: str, shape: tuple[int, ...]) -> None:
+    small = Small(8, (9, 9, 5), scale=f32(0.02), zero=-20)
+    entry = small.at
+    numbers = stored(small, np.reshape([127, -128, 3, -60, 90], shape), f32(0.01), -128)
+    if code == "MUL":
+        product(small, entry, numbers, NONE, 150.0)
+    elif code == "PRELU":
+        small.op(code, [entry, numbers], small.activation((1, 9, 9, 5), 0.03, 4))
+    else:
+        difference(small, entry, numbers, RELU6, code)
+    graph = check(small, samples=16)
+    assert isinstance(graph.nodes[0], nodes.Lut8)
+    assert graph.constants[graph.nodes[0].table].shape == (5, 256)
+
+
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("code", ["MINIMUM", "MAXIMUM"])
 def test_limits_by_a_number(check: Check, code: str, first: bool) -> None:
@@ -175,10 +192,6 @@ def test_slopes_and_factors_that_are_refused(check: Check) -> None:
     with pytest.raises(UnsupportedError, match=r"slope -0\.5 found"):
         check(small)
     small = Small(1, (4, 4, 3), scale=0.05)
-    factors = stored(small, [127, -128, 3], 0.01, -128)
-    with pytest.raises(UnsupportedError, match="values from 0 to 255 above its zero point"):
-        check(product(small, small.at, factors, NONE, 50.0))
-    small = Small(1, (4, 4, 3), scale=0.05)
-    numbers = stored(small, [1, 2, 3], 0.01, 0)
-    with pytest.raises(UnsupportedError, match="one value is wanted"):
+    numbers = stored(small, [[[1], [2], [3], [4]]], 0.01, 0)
+    with pytest.raises(UnsupportedError, match="one value or 3 are wanted"):
         check(difference(small, small.at, numbers, NONE))

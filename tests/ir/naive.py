@@ -166,7 +166,9 @@ def single(graph: Graph, node: Node, values: dict[str, np.ndarray], at: tuple[in
             place[node.axis] -= extent
     x = values[node.x]
     if isinstance(node, Lut8):
-        return int(graph.constants[node.table][int(x[at]) + 128])
+        table = graph.constants[node.table]
+        row = table[at[-1]] if table.ndim == 2 else table
+        return int(row[int(x[at]) + 128])
     if isinstance(node, Transpose):
         return int(x[tuple(at[node.order.index(axis)] for axis in range(len(at)))])
     if isinstance(node, Slice):

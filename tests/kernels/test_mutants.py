@@ -140,6 +140,7 @@ MUTANTS = {
     "product of one zero point": (MUL, "b[i] - p.b_zero_point", "b[i] - p.a_zero_point", MUL,
                                   "DOUBLE"),
     "factor not repeated": (MUL, "a += p.inner;", "a += p.inner; b += p.inner;", MUL, "TIES_UP"),
+    "table of another channel": (LUT, "zero += p->step", "zero += 0", LUT, "DOUBLE"),
     "table shifted": (LUT, "p->table[128]", "p->table[127]", LUT, "DOUBLE"),
     "concat row of a neighbour": (CONCAT, "xs[k][row * width]", "xs[k][row]", CONCAT, "DOUBLE"),
     "concat order": (CONCAT, "&xs[k]", "&xs[p->count - 1 - k]", CONCAT, "DOUBLE"),

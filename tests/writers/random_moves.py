@@ -71,7 +71,8 @@ class Moves:
         return self.append(Mul(f"MUL {y}", a, b, y, *zeros, requant, addend))
 
     def lut(self, x: str) -> str:
-        table = self.constant("lut", self.rng.integers(-128, 128, 256), DType.INT8)
+        rows = self.tensors[x].shape[-1:] if self.rng.random() < 0.4 else ()
+        table = self.constant("lut", self.rng.integers(-128, 128, (*rows, 256)), DType.INT8)
         y = self._tensor("lut", self.tensors[x].shape)
         return self.append(Lut8(f"LUT {y}", x, y, table))
 

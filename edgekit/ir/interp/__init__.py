@@ -16,6 +16,7 @@ from edgekit.ir.interp.average_pool import average_pool
 from edgekit.ir.interp.conv2d import conv2d
 from edgekit.ir.interp.dense import dense
 from edgekit.ir.interp.depthwise_conv2d import depthwise_conv2d
+from edgekit.ir.interp.lookup import lookup
 from edgekit.ir.interp.max_pool import max_pool
 from edgekit.ir.interp.move import concat, resize_nearest, slice_along, transpose
 from edgekit.ir.interp.mul import mul
@@ -130,7 +131,7 @@ def _evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:  # 
         case Stack():
             return np.concatenate([values[name] for name in node.parts], axis=1)
         case Lut8():
-            return np.asarray(constants[node.table][values[node.x] + 128])
+            return lookup(constants[node.table], values[node.x])
         case Concat():
             return concat(node, [values[name] for name in node.xs])
         case Transpose():

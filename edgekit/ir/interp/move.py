@@ -1,4 +1,4 @@
-"""Nodes that only move values: Concat, Transpose, Slice, ResizeNearest (SPEC 4.12)."""
+"""Nodes that only move values: Concat, Transpose, Slice, ResizeNearest (SPEC 4.13)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Mul (SPEC 4.10)."""
+"""Mul (SPEC 4.11)."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,10 @@ Ints = NDArray[np.int64]
 
 def mul(node: Mul, a: Ints, b: Ints) -> Ints:
     """Return the product of a [batch, *shape] and b [batch, *last axes of shape]."""
-    b = b.reshape(b.shape[0], -1)
-    product = (a.reshape(a.shape[0], -1, b.shape[1]) - node.a_zero_point) * (
-        b[:, np.newaxis] - node.b_zero_point
+    inner = math.prod(b.shape[1:])
+    outer = math.prod(a.shape[1:]) // inner
+    product = (a.reshape(-1, outer, inner) - node.a_zero_point) * (
+        b.reshape(-1, 1, inner) - node.b_zero_point
     )
     return scale_product(node, product.reshape(a.shape))
 

@@ -9,7 +9,7 @@ import numpy as np
 from edgekit.frontend.tflite.arithmetic import activation_range, requant_of
 from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
-from edgekit.frontend.tflite.ops.constant import is_constant, scalar_constant
+from edgekit.frontend.tflite.ops.constant import channel_constant, is_constant
 from edgekit.frontend.tflite.ops.lookup import lookup
 from edgekit.frontend.tflite.schema import Options
 from edgekit.ir.arithmetic import quantize_multiplier
@@ -21,12 +21,12 @@ _LEFT_SHIFTS = {DType.INT8: 20, DType.INT16: 15}
 
 
 def add(context: Context, op: Operator) -> tuple[Node, ...]:
-    """Translate ADD of two activations of equal shape, or of one and a number."""
+    """Translate ADD of two activations of equal shape, or of one and stored numbers."""
     return _sum(context, op, Options.ADD, subtract=False)
 
 
 def subtract(context: Context, op: Operator) -> tuple[Node, ...]:
-    """Translate SUB of two activations of equal shape, or of one and a number."""
+    """Translate SUB of two activations of equal shape, or of one and stored numbers."""
     return _sum(context, op, Options.SUB, subtract=True)
 
 
@@ -50,9 +50,9 @@ def _sum(context: Context, op: Operator, kind: Options, *, subtract: bool) -> tu
 def _with_number(
     context: Context, op: Operator, kind: Options, slot: int, other: int, *, subtract: bool
 ) -> tuple[Node, ...]:
-    """Return the table of a sum with a stored number."""
+    """Return the table of a sum with a stored number, or with one for each channel."""
     x = context.activation(op, slot)
-    number = scalar_constant(context, op, other)
+    number = channel_constant(context, op, other, x.shape)
     if x.dtype is not DType.INT8:
         context.refuse(op, "a 16-bit sum with a number", "fold the number into the layer before")
     context.check_shape(op, x.shape)
@@ -60,8 +60,7 @@ def _with_number(
     stored = replace(x, scale=number.scale, zero_point=number.zero_point)
     ends = (x, stored) if slot == 0 else (stored, x)
     node = _node(context, op, kind, *ends, y, subtract=subtract)
-    values = np.arange(-128, 128)
-    operands = (values, np.full_like(values, number.values[0]))
+    operands = np.broadcast_arrays(np.arange(-128, 128), number.values[:, np.newaxis])
     return lookup(context, op, x, y, added(node, *(operands if slot == 0 else operands[::-1])))
 
 

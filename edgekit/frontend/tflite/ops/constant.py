@@ -43,6 +43,22 @@ def quantized_constant(context: Context, op: Operator, slot: int) -> Constant8:
     return Constant8(values, scales[0], int(zero_points[0]))
 
 
+def channel_constant(
+    context: Context, op: Operator, slot: int, shape: tuple[int, ...]
+) -> Constant8:
+    """Return input `slot`: one value, or one for each channel of `shape`, values (1,) or (C,)."""
+    constant = quantized_constant(context, op, slot)
+    found = constant.values.shape
+    count = constant.values.size
+    if count != 1 and not (count == shape[-1] == found[-1] and len(found) <= len(shape) + 1):
+        context.refuse(
+            op,
+            f"operand {slot} is a constant of shape {found}, one value or {shape[-1]} are wanted",
+            "fold it into the layer before it, as the converter does for batch normalization",
+        )
+    return Constant8(constant.values.reshape(-1), constant.scale, constant.zero_point)
+
+
 def scalar_constant(context: Context, op: Operator, slot: int) -> Constant8:
     """Return input `slot`, a stored int8 tensor of one value."""
     constant = quantized_constant(context, op, slot)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgekit.frontend.tflite.arithmetic import requant_of
 from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
-from edgekit.frontend.tflite.ops.constant import scalar_constant
+from edgekit.frontend.tflite.ops.constant import channel_constant
 from edgekit.frontend.tflite.schema import Options
 from edgekit.ir.arithmetic import divide_by_power, quantize_multiplier, rescale
 from edgekit.ir.nodes import Lut8, Node, Requantize
@@ -29,7 +29,11 @@ _VALUES = np.arange(-128, 128)
 def lookup(
     context: Context, op: Operator, x: ActivationTensor, y: ActivationTensor, table: Ints
 ) -> tuple[Node, ...]:
-    """Return the table's node; `table` holds the outputs of -128 to 127, clamped here."""
+    """Return the table's node.
+
+    `table` holds the outputs of -128 to 127, (256,) or (C, 256), and is clamped here.
+    """
+    table = table[0] if table.ndim == 2 and len(table) == 1 else table
     name = context.add_constant(f"n{op.index}_table", np.clip(table, -128, 127), DType.INT8)
     return (Lut8(label=op.label, x=x.name, y=y.name, table=name),)
 
@@ -88,16 +92,16 @@ def _leaky_wide(
 
 
 def prelu(context: Context, op: Operator) -> tuple[Node, ...]:
-    """Translate PRELU with one slope for all values."""
+    """Translate PRELU with one slope for all values, or one for each channel."""
     context.operands(op, 2, 2)
-    slope = scalar_constant(context, op, 1)
     x = context.activation(op, 0)
+    slope = channel_constant(context, op, 1, x.shape)
     context.check_shape(op, x.shape)
     y = context.result(op)
     above = float(x.scale) / float(y.scale)
     below = float(x.scale) * float(slope.scale) / float(y.scale)
     centred = _VALUES - x.zero_point
-    factor = int(slope.values[0]) - slope.zero_point
+    factor = slope.values[:, np.newaxis] - slope.zero_point
     table = np.where(
         centred >= 0,
         _scaled(context, op, np.maximum(centred, 0), above),

@@ -7,7 +7,7 @@ import numpy as np
 from edgekit.frontend.tflite.arithmetic import activation_range, requant_of
 from edgekit.frontend.tflite.context import ActivationTensor, Context
 from edgekit.frontend.tflite.model import Operator
-from edgekit.frontend.tflite.ops.constant import Constant8, is_constant, quantized_constant
+from edgekit.frontend.tflite.ops.constant import channel_constant, is_constant
 from edgekit.frontend.tflite.ops.lookup import check_reach, lookup
 from edgekit.frontend.tflite.schema import Options
 from edgekit.ir.arithmetic import requantize
@@ -62,16 +62,15 @@ def _by_constant(
     context: Context, op: Operator, slot: int, other: int, activation: int
 ) -> tuple[Node, ...]:
     x = context.activation(op, slot)
-    factor = quantized_constant(context, op, other)
+    factor = channel_constant(context, op, other, x.shape)
     context.check_shape(op, x.shape)
     y = context.result(op)
     requant = _requant(context, op, (x.scale, factor.scale), y, activation)
-    factors = factor.values.reshape(-1) - factor.zero_point
-    if factors.size == 1:
-        products = (np.arange(-128, 128) - x.zero_point) * factors
+    factors = factor.values - factor.zero_point
+    if factors.size == 1 or factors.min() < -128 or factors.max() > 127 or len(x.shape) > 3:
+        products = (np.arange(-128, 128) - x.zero_point) * factors[:, np.newaxis]
         check_reach(context, op, products, requant.shift[0])
         return lookup(context, op, x, y, requantize(products, requant))
-    _check_factors(context, op, x, factor)
     # A factor for each channel is a depthwise layer of one weight.
     channels = x.shape[-1]
     shape = (1, *x.shape[-2:]) if len(x.shape) < 3 else x.shape
@@ -102,15 +101,3 @@ def _by_constant(
     if len(x.shape) != 3:
         nodes.append(Reshape(label=op.label, x=names[1], y=y.name))
     return tuple(nodes)
-
-
-def _check_factors(context: Context, op: Operator, x: ActivationTensor, factor: Constant8) -> None:
-    values = factor.values - factor.zero_point
-    per_channel = values.size == x.shape[-1] == values.shape[-1] and len(x.shape) <= 3
-    if not per_channel or values.min() < -128 or values.max() > 127:
-        context.refuse(
-            op,
-            f"a constant of shape {factor.values.shape} with values from {values.min()} to "
-            f"{values.max()} above its zero point; one for each channel, -128 to 127, is wanted",
-            "fold it into the layer before it, or quantize it symmetrically",
-        )

@@ -8,12 +8,18 @@ from edgekit.target.mcu.code import Array, Context, NodeCode
 
 def emit_lut(context: Context, node: Lut8) -> NodeCode:
     """Return the C of `node`, which may write over its input."""
-    values = tuple(int(v) for v in context.graph.constants[node.table])
-    table = Array("l", context.index, values, "outputs of -128 to 127")
+    stored = context.graph.constants[node.table]
+    table = Array("l", context.index, tuple(stored.ravel().tolist()), "outputs of -128 to 127")
+    channels = context.shape(node.y)[-1] if stored.ndim == 2 else context.size(node.y)
     return NodeCode(
         index=context.index,
         kernel="ek_lut_s8",
-        params={"size": context.size(node.y), "table": table.name},
+        params={
+            "pixels": context.size(node.y) // channels,
+            "channels": channels,
+            "step": 256 if stored.ndim == 2 else 0,
+            "table": table.name,
+        },
         arrays=(table,),
         inputs=(node.x,),
         output=node.y,
