@@ -10,6 +10,7 @@ from edgekit.passes.fold import drop_dead, drop_identity, fold_reshape, fold_tra
 from edgekit.passes.fold_channels import fold_dead_channels
 from edgekit.passes.fuse import fuse_clamp, fuse_pad
 from edgekit.passes.lookup import fuse_lookup
+from edgekit.passes.requantize import fuse_requantize
 from edgekit.passes.savings import Saving, saving
 
 Pass = Callable[[Graph], Graph]
@@ -25,6 +26,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     (FOLD, fold_dead_channels),  # before the fusions: it may take a tensor's second reader away
     ("fuse-pad", fuse_pad),
     ("fuse-clamp", fuse_clamp),
+    ("fuse-requantize", fuse_requantize),
     ("fuse-lookup", fuse_lookup),
 )
 

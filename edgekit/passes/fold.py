@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgekit.ir.graph import Graph
+from edgekit.ir.interp.requantize import requantize_node
 from edgekit.ir.nodes import (
     Clamp,
     Dense,
@@ -21,15 +22,7 @@ from edgekit.ir.nodes import (
     inputs_of,
 )
 from edgekit.ir.ranges import Ranges, value_ranges
-from edgekit.ir.types import Rounding
 from edgekit.passes.rewrite import can_bypass, output_names, rebuild, resolve
-
-_ONE = {  # (multiplier, shift) of the scale 1 in canonical form
-    Rounding.DOUBLE: (1 << 30, 1),
-    Rounding.TIES_UP: (1 << 30, 1),
-    Rounding.SINGLE: (1 << 30, 1),
-    Rounding.FLOAT32_RNE: (1 << 23, -23),
-}
 
 
 def fold_reshape(graph: Graph) -> Graph:
@@ -110,16 +103,10 @@ def _is_identity(graph: Graph, node: Node, ranges: Ranges) -> bool:
             low, high = ranges[node.x]
             return node.low <= low and high <= node.high
         case Requantize():
-            requant = node.requant
             low, high = ranges[node.x]
-            one = _ONE[requant.rounding]
-            return (
-                node.negative is None
-                and all(pair == one for pair in zip(requant.multiplier, requant.shift, strict=True))
-                and requant.zero_point == node.input_zero_point
-                and requant.low <= low
-                and high <= requant.high
-            )
+            values = np.arange(low, high + 1)[:, np.newaxis]
+            same = graph.tensors[node.x].dtype is graph.tensors[node.y].dtype
+            return same and bool((requantize_node(node, values) == values).all())
         case _:
             return False
 

@@ -225,7 +225,7 @@ def test_near_identities_stay():
     for change in [
         {"zero_point": 6},
         {"low": -127},
-        {"multiplier": ((1 << 30) + 1,)},
+        {"multiplier": ((1 << 30) + (1 << 23),)},
         {"shift": (0,)},
     ]:
         builder = GraphBuilder(5)
