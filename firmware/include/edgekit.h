@@ -170,6 +170,24 @@ typedef struct {
 
 void ek_dense_dsp(const ek_dense_dsp_params *p, const int8_t *x, int8_t *y);
 
+/* As ek_conv2d_dsp, but: sums are of x * w, and the input's zero point is folded into the starts.
+ * Weights: per pair of output channels a and b, for each two depths (a0, a1, b0, b1), never -128
+ * twice in a0, a1; an odd last depth and a missing last channel hold zeros.
+ * Scratch: 16 bytes for each output channel, 8 for each depth, an odd one counted twice, and 8;
+ * and in_c. Pixels are written in order, four at once, after their windows were read. */
+typedef ek_conv2d_dsp_params ek_conv2d_rv32_params;
+
+void ek_conv2d_rv32(const ek_conv2d_rv32_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+/* As ek_depthwise_dsp, but: one channel is enough, columns at most two apart, and the input's zero
+ * point is folded into the starts. Weights: [in_c][3][3].
+ * Scratch: (out_h - 1) * stride_h + 3 times (out_w - 1) * stride_w + 3 bytes.
+ * y may be x with strides of 1 and equal shapes. */
+typedef ek_depthwise_dsp_params ek_depthwise_rv32_params;
+
+void ek_depthwise_rv32(const ek_depthwise_rv32_params *p, int32_t *scratch, const int8_t *x,
+                       int8_t *y);
+
 /* Weights: per group of four rows [in_n][4], then the last out_n % 4 rows; input zero point folded
  * into bias. */
 typedef struct {

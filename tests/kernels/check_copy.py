@@ -6,6 +6,7 @@ With EDGEKIT_SANITIZE=1 the library carries address and undefined-behaviour chec
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -29,8 +30,8 @@ def main() -> int:
         files |= {"ek_add_s8", "ek_add_f32_s8"}  # for the few additions without a linear form
     if kernel == "ek_mul_s8":
         files.add("ek_mul_f32_s8")  # for products of float32 scales
-    # What a DSP kernel does not serve, the portable one does.
-    files.add(kernel.replace("_dsp", "_s8"))
+    # What a core's own kernel does not serve, the portable one does.
+    files.add(re.sub("_(dsp|rv32)$", "_s8", kernel))
     sources = [kernel_driver.FIRMWARE / "kernels" / f"{file}.c" for file in sorted(files)]
     sanitize = os.environ.get("EDGEKIT_SANITIZE") == "1"
     # Mutants may leave something unused: that is no way to be found.

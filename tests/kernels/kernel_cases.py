@@ -272,6 +272,8 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_s16": conv2d,
     "ek_conv2d_dsp": conv2d,
     "ek_depthwise_dsp": depthwise_3x3,
+    "ek_conv2d_rv32": conv2d,
+    "ek_depthwise_rv32": depthwise_3x3_any,
     "ek_conv2d_mve": conv2d_or_dense,
     "ek_depthwise_mve": depthwise_3x3_any,
     "ek_dense_s8": dense,
@@ -324,12 +326,12 @@ def build(kernel: str, rounding: Rounding, seed: int) -> CaseBuilder:
 def _kind(kernel: str) -> type[CaseBuilder]:
     if kernel.endswith("_s16"):
         return WideBuilder
-    return RectifiedBuilder if kernel.endswith(("_dsp", "_mve")) else CaseBuilder
+    return RectifiedBuilder if kernel.endswith(("_dsp", "_mve", "_rv32")) else CaseBuilder
 
 
 def features_of(kernel: str) -> frozenset[Feature]:
     """Return the CPU features that make the emitter take `kernel` where it can."""
-    for feature in ("dsp", "mve"):
+    for feature in ("dsp", "mve", "rv32"):
         if kernel.endswith(f"_{feature}"):
             return frozenset({feature})
     return frozenset()

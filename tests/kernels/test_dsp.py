@@ -1,4 +1,4 @@
-"""The DSP kernels beyond equality: that they are chosen, and may write over their input."""
+"""The kernels with proven scales, DSP and RV32, beyond equality: that they are chosen, and when."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from kernel_cases import build, compare, features_of
 from writers.random_graphs import GraphBuilder
 
 from edgekit.ir.arithmetic import requantize
+from edgekit.ir.interp import run
 from edgekit.ir.types import Padding, Requant, Rounding
 from edgekit.target.mcu import direct
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops import emit_node
 
-KERNELS = ("ek_conv2d_dsp", "ek_depthwise_dsp")
+KERNELS = ("ek_conv2d_dsp", "ek_depthwise_dsp", "ek_conv2d_rv32", "ek_depthwise_rv32")
 
 
 def code_of(builder: GraphBuilder, kernel: str) -> NodeCode:
@@ -32,7 +33,8 @@ def test_cases_reach_the_kernel(kernel, rounding):
     assert len(served) >= 10
     scales = [code.params["scale"] for code in served]
     forms = {scale["away"] for scale in scales if isinstance(scale, dict)}
-    assert forms == ({0, 1} if (kernel, rounding) == (KERNELS[0], Rounding.DOUBLE) else {0})
+    both = rounding is Rounding.DOUBLE and "conv2d" in kernel
+    assert forms == ({0, 1} if both else {0})
 
 
 def test_a_form_that_differs_once_is_refused():
@@ -49,10 +51,28 @@ def test_a_channel_that_never_changes_keeps_no_weights(kernels):
     """Its bias is far outside 24 bits, its output any integer."""
     for seed in range(40):
         for kernel in KERNELS:
-            builder = build_fixed(seed, depthwise=kernel == "ek_depthwise_dsp")
+            builder = build_fixed(seed, depthwise="depthwise" in kernel)
             code = code_of(builder, kernel)
             assert code.kernel == kernel
             assert compare(kernels, builder, kernel) == 0
+
+
+def test_two_weights_of_minus_128_are_refused(kernels):
+    """Their products with the lowest inputs leave 16 bits: another kernel takes the node."""
+    for at, name in (((0, 0, 0, 2), "ek_conv2d_s8"), ((0, 0, 0, 1), "ek_conv2d_rv32")):
+        builder = GraphBuilder(4, Rounding.TIES_UP, samples=2)
+        builder.conv(builder.input(3, 3, 4), 3, (1, 1))
+        node = builder.nodes[-1]
+        weight = builder.constants[node.weight].copy()
+        weight[:] = 0
+        weight[at] = weight[0, 0, 0, 3] = -128
+        builder.constants[node.weight] = weight
+        x = np.full((2, 3, 3, 4), -128)
+        graph = builder.graph(node.y)
+        code = emit_node(Context(graph, 0, features_of("ek_conv2d_rv32")), graph.nodes[0])
+        assert code.kernel == name
+        wanted = run(graph, {node.x: x})[node.y][0].ravel()
+        np.testing.assert_array_equal(kernels.run(code, [x[0].ravel()], wanted.size), wanted)
 
 
 def build_fixed(seed: int, *, depthwise: bool) -> GraphBuilder:

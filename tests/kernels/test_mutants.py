@@ -18,6 +18,8 @@ TESTS = Path(__file__).resolve().parents[1]
 DSP = "include/ek_dsp.h"
 CONV_DSP, DEPTHWISE_DSP = "kernels/ek_conv2d_dsp.c", "kernels/ek_depthwise_dsp.c"
 DENSE_DSP = "kernels/ek_dense_dsp.c"
+RV32 = "include/ek_rv32.h"
+CONV_RV32, DEPTHWISE_RV32 = "kernels/ek_conv2d_rv32.c", "kernels/ek_depthwise_rv32.c"
 LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include/ek_float32.h"
 CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
 DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
@@ -119,6 +121,28 @@ MUTANTS = {
                                    DEPTHWISE_DSP, "SINGLE"),
     "dsp depthwise bottom border": (DEPTHWISE_DSP, "y >= 0 && y < w->in_h",
                                     "y >= 0 && y <= w->in_h", DEPTHWISE_DSP, "SINGLE"),
+    "rv32 sign forgotten": (RV32, "(sum >> 31) & c->below", "0", CONV_RV32, "DOUBLE"),
+    "rv32 low clamp": (RV32, "v < low ? low", "v < low ? low + 1", DEPTHWISE_RV32, "SINGLE"),
+    "rv32 conv lanes": (CONV_RV32, "#define EK_BELOW 32767", "#define EK_BELOW 0", CONV_RV32,
+                        "SINGLE"),
+    "rv32 conv border": (CONV_RV32, "column + w->kernel_w > w->in_w",
+                         "column + w->kernel_w > w->in_w + 1", CONV_RV32, "SINGLE"),
+    "rv32 conv zero point": (CONV_RV32, "pad[i] = w->zero_point", "pad[i] = 0", CONV_RV32,
+                             "SINGLE"),
+    "rv32 conv depth cut": (CONV_RV32, "const int32_t pairs = (depth + 1) / 2",
+                            "const int32_t pairs = depth / 2", CONV_RV32, "SINGLE"),
+    "rv32 conv start of a neighbour": (CONV_RV32, "ek_dsp_start(&p->scale, other)",
+                                       "ek_dsp_start(&p->scale, c)", CONV_RV32, "SINGLE"),
+    "rv32 conv last pixels": (CONV_RV32, "pixel + slot < last ? pixel + slot : last",
+                              "pixel + slot", CONV_RV32, "SINGLE"),
+    "rv32 depthwise tap": (DEPTHWISE_RV32, "second + EK_COLUMN(a, b, c, &k[1])",
+                           "second + EK_COLUMN(a, b, c, &k[2])", DEPTHWISE_RV32, "SINGLE"),
+    "rv32 depthwise strided tap": (DEPTHWISE_RV32, "EK_COLUMN(r[1], m[1], l[1], &k[1]) + EK_COL",
+                                   "EK_COLUMN(r[1], m[1], l[1], &k[0]) + EK_COL", DEPTHWISE_RV32,
+                                   "SINGLE"),
+    "rv32 depthwise bottom": (DEPTHWISE_RV32, "w->in_h < s.rows - w->pad_top ? w->in_h",
+                              "w->in_h < s.rows - w->pad_top ? w->in_h - 1", DEPTHWISE_RV32,
+                              "SINGLE"),
     "dense dropped bias": (DENSE, "sum + p->bias[channel]", "sum", DENSE, "DOUBLE"),
     "dense channel index": (DENSE, "finish(p, n + 2, s2)", "finish(p, n + 2, s1)", DENSE, "DOUBLE"),
     "add wrong zero point": (ADD, "b[i] - p.b_zero_point", "b[i] - p.a_zero_point", ADD,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgekit.ir.nodes import Conv2D
@@ -9,18 +11,26 @@ from edgekit.ir.types import DType
 from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.features import Feature
 from edgekit.target.mcu.ops.conv2d_dsp import emit_conv2d_dsp
 from edgekit.target.mcu.ops.conv2d_mve import emit_conv2d_mve
+from edgekit.target.mcu.ops.conv2d_rv32 import emit_conv2d_rv32
 from edgekit.target.mcu.ops.conv2d_wide import emit_conv2d_wide
 from edgekit.target.mcu.ops.overlap import behind_by_pixels
 from edgekit.target.mcu.ops.window import window
+
+_SPECIAL: tuple[tuple[Feature, Callable[[Context, Conv2D], NodeCode | None]], ...] = (
+    ("mve", emit_conv2d_mve),
+    ("dsp", emit_conv2d_dsp),
+    ("rv32", emit_conv2d_rv32),
+)
 
 
 def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
     """Return the C of `node`; scratch holds four windows and their sums, and padding."""
     if context.graph.tensors[node.x].dtype is DType.INT16:
         return emit_conv2d_wide(context, node)
-    for feature, emit in (("mve", emit_conv2d_mve), ("dsp", emit_conv2d_dsp)):
+    for feature, emit in _SPECIAL:
         special = emit(context, node) if feature in context.features else None
         if special is not None:
             return special

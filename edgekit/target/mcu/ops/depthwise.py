@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from edgekit.ir.nodes import DepthwiseConv2D
 from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.features import Feature
+from edgekit.target.mcu.ops.conv2d_rv32 import emit_depthwise_rv32
 from edgekit.target.mcu.ops.depthwise_dsp import emit_depthwise_dsp
 from edgekit.target.mcu.ops.depthwise_mve import emit_depthwise_mve
 from edgekit.target.mcu.ops.overlap import behind_by_rows
 from edgekit.target.mcu.ops.window import window
 
+_SPECIAL: tuple[tuple[Feature, Callable[[Context, DepthwiseConv2D], NodeCode | None]], ...] = (
+    ("mve", emit_depthwise_mve),
+    ("dsp", emit_depthwise_dsp),
+    ("rv32", emit_depthwise_rv32),
+)
+
 
 def emit_depthwise(context: Context, node: DepthwiseConv2D) -> NodeCode:
     """Return the C of `node`; scratch holds what lies under four output rows, and padding."""
-    for feature, emit in (("mve", emit_depthwise_mve), ("dsp", emit_depthwise_dsp)):
+    for feature, emit in _SPECIAL:
         special = emit(context, node) if feature in context.features else None
         if special is not None:
             return special
