@@ -4,14 +4,28 @@
 
 #define EK_PIXELS 4
 
+/* The last n % 4 values of a run of n: a word that ends with them, where there is one. */
+static inline int32_t last_of(const int8_t *x, int32_t n)
+{
+    const int32_t rest = n & 3;
+    uint32_t v = 0;
+    if (n >= 4) {
+        return (int32_t)((uint32_t)ek_load4(&x[rest - 4]) >> (32 - 8 * rest));
+    }
+    for (int32_t i = rest - 1; i >= 0; i--) {
+        v = v << 8 | (uint8_t)x[i];
+    }
+    return (int32_t)v;
+}
+
 /* Write `rows` runs of `n` values, `step` bytes apart, less the zero point, as pairs EK_PIXELS
  * words apart, and go `skip` words further after each run; returns the next place. Of every four
- * values, the first pair holds 0 and 2, the second 1 and 3. */
+ * values, the first pair holds 0 and 2, the second 1 and 3. What fills the last pair is multiplied
+ * by a weight of zero. */
 EK_DSP_LOOP int32_t *expand(int32_t *out, const int8_t *x, int32_t n, int32_t rows, int32_t step,
                             int32_t skip, int32_t offset)
 {
     const int32_t rest = n & 3;
-    const int32_t minus = offset >> 16;
     step -= n & ~3;
     for (; rows > 0; rows--) {
         const int8_t *end = &x[n & ~3];
@@ -22,9 +36,15 @@ EK_DSP_LOOP int32_t *expand(int32_t *out, const int8_t *x, int32_t n, int32_t ro
             out[EK_PIXELS] = ek_sxtab16_8(offset, v);
             out += 2 * EK_PIXELS;
         }
-        for (int32_t i = 0; i < rest; i += 2) {
-            const int32_t second = i + 1 < rest ? x[i + 1] + minus : 0;
-            out[0] = ek_pkhbt(x[i] + minus, second);
+        if (rest != 0) {
+            const int32_t v = last_of(x, n);
+            const int32_t first = ek_sxtab16(offset, v);
+            const int32_t second = ek_sxtab16_8(offset, v);
+            out[0] = rest == 2 ? ek_pkhbt(first, second) : first;
+            if (rest == 3) {
+                out += EK_PIXELS;
+                out[0] = second;
+            }
             out += EK_PIXELS;
         }
         out += skip;
@@ -33,34 +53,46 @@ EK_DSP_LOOP int32_t *expand(int32_t *out, const int8_t *x, int32_t n, int32_t ro
     return out;
 }
 
-/* One kernel row of a window that is not a run of cells inside the input. */
-EK_DSP_LOOP void collect(const ek_dsp_window *w, const int8_t *x, int32_t column, int8_t *out)
+/* The same for runs of nine: windows of 3x3 on three channels, which first layers have. */
+EK_DSP_LOOP void expand_nines(int32_t *out, const int8_t *x, int32_t rows, int32_t step,
+                              int32_t offset)
 {
-    for (int32_t kx = 0; kx < w->kernel_w; kx++) {
-        const int32_t is_in = column >= 0 && column < w->in_w;
-        const int8_t *cell = &x[is_in != 0 ? column * w->in_c : 0];
-        for (int32_t c = 0; c < w->in_c; c++) {
-            *out++ = is_in != 0 ? cell[c] : (int8_t)w->zero_point;
-        }
-        column += w->dilation_w;
+    for (; rows > 0; rows--) {
+        const int32_t u = ek_load4(x);
+        const int32_t v = ek_load4(&x[4]);
+        out[0] = ek_sxtab16(offset, u);
+        out[EK_PIXELS] = ek_sxtab16_8(offset, u);
+        out[2 * EK_PIXELS] = ek_sxtab16(offset, v);
+        out[3 * EK_PIXELS] = ek_sxtab16_8(offset, v);
+        out[4 * EK_PIXELS] = x[8] + (offset >> 16);
+        out += 5 * EK_PIXELS;
+        x += step;
     }
 }
 
-/* The window of output pixel (i, j). */
-EK_DSP_LOOP void gather(const ek_dsp_window *w, const int8_t *x, int32_t i, int32_t j, int32_t *out,
-                        int8_t *run)
+/* One kernel row, from `column` on, of a window that leaves the input or is dilated. */
+EK_DSP_LOOP void collect(const ek_dsp_window *w, const int8_t *x, int32_t column, int8_t *out)
+{
+    const int32_t line = w->in_w * w->in_c;
+    /* Without dilation the row is one run. */
+    const int32_t run = w->dilation_w == 1 ? w->kernel_w * w->in_c : w->in_c;
+    const int8_t *end = &out[w->kernel_w * w->in_c];
+    const int8_t outside = w->zero_point;
+    for (int32_t at = column * w->in_c; out != end; at += (w->dilation_w - 1) * w->in_c) {
+        for (int32_t last = at + run; at < last; at++) {
+            *out++ = (uint32_t)at < (uint32_t)line ? x[at] : outside;
+        }
+    }
+}
+
+/* A window that leaves the input or is dilated, from the cell (row, column) on. */
+EK_DSP_LOOP void gather(const ek_dsp_window *w, const int8_t *x, int32_t row, int32_t column,
+                        int32_t *out, int8_t *run)
 {
     const int32_t offset = ek_minus(w->zero_point);
-    const int32_t column = j * w->stride_w - w->pad_left;
     const int32_t depth = w->kernel_w * w->in_c;
     const int32_t line = w->in_w * w->in_c;
     const int32_t is_run = w->dilation_w == 1 && column >= 0 && column + w->kernel_w <= w->in_w;
-    int32_t row = i * w->stride_h - w->pad_top;
-    if (is_run != 0 && row >= 0 && row + (w->kernel_h - 1) * w->dilation_h < w->in_h) {
-        (void)expand(out, &x[row * line + column * w->in_c], depth, w->kernel_h,
-                     w->dilation_h * line, 0, offset);
-        return;
-    }
     for (int32_t ky = 0; ky < w->kernel_h; ky++) {
         if (row < 0 || row >= w->in_h) {
             for (int32_t pair = 0; pair < (depth + 1) / 2; pair++) {
@@ -300,12 +332,18 @@ void ek_conv2d_dsp(const ek_conv2d_dsp_params *p, int32_t *scratch, const int8_t
 {
     const ek_dsp_window *w = &p->window;
     const ek_dsp_scale *s = &p->scale;
-    const int32_t pairs = w->kernel_h * ((w->kernel_w * w->in_c + 1) / 2);
+    const int32_t depth = w->kernel_w * w->in_c;
+    const int32_t pairs = w->kernel_h * ((depth + 1) / 2);
+    const int32_t line = w->in_w * w->in_c;
+    const int32_t offset = ek_minus(w->zero_point);
     const int32_t count = w->out_h * w->out_w;
-    const int32_t skipped = -pairs & (EK_UNROLLED - 1);
+    const int32_t skipped = (-pairs & (EK_UNROLLED - 1)) * EK_STEP_BYTES;
+    /* The last cells where a window that stays inside begins. */
+    const int32_t last_row = w->in_h - 1 - (w->kernel_h - 1) * w->dilation_h;
+    const int32_t last_column = w->dilation_w == 1 ? w->in_w - w->kernel_w : -1;
     /* Outputs of such layers follow their inputs pixel by pixel. */
-    const int32_t is_point = w->kernel_h == 1 && w->kernel_w == 1 && w->out_w == w->in_w &&
-                             w->out_h == w->in_h && w->stride_h == 1 && w->stride_w == 1;
+    const int32_t is_point = w->kernel_h * w->kernel_w * w->stride_h * w->stride_w == 1 &&
+                             w->out_w == w->in_w && w->out_h == w->in_h;
     const job all = {scratch,    &scratch[EK_PIXELS * pairs],
                      p->weights, s->multipliers,
                      s->starts,  s->is_short,
@@ -313,27 +351,41 @@ void ek_conv2d_dsp(const ek_conv2d_dsp_params *p, int32_t *scratch, const int8_t
                      s->addend,  s->away,
                      p->out_c};
     int8_t *run = (int8_t *)&scratch[EK_PIXELS * pairs];
-    int32_t i = 0;
-    int32_t j = 0;
+    int32_t row = -w->pad_top;
+    int32_t column = -w->pad_left;
+    int32_t j = w->out_w;
     for (int32_t pixel = 0; pixel < count;) {
         const int32_t n = count - pixel < EK_PIXELS ? 1 : EK_PIXELS;
         if (is_point != 0) {
             (void)expand(scratch, &x[pixel * w->in_c], w->in_c, n, w->in_c, 1 - (EK_PIXELS * pairs),
-                         ek_minus(w->zero_point));
+                         offset);
         }
         for (int32_t slot = is_point != 0 ? n : 0; slot < n; slot++) {
-            gather(w, x, i, j, &scratch[slot], run);
-            if (++j == w->out_w) {
-                j = 0;
-                i++;
+            if (column >= 0 && column <= last_column && row >= 0 && row <= last_row) {
+                const int8_t *first = &x[row * line + column * w->in_c];
+                if (depth == 9) {
+                    expand_nines(&scratch[slot], first, w->kernel_h, w->dilation_h * line, offset);
+                } else {
+                    (void)expand(&scratch[slot], first, depth, w->kernel_h, w->dilation_h * line, 0,
+                                 offset);
+                }
+            } else {
+                gather(w, x, row, column, &scratch[slot], run);
+            }
+            column += w->stride_w;
+            if (--j == 0) {
+                j = w->out_w;
+                column = -w->pad_left;
+                row += w->stride_h;
             }
         }
         if (n == 1) {
-            one_pixel(p, scratch, pairs, &y[pixel * p->out_c]);
+            one_pixel(p, scratch, pairs, y);
         } else {
-            four_pixels(&all, skipped * EK_STEP_BYTES, &y[pixel * p->out_c]);
+            four_pixels(&all, skipped, y);
         }
+        y += n * p->out_c;
         pixel += n;
     }
-    ek_dsp_limit(y, count * p->out_c, s->low, s->high);
+    ek_dsp_limit(y - count * p->out_c, count * p->out_c, s->low, s->high);
 }

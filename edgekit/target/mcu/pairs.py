@@ -19,7 +19,7 @@ def packed(weight: NDArray[np.int64], multiple: int) -> tuple[int, ...] | None:
     out_c, rows, run = weight.shape
     padded = np.zeros((out_c + out_c % 2, rows, -(-run // multiple) * multiple), np.int64)
     padded[:out_c, :, :run] = weight
-    whole = (run if multiple < 4 else padded.shape[2]) // 4 * 4
+    whole = padded.shape[2] // 4 * 4
     order = [first + step for first in range(0, whole, 4) for step in (0, 2, 1, 3)]
     order += range(whole, padded.shape[2])
     # channel pair, depth, channel
