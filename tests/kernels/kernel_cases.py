@@ -80,6 +80,15 @@ class WideBuilder(CaseBuilder):
 class RectifiedBuilder(CaseBuilder):
     """Clamps at the zero point, as a rectifier does, in three of four cases."""
 
+    def _weights(self, shape: tuple[int, ...], channels: int) -> tuple[str, str]:
+        """Biases beyond 16 bits in one of eight cases."""
+        weight, bias = super()._weights(shape, channels)
+        if self.seed % 8 == 3:
+            values = self.constants[bias] + self.rng.integers(-60_000, 60_000, channels)
+            values.setflags(write=False)
+            self.constants[bias] = values
+        return weight, bias
+
     def requant(self, acc: NDArray[np.int64], channels: int) -> Requant:
         drawn = super().requant(acc, channels)
         if self.rng.random() < 0.25 or drawn.zero_point >= drawn.high:
@@ -94,6 +103,8 @@ def _ints(draw: Draw, low: int, high: int, count: int) -> tuple[int, ...]:
 def _window(draw: Draw, builder: GraphBuilder, largest: int) -> dict[str, object]:
     """Draw an input and a window that meets it: 1x1 and 3x3 often, anything else sometimes."""
     kind = draw.random()
+    if kind < 0.04:
+        return _spread(draw, builder)
     if kind < 0.25:
         kernel, dilation, padding = (1, 1), (1, 1), Padding()
     elif kind < 0.6:
@@ -112,6 +123,18 @@ def _window(draw: Draw, builder: GraphBuilder, largest: int) -> dict[str, object
         "stride": _ints(draw, 1, 3, 2) if draw.random() < 0.5 else (1, 1),
         "dilation": dilation,
         "padding": padding,
+    }
+
+
+def _spread(draw: Draw, builder: GraphBuilder) -> dict[str, object]:
+    """Draw a 1x1 window with strides and so much padding that the output has the input's shape."""
+    height, width, stride = _ints(draw, 2, 3, 3)
+    rows, columns = (height - 1) * (stride - 1), (width - 1) * (stride - 1)
+    return {
+        "x": builder.input(height, width, int(draw.integers(1, 12))),
+        "kernel": (1, 1),
+        "stride": (stride, stride),
+        "padding": Padding(0, rows, columns, 0),
     }
 
 

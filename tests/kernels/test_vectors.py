@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 
 import numpy as np
 import pytest
-from kernel_cases import build, features_of
+from kernel_cases import build
 from kernel_driver import FIRMWARE
-from vector_image import Batch, build_runner
-from writers.random_graphs import GraphBuilder
+from vector_image import Batch, batch, build_runner, code_of
 
 from edgekit.ir.types import Rounding
-from edgekit.target.mcu.code import Context, NodeCode
-from edgekit.target.mcu.ops import emit_node
 
 pytestmark = [pytest.mark.gcc, pytest.mark.qemu]
 
@@ -52,32 +48,6 @@ MUTANTS = {
 }  # fmt: skip
 
 
-def code_of(builder: GraphBuilder, kernel: str) -> NodeCode:
-    graph = builder.graph(builder.nodes[-1].y)
-    code = emit_node(Context(graph, 0, features_of(kernel)), graph.nodes[0])
-    assert code is not None
-    return code
-
-
-def batch(elf, kernels: Iterable[str], roundings: Iterable[Rounding], seeds: range) -> Batch:
-    """Return all cases that the kernels serve, apart and, where that is allowed, overlapped."""
-    filled, served = Batch(elf, KERNELS), 0
-    for kernel in kernels:
-        for rounding in roundings:
-            for seed in seeds:
-                builder = build(kernel, rounding, seed)
-                code = code_of(builder, kernel)
-                if code.kernel != kernel:
-                    continue
-                served += 1
-                x, y = (builder.values[name][0].ravel() for name in (code.inputs[0], code.output))
-                filled.add(code, [x], y)
-                if code.overlap is not None:
-                    filled.add_overlapped(code, x, y, code.overlap.behind_bytes)
-    assert served >= len(seeds) // 3
-    return filled
-
-
 @pytest.fixture(scope="module")
 def runner(tmp_path_factory):
     return build_runner(tmp_path_factory.mktemp("runner"), KERNELS)
@@ -107,16 +77,16 @@ def test_mutant_is_found(name, tmp_path):
     text = path.read_text()
     assert text.count(old) >= 1, f"{file} does not hold {old!r}"
     path.write_text(text.replace(old, new))
-    elf = build_runner(tmp_path, KERNELS, tmp_path / "firmware")
+    image = build_runner(tmp_path, KERNELS, tmp_path / "firmware")
     kernels = [k for k in KERNELS if file in (SHARED, f"kernels/{k}.c")]
     # Ties are rare.
     seeds = range(200 if file == SHARED else 40)
-    assert batch(elf, kernels[:1], [Rounding[rounding]], seeds).differences(tmp_path) > 0
+    assert batch(image, kernels[:1], [Rounding[rounding]], seeds).differences(tmp_path) > 0
 
 
 def test_a_nearer_output_is_noticed(runner, tmp_path):
     """Overlapped calls are told apart: closer than the emitter allows, inputs are spoiled."""
-    near = Batch(runner, KERNELS)
+    near = Batch(runner)
     for seed in range(60):
         builder = build("ek_conv2d_mve", Rounding.TIES_UP, seed)
         code = code_of(builder, "ek_conv2d_mve")

@@ -1,4 +1,4 @@
-"""Runs many kernel calls in one image on QEMU's Cortex-M55, which executes MVE instructions.
+"""Runs many kernel calls in one image on a core of QEMU, which executes MVE and DSP instructions.
 
 Everything that calls touch lies between guard bytes in one block of memory: the emulator loads it
 before, and it is compared as a whole afterwards.
@@ -9,27 +9,50 @@ from __future__ import annotations
 import ctypes
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from kernel_cases import build, features_of
 from kernel_driver import FIRMWARE, fill, structures
 from numpy.typing import NDArray
+from writers.random_graphs import GraphBuilder
 
+from edgekit.board import Cpu
 from edgekit.build import tools
+from edgekit.ir.types import Rounding
 from edgekit.target.mcu import compilers
-from edgekit.target.mcu.code import NodeCode
-from edgekit.virtual.machines import MACHINES
+from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.ops import emit_node
+from edgekit.virtual.machines import MACHINES, Machine, port_for
 
-_BASE, _ROOM = 0x2110_0000, 0x2F_0000  # as in vector_runner.c; up to the end of the memory
-_PORT = "mps3_an547"
+_OWN = 0x10_0000  # bytes of memory, from its start, that are the runner's
 _GUARD = bytes([0x5A]) * 48
 _HEADER, _CASE = struct.Struct("<II"), struct.Struct("<5I")
 _FREE, _FIXED = 0, 1
 
 
-def build_runner(directory: Path, kernels: Sequence[str], firmware: Path = FIRMWARE) -> Path:
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A runner for one core, and the kernels in it."""
+
+    elf: Path
+    machine: Machine
+    kernels: tuple[str, ...]
+
+    @property
+    def base(self) -> int:
+        """Address of what the loader brings."""
+        return self.machine.ram.base + _OWN
+
+
+def build_runner(
+    directory: Path, kernels: Sequence[str], firmware: Path = FIRMWARE, cpu: Cpu = "cortex-m55"
+) -> Image:
     """Compile the runner with `kernels` of `firmware`, which know all roundings."""
+    machine = MACHINES[port_for(cpu)]
+    image = Image(directory / "runner.elf", machine, tuple(kernels))
     table = ", ".join(f"(vector_kernel){kernel}" for kernel in kernels)
     sources = [Path(__file__).with_name("vector_runner.c")]
     sources += [firmware / "kernels" / f"{kernel}.c" for kernel in kernels]
@@ -37,22 +60,22 @@ def build_runner(directory: Path, kernels: Sequence[str], firmware: Path = FIRMW
     for source in sources:
         command = compilers.compile_command(
             "gcc",
-            "cortex-m55",
+            cpu,
             PurePosixPath(source),
             include=[str(firmware / "include")],
-            defines=[f"KERNELS={table}"],
+            defines=[f"KERNELS={table}", f"BASE={image.base:#x}u"],
             kernel=source.parent.name == "kernels",
         )
         # The runner has addresses as numbers, and a mutant may leave something unused.
         objects.append(directory / f"{source.stem}.o")
         _compile([*command.argv[:-1], str(objects[-1]), "-w"])
-    elf = directory / "runner.elf"
-    command = compilers.link_command("gcc", "cortex-m55", (), str(elf))
+    command = compilers.link_command("gcc", cpu, (), str(image.elf))
     script = Path(__file__).with_name("vector_runner.ld")
     argv = [str(script) if word == "linker.ld" else word for word in command.argv]
     at = argv.index("-lgcc")
-    _compile([*argv[:at], *map(str, objects), *argv[at:]])
-    return elf
+    memory = f"-Wl,--defsym=RAM_START={machine.ram.base:#x}"
+    _compile([*argv[:at], memory, *map(str, objects), *argv[at:]])
+    return image
 
 
 def _compile(argv: Sequence[str]) -> None:
@@ -62,8 +85,8 @@ def _compile(argv: Sequence[str]) -> None:
 class Batch:
     """Calls that run together, and what memory must hold after them."""
 
-    def __init__(self, elf: Path, kernels: Sequence[str]) -> None:
-        self._elf, self._kernels = elf, list(kernels)
+    def __init__(self, image: Image) -> None:
+        self._image = image
         self._structures = structures(ctypes.c_uint32)
         self._noise = np.random.default_rng(0)
         self._calls: list[bytes] = []
@@ -96,19 +119,22 @@ class Batch:
 
     def differences(self, directory: Path) -> int:
         """Run all calls; return how many bytes of memory differ from what they should be."""
+        machine = self._image.machine
         start = _HEADER.size + len(self._calls) * _CASE.size
         head = _HEADER.pack(self._offset + len(self._before), len(self._calls))
         assert start <= self._offset, "too many calls"
         head += b"".join(self._calls)
         memory = head.ljust(self._offset, b"\0") + bytes(self._before)
-        assert len(memory) <= _ROOM, "calls need more memory than there is"
+        assert len(memory) <= machine.ram.size_bytes - _OWN, "calls need more memory than there is"
         (directory / "in.bin").write_bytes(memory)
         (directory / "out.bin").unlink(missing_ok=True)
-        machine = MACHINES[_PORT]
         argv = [*tools.require(machine.tool), *machine.arguments, "-display", "none"]
-        argv += ["-monitor", "none", "-serial", "none", "-kernel", str(self._elf)]
+        argv += ["-monitor", "none", "-serial", "none", "-kernel", str(self._image.elf)]
         argv += ["-semihosting-config", "enable=on,target=native"]
-        argv += ["-device", f"loader,file={directory / 'in.bin'},addr={_BASE:#x},force-raw=on"]
+        argv += [
+            "-device",
+            f"loader,file={directory / 'in.bin'},addr={self._image.base:#x},force-raw=on",
+        ]
         try:
             subprocess.run(argv, cwd=directory, check=True, timeout=60, stdin=subprocess.DEVNULL)
             found = (directory / "out.bin").read_bytes()[self._offset :]
@@ -132,14 +158,14 @@ class Batch:
             arguments.append(self._place(noise, noise, bytes(code.scratch_bytes)))
         arguments += places
         arguments += [0] * (4 - len(arguments))
-        self._calls.append(_CASE.pack(self._kernels.index(code.kernel), *arguments))
+        self._calls.append(_CASE.pack(self._image.kernels.index(code.kernel), *arguments))
 
     def _place(self, before: bytes, after: bytes, care: bytes | None = None) -> int:
         """Append bytes behind a guard, at a multiple of 4 that is no multiple of 8."""
         gap = (4 - len(self._before) - len(_GUARD)) % 8
         guard = _GUARD + _GUARD[:gap]
         care = bytes([_FIXED]) * len(before) if care is None else care
-        address = _BASE + self._offset + len(self._before) + len(guard)
+        address = self._image.base + self._offset + len(self._before) + len(guard)
         self._before += guard + before
         self._after += guard + after
         self._care += bytes([_FIXED]) * len(guard) + care
@@ -147,3 +173,32 @@ class Batch:
 
     def _random(self, count: int) -> bytes:
         return self._noise.integers(0, 256, count, np.uint8).tobytes()
+
+
+def code_of(builder: GraphBuilder, kernel: str) -> NodeCode:
+    """Return what is emitted for a builder's only node where `kernel` may serve it."""
+    graph = builder.graph(builder.nodes[-1].y)
+    code = emit_node(Context(graph, 0, features_of(kernel)), graph.nodes[0])
+    assert code is not None
+    return code
+
+
+def batch(
+    image: Image, kernels: Iterable[str], roundings: Iterable[Rounding], seeds: range
+) -> Batch:
+    """Return all cases that the kernels serve, apart and, where that is allowed, overlapped."""
+    filled, served = Batch(image), 0
+    for kernel in kernels:
+        for rounding in roundings:
+            for seed in seeds:
+                builder = build(kernel, rounding, seed)
+                code = code_of(builder, kernel)
+                if code.kernel != kernel:
+                    continue
+                served += 1
+                x, y = (builder.values[name][0].ravel() for name in (code.inputs[0], code.output))
+                filled.add(code, [x], y)
+                if code.overlap is not None:
+                    filled.add_overlapped(code, x, y, code.overlap.behind_bytes)
+    assert served >= len(seeds) // 5
+    return filled
