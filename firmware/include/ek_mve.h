@@ -6,7 +6,8 @@
 
 #include "ek_requant.h"
 
-#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__)
+/* Without optimization the instructions written out find no registers. */
+#if defined(__ARM_FEATURE_MVE) && defined(__GNUC__) && defined(__OPTIMIZE__)
 #define EK_MVE 1
 #else
 #define EK_MVE 0

@@ -85,11 +85,12 @@ def test_weights_have_sections_of_their_own(tmp_path):
 
 
 @pytest.mark.gcc
+@pytest.mark.parametrize("cpu", ["cortex-m4f", "cortex-m55"])
 @pytest.mark.parametrize("level", ["-O0", "-Og", "-Os", "-O3", "-O2 -flto"])
-def test_at_every_level_without_our_flags(tmp_path, level):
-    """Arduino and Zephyr build for size, debuggers build with -Og."""
-    directory = written(made("arduino"), tmp_path / "kws")
-    compile_all(directory, tmp_path / "o", *CROSS["cortex-m4f"], "-std=gnu17", *level.split())
+def test_at_every_level_without_our_flags(tmp_path, level, cpu):
+    """Arduino and Zephyr build for size, debuggers build with -O0 and -Og."""
+    directory = written(made("arduino", cpu=cpu), tmp_path / "kws")
+    compile_all(directory, tmp_path / "o", *CROSS[cpu], "-std=gnu17", *level.split())
 
 
 @pytest.mark.gcc
@@ -152,3 +153,11 @@ def test_eight_bit_cores_are_refused(tmp_path):
     (directory / "src" / "kws_edgekit.h").write_text(text.replace("sizeof(int)", "sizeof(short)"))
     with pytest.raises(AssertionError, match="kws_ek_int_has_32_bits"):
         compile_all(directory, tmp_path / "o", "cc", *STRICT)
+
+
+@pytest.mark.clang_format
+def test_templates_are_formatted(root):
+    templates = sorted((root / "firmware" / "package").rglob("*.c"))
+    assert len(templates) >= 4
+    style = f"-style=file:{root / 'firmware' / '.clang-format'}"
+    call("clang-format", style, "--dry-run", "-Werror", *templates)

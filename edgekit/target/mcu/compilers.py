@@ -46,8 +46,8 @@ _GCC_KERNELS = ("-Wstack-usage=512", "-fno-tree-coalesce-vars")
 _ZIG_EXTRA = ("-fno-sanitize=undefined", "-fno-stack-protector")
 
 
-def _gcc(tool: str, *target: str) -> _Compiler:
-    return _Compiler((tool, *target), extra=(), kernels=_GCC_KERNELS, link=("-lgcc",))
+def _gcc(tool: str, *target: str, link: tuple[str, ...] = ()) -> _Compiler:
+    return _Compiler((tool, *target), extra=(), kernels=_GCC_KERNELS, link=(*link, "-lgcc"))
 
 
 def _arm_gcc(cpu: str, *fpu: str) -> _Compiler:
@@ -68,7 +68,10 @@ _COMPILERS: dict[tuple[Toolchain, Cpu], _Compiler] = {
     ("gcc", "cortex-m7"): _arm_gcc("cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
     ("gcc", "cortex-m55"): _arm_gcc("cortex-m55", "-mfloat-abi=hard", "-mfpu=auto"),
     ("gcc", "rv32imc"): _gcc(
-        "riscv64-unknown-elf-gcc", "-march=rv32imc_zicsr", "-mabi=ilp32", "-msmall-data-limit=0"
+        *("riscv64-unknown-elf-gcc", "-march=rv32imc_zicsr", "-mabi=ilp32"),
+        "-msmall-data-limit=0",
+        # For the other name GCC 12 links the libgcc of rv64.
+        link=("-march=rv32imc",),
     ),
     ("zig", "cortex-m0plus"): _zig("thumb-freestanding-eabi", "cortex_m0plus"),
     ("zig", "cortex-m4f"): _zig("thumb-freestanding-eabihf", "cortex_m4"),

@@ -62,7 +62,10 @@ static void semihosting(uint32_t operation, const void *argument)
 #endif
 }
 
-void platform_print(const char *text) { semihosting(SYS_WRITE0, text); }
+void platform_print(const char *text)
+{
+    semihosting(SYS_WRITE0, text);
+}
 
 static void leave(uint32_t status)
 {
@@ -103,7 +106,7 @@ __asm__(".section .vectors, \"ax\"\n"
         "reset:\n"
         "la sp, stack_top\n"
         "la t0, fault\n"
-        "csrw mtvec, t0\n"
+        ".insn i 0x73, 1, zero, t0, 0x305\n" /* csrw mtvec, t0, without asking for Zicsr */
         "j start\n"
         ".text");
 #else
