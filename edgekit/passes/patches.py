@@ -17,6 +17,7 @@ from edgekit.passes.memory import MemoryPlan
 PATCHES = "patches"
 
 _TRIES = 64  # graphs looked at before the best one is taken
+_PLANNING_TRIES = 3  # what the search for an arena counts for
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class _Search:
         end = region[1] + 1 + len(after.nodes) - len(graph.nodes)
         if max(live[region[0] : end]) > self.limit_bytes:
             return None
+        self.tries += _PLANNING_TRIES
         planned = self.planned(after)
         fits = planned.arena.arena_bytes <= self.limit_bytes
         return planned if fits or max(live) > self.limit_bytes else None

@@ -101,3 +101,19 @@ def _stated(row: dict[str, Any], root: Path) -> None:
     cells = [f"{row[key]:,}" for key in ("macs", "instructions", "code_bytes", "tables_bytes")]
     cells += [f"{row[key]:,}" for key in ("weights_bytes", "arena_bytes")]
     assert " | ".join(cells) in readme, f"README's row of {row['model']}: {' | '.join(cells)}"
+
+
+def test_person_detection_with_all_channels_and_in_a_small_arena(shared_data: Path) -> None:
+    """Without folding nothing is left out; bands of rows cost a hundredth."""
+    model = shared_data / REFERENCE / "vww_96_int8.tflite"
+    board = boards.find("nucleo-l4r5zi")
+    (whole,) = bench([model], board, virtual=True, fold=False)["models"]
+    assert whole["macs"] == 7_489_664
+    assert "fold-dead-channels" not in whole["passes"]
+    assert whole["arena_bytes"] <= 42_000
+    (small,) = bench([model], board, virtual=True, arena_limit_bytes=30_000)["models"]
+    assert small["arena_bytes"] <= 30_000
+    before, after = small["passes"]["patches"]["macs"]
+    assert before < after == small["macs"] <= 1.01 * before
+    assert small["instructions"] <= 9_000_000
+    assert small["code_bytes"] + small["tables_bytes"] <= 16_100

@@ -57,8 +57,20 @@ def output(graph: Graph, builder: GraphBuilder) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rounding", [Rounding.DOUBLE, Rounding.FLOAT32_RNE])
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(20))
 def test_bands_compute_the_same_and_fit_their_arena(seed, rounding):
+    check_bands(seed, rounding)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize("seed", range(100, 600))
+def test_many_bands_compute_the_same(seed, rounding):
+    check_bands(seed, rounding)
+
+
+def check_bands(seed: int, rounding: Rounding) -> None:
+    """Run regions of a random chain in bands, and their reads and writes on an arena."""
     builder = chain(seed, rounding=rounding)
     graph = builder.graph(builder.nodes[-1].y)
     wanted = output(graph, builder)
