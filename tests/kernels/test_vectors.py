@@ -6,7 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
-from kernel_cases import build
+from kernel_cases import build, roundings_of
 from kernel_driver import FIRMWARE
 from vector_image import Batch, batch, build_runner, code_of
 
@@ -14,8 +14,8 @@ from edgekit.ir.types import Rounding
 
 pytestmark = [pytest.mark.gcc, pytest.mark.qemu]
 
-KERNELS = ("ek_conv2d_mve", "ek_depthwise_mve")
-CONV, DEPTHWISE = (f"kernels/{kernel}.c" for kernel in KERNELS)
+KERNELS = ("ek_conv2d_mve", "ek_depthwise_mve", "ek_add_linear_s8", "ek_avgpool_s8")
+CONV, DEPTHWISE, ADD, AVERAGE = (f"kernels/{kernel}.c" for kernel in KERNELS)
 SHARED = "include/ek_mve.h"
 
 # file, what stands there, what the mutant has, rounding that must notice
@@ -45,7 +45,14 @@ MUTANTS = {
                       "vshlq_r_s32(vaddq_n_s32(v, s.addend)", "TIES_UP"),
     "three of four outputs": (DEPTHWISE, "s3 = sum_at(strip += stride", "s3 = sum_at(strip",
                               "TIES_UP"),
+    "sum not saturated": (ADD, '"vqshl.s32 q0', '"vshl.s32 q0', "DOUBLE"),
+    "factor of the other": (ADD, "vmla.s32 q0, q1, %[b_factor]", "vmla.s32 q0, q1, %[a_factor]",
+                            "DOUBLE"),
+    "sums of the first channels": (AVERAGE, "sums[channel % 4]", "sums[channel % 2]", "DOUBLE"),
 }  # fmt: skip
+
+
+PAIRS = [(kernel, rounding) for kernel in KERNELS for rounding in roundings_of(kernel)]
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +60,13 @@ def runner(tmp_path_factory):
     return build_runner(tmp_path_factory.mktemp("runner"), KERNELS)
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize(("kernel", "rounding"), PAIRS)
 def test_equals_interpreter(runner, kernel, rounding, tmp_path):
     assert batch(runner, [kernel], [rounding], range(60)).differences(tmp_path) == 0
 
 
 @pytest.mark.nightly
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("rounding", list(Rounding))
+@pytest.mark.parametrize(("kernel", "rounding"), PAIRS)
 def test_equals_interpreter_many(runner, kernel, rounding, tmp_path):
     for first in range(1000, 4000, 200):
         seeds = range(first, first + 200)
@@ -71,7 +76,7 @@ def test_equals_interpreter_many(runner, kernel, rounding, tmp_path):
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant_is_found(name, tmp_path):
     file, old, new, rounding = MUTANTS[name]
-    for part in ("include", "kernels", "port"):
+    for part in ("include", "kernels", "link"):
         shutil.copytree(FIRMWARE / part, tmp_path / "firmware" / part)
     path = tmp_path / "firmware" / file
     text = path.read_text()

@@ -56,6 +56,7 @@ def build_runner(
     table = ", ".join(f"(vector_kernel){kernel}" for kernel in kernels)
     sources = [Path(__file__).with_name("vector_runner.c")]
     sources += [firmware / "kernels" / f"{kernel}.c" for kernel in kernels]
+    sources += [firmware / "link" / "ek_mem.c"]  # what compilers call on their own
     objects = []
     for source in sources:
         command = compilers.compile_command(
@@ -176,9 +177,10 @@ class Batch:
 
 
 def code_of(builder: GraphBuilder, kernel: str) -> NodeCode:
-    """Return what is emitted for a builder's only node where `kernel` may serve it."""
+    """Return what is emitted for a builder's last node where `kernel` may serve it."""
     graph = builder.graph(builder.nodes[-1].y)
-    code = emit_node(Context(graph, 0, features_of(kernel)), graph.nodes[0])
+    last = len(graph.nodes) - 1
+    code = emit_node(Context(graph, last, features_of(kernel)), graph.nodes[last])
     assert code is not None
     return code
 
@@ -196,9 +198,10 @@ def batch(
                 if code.kernel != kernel:
                     continue
                 served += 1
-                x, y = (builder.values[name][0].ravel() for name in (code.inputs[0], code.output))
-                filled.add(code, [x], y)
+                inputs = [builder.values[name][0].ravel() for name in code.inputs]
+                y = builder.values[code.output][0].ravel()
+                filled.add(code, inputs, y)
                 if code.overlap is not None:
-                    filled.add_overlapped(code, x, y, code.overlap.behind_bytes)
+                    filled.add_overlapped(code, inputs[0], y, code.overlap.behind_bytes)
     assert served >= len(seeds) // 5
     return filled

@@ -34,11 +34,7 @@ static uint32_t semihost(uint32_t operation, const void *argument)
     return r0;
 }
 
-static void start_counter(void)
-{
-}
-
-static void enter(void)
+static void run_all(void)
 {
     static const char name[] = "out.bin";
     const vector_batch *batch = (const vector_batch *)BASE;
@@ -52,4 +48,28 @@ static void enter(void)
     (void)semihost(EXIT, (const void *)STOPPED);
 }
 
-#include "ek_startup.h"
+#define CPACR (*(volatile uint32_t *)0xE000ED88u)
+#define CCR (*(volatile uint32_t *)0xE000ED14u)
+
+extern uint32_t stack_top[];
+
+void Reset_Handler(void)
+{
+    CPACR |= 0xFu << 20; /* FPU and MVE */
+    CCR |= 1u << 19;     /* low-overhead loops */
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+    run_all();
+    for (;;) {
+    }
+}
+
+typedef union {
+    uint32_t *stack;
+    void (*code)(void);
+} vector;
+
+/* A fault without a handler ends in a lockup, on which the emulator stops. */
+__attribute__((section(".vectors"), used)) static const vector vectors[16] = {
+    {.stack = stack_top},
+    {.code = Reset_Handler},
+};
