@@ -19,6 +19,7 @@ from edgekit.ir.nodes import (
     Clamp,
     Conv2D,
     DepthwiseConv2D,
+    Lut8,
     MaxPool,
     Node,
     Requantize,
@@ -30,7 +31,7 @@ from edgekit.ir.types import Padding, Tensor
 from edgekit.passes.buffers import ALIGNMENT_BYTES, tensor_bytes
 
 Windowed = Conv2D | DepthwiseConv2D | AveragePool | MaxPool
-Banded = Windowed | Add | Clamp | Requantize
+Banded = Windowed | Add | Clamp | Requantize | Lut8
 
 _STEM = 40  # characters of a tensor's name that its bands' names keep
 
@@ -195,5 +196,5 @@ class _Bands:
                 max(-first, 0), node.padding.left, max(end - height, 0), node.padding.right
             )
             return replace(node, label=label, x=names[node.x], y=y, padding=padding)
-        assert isinstance(node, Clamp | Requantize)  # a region has nothing else
+        assert isinstance(node, Clamp | Requantize | Lut8)  # a region has nothing else
         return replace(node, label=label, x=names[node.x], y=y)

@@ -45,7 +45,8 @@ def chain(seed: int, layers: int = 6, rounding: Rounding = Rounding.DOUBLE) -> G
             case 6:
                 y = builder.add(x, same[int(rng.integers(0, len(same)))])
             case _:
-                y = builder.clamp(x) if rng.random() < 0.5 else builder.requantize(x)
+                one_by_one = (builder.clamp, builder.requantize, builder.lut)
+                y = one_by_one[int(rng.integers(0, 3))](x)
         tensors.append(y)
     builder.dense(builder.reshape(tensors[-1], builder.tensors[tensors[-1]].size), 5)
     return builder
