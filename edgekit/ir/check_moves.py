@@ -7,12 +7,22 @@ from typing import NoReturn, assert_never
 from edgekit.errors import UnsupportedError
 from edgekit.ir.geometry import repeats
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Concat, Lut8, Mul, Node, ResizeNearest, Slice, Transpose
+from edgekit.ir.nodes import (
+    Concat,
+    Lut8,
+    Mul,
+    Node,
+    ResizeBilinear,
+    ResizeNearest,
+    Slice,
+    Transpose,
+)
 from edgekit.ir.types import DType, Rounding
 
 _REPORT = "the front end or pass that made this graph is at fault; please report the model"
 _MOST_VALUES = 1 << 24
 Shape = tuple[int, ...]
+_Moving = Mul | Lut8 | Concat | Transpose | Slice | ResizeNearest | ResizeBilinear
 
 
 def fail(node: Node, message: str, hint: str = _REPORT) -> NoReturn:
@@ -34,7 +44,7 @@ def want(node: Node, what: str, found: object, wanted: object) -> None:
         fail(node, f"{what} is {found}; {wanted} is wanted")
 
 
-def check_move(graph: Graph, node: Mul | Lut8 | Concat | Transpose | Slice | ResizeNearest) -> None:
+def check_move(graph: Graph, node: _Moving) -> None:
     """Check shapes, tables and places of one node.
 
     Raises:
@@ -62,7 +72,7 @@ def check_move(graph: Graph, node: Mul | Lut8 | Concat | Transpose | Slice | Res
             want(node, "output shape", shape, tuple(source[axis] for axis in node.order))
         case Slice():
             _check_slice(node, graph.tensors[node.x].shape, shape)
-        case ResizeNearest():
+        case ResizeNearest() | ResizeBilinear():
             _check_resize(node, graph.tensors[node.x].shape, shape)
         case _:
             assert_never(node)
@@ -98,7 +108,7 @@ def _check_slice(node: Slice, source: Shape, shape: Shape) -> None:
             fail(node, f"start {node.start} and step {node.step} take {shape} beyond {source}")
 
 
-def _check_resize(node: ResizeNearest, source: Shape, shape: Shape) -> None:
+def _check_resize(node: ResizeNearest | ResizeBilinear, source: Shape, shape: Shape) -> None:
     if len(source) != 3 or len(shape) != 3:
         fail(node, f"shapes {source} and {shape}; (H, W, C) is wanted")
     want(node, "output shape", shape, (len(node.rows), len(node.columns), source[2]))
@@ -106,5 +116,16 @@ def _check_resize(node: ResizeNearest, source: Shape, shape: Shape) -> None:
         ("row", node.rows, source[0]),
         ("column", node.columns, source[1]),
     ):
-        if min(places) < 0 or max(places) >= extent:
-            fail(node, f"{what}s {min(places)} to {max(places)}; 0 to {extent - 1} is wanted")
+        flat = [end for place in places for end in _ends(node, place)]
+        if min(flat) < 0 or max(flat) >= extent:
+            fail(node, f"{what}s {min(flat)} to {max(flat)}; 0 to {extent - 1} is wanted")
+
+
+def _ends(node: Node, place: int | tuple[int, int, int]) -> tuple[int, ...]:
+    """Return the input indices that an output index reads."""
+    if isinstance(place, int):
+        return (place,)
+    first, second, share = place
+    if not 0 <= share <= 1024:
+        fail(node, f"share {share} of 1024; 0 to 1024 is wanted")
+    return first, second

@@ -32,6 +32,7 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rows,
     Slice,
@@ -114,7 +115,7 @@ def _check_shapes(graph: Graph, node: Node) -> None:
             _check_softmax(graph, node)
         case Rows() | Stack():
             check_view(graph, node)
-        case Mul() | Lut8() | Concat() | Transpose() | Slice() | ResizeNearest():
+        case Mul() | Lut8() | Concat() | Transpose() | Slice() | ResizeNearest() | ResizeBilinear():
             check_move(graph, node)
         case _:
             assert_never(node)
@@ -235,7 +236,7 @@ def _check_zero_points(node: Node, dtype: DType) -> None:
             points = {"padding": node.value}
         case MaxPool() | Reshape() | Clamp() | Softmax() | Rows() | Stack():
             points = {}
-        case Lut8() | Concat() | Transpose() | Slice() | ResizeNearest():
+        case Lut8() | Concat() | Transpose() | Slice() | ResizeNearest() | ResizeBilinear():
             points = {}
         case _:
             assert_never(node)

@@ -272,6 +272,21 @@ class ResizeNearest:
     columns: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ResizeBilinear:
+    """Each output pixel lies between two rows and two columns of the input.
+
+    `rows` and `columns` hold, for each output index, (first, second, share of the second in
+    1/1024).
+    """
+
+    label: str
+    x: str
+    y: str
+    rows: tuple[tuple[int, int, int], ...]
+    columns: tuple[tuple[int, int, int], ...]
+
+
 Node: TypeAlias = (
     Conv2D
     | DepthwiseConv2D
@@ -292,6 +307,7 @@ Node: TypeAlias = (
     | Transpose
     | Slice
     | ResizeNearest
+    | ResizeBilinear
 )
 
 

@@ -25,6 +25,7 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rows,
     Slice,
@@ -66,7 +67,7 @@ def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
         case Pad():
             low, high = ranges[node.x]
             return min(low, node.value), max(high, node.value)
-        case Reshape() | Rows() | Transpose() | Slice() | ResizeNearest():
+        case Reshape() | Rows() | Transpose() | Slice() | ResizeNearest() | ResizeBilinear():
             return ranges[node.x]
         case Stack() | Concat():
             ends = [ranges[name] for name in inputs_of(node)]
@@ -112,7 +113,7 @@ def accumulator_bounds(graph: Graph, node: Node, ranges: Ranges) -> tuple[Ints, 
             return _pair(low - node.input_zero_point, high - node.input_zero_point)
         case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows() | Lut8():
             return _pair(*ranges[node.x])
-        case Stack() | Concat() | Transpose() | Slice() | ResizeNearest():
+        case Stack() | Concat() | Transpose() | Slice() | ResizeNearest() | ResizeBilinear():
             return _pair(*output_range(graph, node, ranges))
         case _:
             assert_never(node)
@@ -172,7 +173,7 @@ def requant_of(node: Node) -> Requant | None:
             return node.requant
         case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows() | Stack():
             return None
-        case Lut8() | Concat() | Transpose() | Slice() | ResizeNearest():
+        case Lut8() | Concat() | Transpose() | Slice() | ResizeNearest() | ResizeBilinear():
             return None
         case _:
             assert_never(node)

@@ -29,6 +29,7 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rows,
     Slice,
@@ -83,7 +84,9 @@ def _node_bounds(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Boun
             return low, high
         case Add() | AveragePool() | MaxPool() | Pad() | Reshape() | Clamp() | Requantize():
             return _rising(graph, node, bounds)
-        case Rows() | Stack() | Concat() | Transpose() | Slice() | ResizeNearest():
+        case Rows() | Stack() | Concat() | Transpose() | Slice():
+            return _rising(graph, node, bounds)
+        case ResizeNearest() | ResizeBilinear():
             return _rising(graph, node, bounds)
         case Lut8():
             return _looked_up(graph.constants[node.table], *bounds[node.x])

@@ -29,6 +29,7 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rows,
     Slice,
@@ -154,6 +155,8 @@ def _origin(graph: Graph, node: Node) -> Ints | None:
             return np.arange(channels)
         case Reshape() if channels == graph.tensors[node.y].size:
             return np.arange(channels) % before[-1]
+        case ResizeBilinear():
+            return np.arange(channels)
         case _:
             return np.arange(channels) if _keeps_channels(graph, node, before, channels) else None
 

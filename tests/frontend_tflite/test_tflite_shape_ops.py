@@ -90,6 +90,23 @@ def test_resize_nearest(check: Check, size: tuple[int, int], half: bool, align: 
     assert isinstance(check(small, distinct=2).nodes[0], nodes.ResizeNearest)
 
 
+@pytest.mark.parametrize("align", [False, True])
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("size", [(8, 10), (7, 3), (1, 1), (2, 13), (4, 5), (24, 17)])
+@pytest.mark.parametrize("shape", [(4, 5, 3), (1, 9, 2), (16, 2, 1)])
+def test_resize_bilinear(
+    check: Check, shape: tuple[int, ...], size: tuple[int, int], half: bool, align: bool
+) -> None:
+    if align and half:
+        return  # the reference refuses the pair
+    small = Small(5, shape)
+    options = {"AlignCorners": align, "HalfPixelCenters": half}
+    inputs = [small.at, indices(small, size)]
+    out = [1, *size, shape[2]]
+    moved(small, "RESIZE_BILINEAR", inputs, out, ("ResizeBilinearOptions", options))
+    check(small, samples=16, distinct=2)
+
+
 @pytest.mark.parametrize(("extent", "target"), [(n, m) for n in range(1, 12) for m in (3, 7, 24)])
 def test_resize_nearest_rounds_as_the_reference(check: Check, extent: int, target: int) -> None:
     for options in ({"AlignCorners": True}, {"HalfPixelCenters": True}, {}):

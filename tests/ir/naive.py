@@ -24,6 +24,7 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Softmax,
@@ -90,7 +91,7 @@ def run_node(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> np.ndar
     shape = graph.tensors[node.y].shape
     y = np.zeros(shape, np.int64)
     x = values[inputs_of(node)[0]]
-    if isinstance(node, Mul | Lut8 | Concat | Transpose | Slice | ResizeNearest):
+    if isinstance(node, Mul | Lut8 | Concat | Transpose | Slice | ResizeNearest | ResizeBilinear):
         for at in np.ndindex(*shape):
             y[at] = single(graph, node, values, at)
         return y
@@ -174,8 +175,19 @@ def single(graph: Graph, node: Node, values: dict[str, np.ndarray], at: tuple[in
     if isinstance(node, Slice):
         steps = zip(node.start, node.step, at, strict=True)
         return int(x[tuple(start + step * i for start, step, i in steps)])
+    if isinstance(node, ResizeBilinear):
+        return between(node, x, at)
     assert isinstance(node, ResizeNearest)
     return int(x[node.rows[at[0]], node.columns[at[1]], at[2]])
+
+
+def between(node: ResizeBilinear, x: np.ndarray, at: tuple[int, ...]) -> int:
+    (top, bottom, down), (left, right, across) = node.rows[at[0]], node.columns[at[1]]
+    total = Fraction(0)
+    for row, share in ((top, 1024 - down), (bottom, down)):
+        for column, part in ((left, 1024 - across), (right, across)):
+            total += Fraction(int(x[row, column, at[2]]) * share * part, 2**20)
+    return int(total + Fraction(1, 2)) if total > 0 else -int(Fraction(1, 2) - total)
 
 
 def add(node: Add, a: int, b: int) -> int:

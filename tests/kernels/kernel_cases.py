@@ -289,6 +289,10 @@ def float_mul(builder: GraphBuilder, draw: Draw) -> None:
     builder.append(dataclasses.replace(node, requant=requant, addend=addend))
 
 
+def resize_bilinear(builder: GraphBuilder, draw: Draw) -> None:
+    builder.resize_bilinear(builder.input(*_ints(draw, 1, 6, 3)), *_ints(draw, 1, 12, 2))
+
+
 CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_conv2d_s8": conv2d,
     "ek_depthwise_s8": depthwise,
@@ -318,12 +322,13 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_concat_s8": concat,
     "ek_copy_s8": copy,
     "ek_resize_nearest_s8": resize_nearest,
+    "ek_resize_bilinear_s8": resize_bilinear,
 }
 
 
 UNSCALED = {
     *("ek_maxpool_s8", "ek_pad_s8", "ek_clamp_s8", "ek_softmax_s8", "ek_lut_s8"),
-    *("ek_concat_s8", "ek_copy_s8", "ek_resize_nearest_s8"),
+    *("ek_concat_s8", "ek_copy_s8", "ek_resize_nearest_s8", "ek_resize_bilinear_s8"),
 }
 
 

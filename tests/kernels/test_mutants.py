@@ -28,6 +28,7 @@ WIDE_SCALE = "kernels/ek_requantize_s16.c"
 LINEAR = "kernels/ek_add_linear_s8.c"
 MOVE = "kernels/ek_requantize_s8.c"
 MUL, LUT, CONCAT = "kernels/ek_mul_s8.c", "kernels/ek_lut_s8.c", "kernels/ek_concat_s8.c"
+BILINEAR = "kernels/ek_resize_bilinear_s8.c"
 COPY, NEAREST = "kernels/ek_copy_s8.c", "kernels/ek_resize_nearest_s8.c"
 AVERAGE, MAX, PAD = "kernels/ek_avgpool_s8.c", "kernels/ek_maxpool_s8.c", "kernels/ek_pad_s8.c"
 
@@ -170,6 +171,9 @@ MUTANTS = {
     "concat order": (CONCAT, "&xs[k]", "&xs[p->count - 1 - k]", CONCAT, "DOUBLE"),
     "copy step of another axis": (COPY, "j * p->step1", "j * p->step0", COPY, "DOUBLE"),
     "copy from the beginning": (COPY, "p->start + ", "", COPY, "DOUBLE"),
+    "bilinear halves towards zero": (BILINEAR, "-(1 << 19)", "-(1 << 19) + 1", BILINEAR, "DOUBLE"),
+    "bilinear weights swapped": (BILINEAR, "right != 0 ? column[2]", "right == 0 ? column[2]",
+                                 BILINEAR, "DOUBLE"),
     "resize column of a row": (NEAREST, "columns[j]", "columns[i]", NEAREST, "DOUBLE"),
     "softmax two Newton steps": (SOFTMAX, "i < 3", "i < 1", SOFTMAX, "DOUBLE"),
     "softmax sum in other units": (SOFTMAX, "divide_power(t, 12)", "(t >> 12)", SOFTMAX, "DOUBLE"),

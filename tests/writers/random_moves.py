@@ -16,6 +16,7 @@ from edgekit.ir.nodes import (
     Lut8,
     Mul,
     Node,
+    ResizeBilinear,
     ResizeNearest,
     Slice,
     Transpose,
@@ -55,7 +56,8 @@ class Moves:
             case 3:
                 return self.transpose(x, *(int(v) for v in self.rng.permutation(3)))
             case 4:
-                return self.resize_nearest(x, *(int(v) for v in self.rng.integers(1, 12, 2)))
+                resize = self.resize_nearest if self.rng.random() < 0.5 else self.resize_bilinear
+                return resize(x, *(int(v) for v in self.rng.integers(1, 12, 2)))
             case _:
                 return self.mean(x, (1, self.tensors[x].shape[1]))
 
@@ -107,6 +109,17 @@ class Moves:
         ]
         y = self._tensor("resized", (height, width, channels))
         return self.append(ResizeNearest(f"RESIZE {y}", x, y, *places))
+
+    def resize_bilinear(self, x: str, height: int, width: int) -> str:
+        rows, columns, channels = self.tensors[x].shape
+        places: list[Any] = []
+        for extent, count in ((rows, height), (columns, width)):
+            first = np.sort(self.rng.integers(0, extent, count))
+            second = np.minimum(first + self.rng.integers(0, 2, count), extent - 1)
+            share = np.where(self.rng.random(count) < 0.4, 512, self.rng.integers(0, 1025, count))
+            places.append(tuple(zip(*(v.tolist() for v in (first, second, share)), strict=True)))
+        y = self._tensor("resized", (height, width, channels))
+        return self.append(ResizeBilinear(f"RESIZE {y}", x, y, *places))
 
     def mean(self, x: str, kernel: tuple[int, int]) -> str:
         """Append a mean between scales, as TFLite's MEAN: its multiplier may be below 2**30."""

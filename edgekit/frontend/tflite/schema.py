@@ -87,6 +87,7 @@ class Options(IntEnum):
     SOFTMAX = 9
     CONCATENATION = 10
     ADD = 11
+    RESIZE_BILINEAR = 15
     RESHAPE = 17
     SPACE_TO_DEPTH = 19
     MUL = 21

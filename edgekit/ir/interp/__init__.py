@@ -18,7 +18,13 @@ from edgekit.ir.interp.dense import dense
 from edgekit.ir.interp.depthwise_conv2d import depthwise_conv2d
 from edgekit.ir.interp.lookup import lookup
 from edgekit.ir.interp.max_pool import max_pool
-from edgekit.ir.interp.move import concat, resize_nearest, slice_along, transpose
+from edgekit.ir.interp.move import (
+    concat,
+    resize_bilinear,
+    resize_nearest,
+    slice_along,
+    transpose,
+)
 from edgekit.ir.interp.mul import mul
 from edgekit.ir.interp.pad import pad
 from edgekit.ir.interp.requantize import requantize_node
@@ -38,6 +44,7 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rows,
     Slice,
@@ -140,6 +147,8 @@ def _evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:  # 
             return slice_along(node, values[node.x], graph.tensors[node.y].shape)
         case ResizeNearest():
             return resize_nearest(node, values[node.x])
+        case ResizeBilinear():
+            return resize_bilinear(node, values[node.x])
         case _:
             assert_never(node)
 

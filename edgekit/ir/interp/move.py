@@ -1,4 +1,4 @@
-"""Nodes that only move values: Concat, Transpose, Slice, ResizeNearest (SPEC 4.13)."""
+"""Concat, Transpose, Slice, ResizeNearest (SPEC 4.13) and ResizeBilinear (4.14)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.ir.nodes import Concat, ResizeNearest, Slice, Transpose
+from edgekit.ir.nodes import Concat, ResizeBilinear, ResizeNearest, Slice, Transpose
 
 Ints = NDArray[np.int64]
 
@@ -32,3 +32,15 @@ def slice_along(node: Slice, x: Ints, shape: tuple[int, ...]) -> Ints:
 def resize_nearest(node: ResizeNearest, x: Ints) -> Ints:
     """Return [batch, rows, columns, C] of x [batch, H, W, C]."""
     return x[:, list(node.rows)][:, :, list(node.columns)]
+
+
+def resize_bilinear(node: ResizeBilinear, x: Ints) -> Ints:
+    """Return [batch, rows, columns, C] of x [batch, H, W, C]."""
+    top, bottom, down = (np.array(v) for v in zip(*node.rows, strict=True))
+    left, right, across = (np.array(v) for v in zip(*node.columns, strict=True))
+    down, across = down[:, np.newaxis, np.newaxis], across[:, np.newaxis]
+    upper = x[:, top][:, :, left] * (1024 - across) + x[:, top][:, :, right] * across
+    lower = x[:, bottom][:, :, left] * (1024 - across) + x[:, bottom][:, :, right] * across
+    total = upper * (1024 - down) + lower * down
+    # To nearest, halves away from zero.
+    return np.asarray(np.sign(total) * ((np.abs(total) + (1 << 19)) >> 20))

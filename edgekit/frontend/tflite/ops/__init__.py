@@ -33,7 +33,7 @@ from edgekit.frontend.tflite.ops.pool import average_pool_2d, max_pool_2d
 from edgekit.frontend.tflite.ops.quantize import dequantize, quantize
 from edgekit.frontend.tflite.ops.reduce import mean, reduce_max
 from edgekit.frontend.tflite.ops.relu import maximum, minimum, relu, relu6, relu_n1_to_1
-from edgekit.frontend.tflite.ops.resize import resize_nearest
+from edgekit.frontend.tflite.ops.resize import resize_bilinear, resize_nearest
 from edgekit.frontend.tflite.ops.slice import slice_, split, split_v, strided_slice, unpack
 from edgekit.frontend.tflite.ops.softmax import log_softmax, softmax
 from edgekit.ir.nodes import Node
@@ -70,6 +70,7 @@ OPS: Final[dict[str, OpFunction]] = {
     "RELU6": relu6,
     "RELU_N1_TO_1": relu_n1_to_1,
     "RESHAPE": reshape,
+    "RESIZE_BILINEAR": resize_bilinear,
     "RESIZE_NEAREST_NEIGHBOR": resize_nearest,
     "SLICE": slice_,
     "SOFTMAX": softmax,
@@ -97,7 +98,6 @@ HINTS: Final[dict[str, str]] = {
     "ELU": _ACTIVATION,
     "GELU": _ACTIVATION,
     "LSTM": _RECURRENT,
-    "RESIZE_BILINEAR": "resize to the nearest neighbour",
     "SHAPE": _BATCH,
     "SVDF": _STATE,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _RECURRENT,

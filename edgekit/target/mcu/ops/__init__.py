@@ -19,6 +19,7 @@ from edgekit.ir.nodes import (
     Pad,
     Requantize,
     Reshape,
+    ResizeBilinear,
     ResizeNearest,
     Rows,
     Slice,
@@ -32,7 +33,7 @@ from edgekit.target.mcu.ops.conv2d import emit_conv2d
 from edgekit.target.mcu.ops.copy import emit_concat, emit_slice, emit_transpose
 from edgekit.target.mcu.ops.dense import emit_dense
 from edgekit.target.mcu.ops.depthwise import emit_depthwise
-from edgekit.target.mcu.ops.lookup import emit_lut, emit_resize_nearest
+from edgekit.target.mcu.ops.lookup import emit_lut, emit_resize_bilinear, emit_resize_nearest
 from edgekit.target.mcu.ops.move import emit_clamp, emit_pad, emit_requantize
 from edgekit.target.mcu.ops.mul import emit_mul
 from edgekit.target.mcu.ops.pool import emit_average_pool, emit_max_pool
@@ -74,6 +75,8 @@ def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - 
             return emit_slice(context, node)
         case ResizeNearest():
             return emit_resize_nearest(context, node)
+        case ResizeBilinear():
+            return emit_resize_bilinear(context, node)
         case Reshape() | Rows() | Stack():
             return None
         case _:

@@ -1,8 +1,8 @@
-"""Nodes that look something up: Lut8 a value, ResizeNearest a pixel."""
+"""Nodes that look something up: Lut8 a value, ResizeNearest and ResizeBilinear pixels."""
 
 from __future__ import annotations
 
-from edgekit.ir.nodes import Lut8, ResizeNearest
+from edgekit.ir.nodes import Lut8, ResizeBilinear, ResizeNearest
 from edgekit.target.mcu.code import Array, Context, NodeCode
 
 
@@ -33,6 +33,27 @@ def emit_resize_nearest(context: Context, node: ResizeNearest) -> NodeCode:
     return NodeCode(
         index=context.index,
         kernel="ek_resize_nearest_s8",
+        params={
+            "in_w": width,
+            "out_h": len(node.rows),
+            "out_w": len(node.columns),
+            "channels": channels,
+            "places": places.name,
+        },
+        arrays=(places,),
+        inputs=(node.x,),
+        output=node.y,
+    )
+
+
+def emit_resize_bilinear(context: Context, node: ResizeBilinear) -> NodeCode:
+    """Return the C of `node`: one table of rows and shares, then columns and shares."""
+    _, width, channels = context.shape(node.x)
+    values = tuple(v for place in (*node.rows, *node.columns) for v in place)
+    places = Array("i", context.index, values, "first, second, share: of rows, then columns")
+    return NodeCode(
+        index=context.index,
+        kernel="ek_resize_bilinear_s8",
         params={
             "in_w": width,
             "out_h": len(node.rows),
