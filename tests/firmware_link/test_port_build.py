@@ -92,7 +92,7 @@ def _build(folder: Path, compiler: Toolchain, port: str, flags: list[str]) -> EL
     parts = [PORTS / port, *(PORTS / name for name in chip.shared)]
     folders = [str(p) for p in (HERE, FIRMWARE / "include", FIRMWARE / "link", *parts)]
     (folder / "model").mkdir()
-    sources = [source for part in (FIRMWARE / "link", *parts) for source in part.glob("*.c")]
+    sources = [source for part in (*parts, FIRMWARE / "link") for source in part.glob("*.c")]
     objects = []
     for source in (*sources, HERE / "model.c"):
         out = folder / ("model" if source.name == "model.c" else ".") / f"{source.stem}.o"

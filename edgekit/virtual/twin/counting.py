@@ -16,7 +16,7 @@ from typing import Any
 from .decode import Block, Decoder, Timing
 from .parts import Accelerator
 
-_FORMAT = 3  # of the cache files
+_FORMAT = 4  # of the cache files
 
 
 @dataclass(slots=True)
@@ -98,8 +98,8 @@ class WindowCounter:
             nonlocal before, inside
             block = address << 16 | size
             if block != before:  # a loop of one block changes neither caller nor cache
-                if inside and address == after:
-                    return  # the window is over: this is no call
+                if address == after:
+                    return  # the window is over, which a callee may have ended by a tail call
                 if inside != (first <= address < last):
                     inside = not inside
                     if not inside:

@@ -304,13 +304,17 @@ class Machine:
         kept = self.soc.accelerator
         counter = counting.WindowCounter(window, returns_to, self.timing, kept, config.wait_states)
         self._hooks = [uc.hook_add(u.UC_HOOK_BLOCK, counter.on_block)]
+        sp = uc.reg_read(r.UC_ARM_REG_SP)
+        floor = memory.stack_floor(config, self.soc, self.image, sp)
         if counter.on_read is not None:
             base, end = config.flash_base, config.flash_base + config.flash_bytes - 1
-            self._hooks.append(
-                uc.hook_add(u.UC_HOOK_MEM_READ, counter.on_read, begin=base, end=end)
-            )
+            self._hooks += [
+                uc.hook_add(u.UC_HOOK_MEM_READ, counter.on_read, begin=base, end=end),
+                # Unicorn skips an instruction after a hooked read, in a block that a load of the
+                # pc jumped to without a hook: so loads from the stack have one, which does nothing.
+                uc.hook_add(u.UC_HOOK_MEM_READ, memory.ignore_read, begin=floor, end=sp - 1),
+            ]
         self._counter = counter
-        floor = memory.stack_floor(config, self.soc, self.image, uc.reg_read(r.UC_ARM_REG_SP))
         self._gauge = memory.StackGauge(uc, floor)
 
     def _leave_window(self) -> None:

@@ -67,6 +67,12 @@ def stack_floor(config: TwinConfig, soc: Soc, image: Image, sp: int) -> int:
     return image.ram_end if floor < image.ram_end <= sp else floor
 
 
+def ignore_read(
+    _uc: object, _access: int, _address: int, _size: int, _value: int, _data: object
+) -> None:
+    """Be the hook of reads that nobody counts."""
+
+
 class StackGauge:
     """Paints the memory below the stack pointer and looks for the deepest write."""
 

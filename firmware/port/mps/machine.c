@@ -5,7 +5,10 @@
 
 static uint32_t overruns;
 
-uint32_t ek_port_ticks(void) { return EK_TICKS(); }
+uint32_t ek_port_ticks(void)
+{
+    return EK_TICKS();
+}
 
 void ek_machine_start(void)
 {
@@ -14,7 +17,10 @@ void ek_machine_start(void)
     NVIC_ISER(EK_UART0_RX_IRQ) = NVIC_BIT(EK_UART0_RX_IRQ);
 }
 
-uint32_t ek_machine_has_byte(void) { return UART0_STATE & UART_RX_FULL; }
+uint32_t ek_machine_has_byte(void)
+{
+    return UART0_STATE & UART_RX_FULL;
+}
 
 void ek_machine_wait_us(uint32_t us)
 {
@@ -60,7 +66,10 @@ void ek_port_flush(void)
     }
 }
 
-uint32_t ek_port_overruns(void) { return overruns; }
+uint32_t ek_port_overruns(void)
+{
+    return overruns;
+}
 
 void ek_port_reset(void)
 {

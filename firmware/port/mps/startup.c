@@ -4,7 +4,10 @@
 
 extern uint32_t ek_oracle_request[];
 
-static void start_counter(void) { EK_START_TICKS(); }
+static void start_counter(void)
+{
+    EK_START_TICKS();
+}
 
 static void enter(void)
 {

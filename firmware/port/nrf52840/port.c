@@ -4,15 +4,12 @@
 #include "ek_port.h"
 
 #include "ek_layout.h"
+#include "facts.h"
 #include "registers.h"
 #include "restart.h"
 
 #if EK_CLOCK_HZ != 64000000
 #error EK_CLOCK_HZ has no row: the core of this chip runs at 64 MHz
-#endif
-
-#ifndef EK_LINK_BAUD
-#define EK_LINK_BAUD 115200u
 #endif
 
 #define TX_PIN 6u
@@ -23,9 +20,6 @@
 #define GUARD_TICKS 8u              /* a compare value nearer than this may be passed meanwhile */
 #define IDLE_TICKS 65536u           /* two seconds */
 
-static uint32_t reset_reason;
-static uint32_t boot_us;
-static uint32_t overruns;
 static uint64_t ticks_total;
 static uint32_t ticks_seen;
 
@@ -35,16 +29,16 @@ static void note_reset(void)
     uint32_t flags = POWER_RESETREAS;
 
     if (flags & RESETREAS_WATCHDOG) {
-        reset_reason = EK_RESET_WATCHDOG;
+        ek_facts.reset_reason = EK_RESET_WATCHDOG;
     } else if (flags & RESETREAS_SOFTWARE) {
-        reset_reason = EK_RESET_SOFTWARE;
+        ek_facts.reset_reason = EK_RESET_SOFTWARE;
     } else if (flags & RESETREAS_PIN) {
-        reset_reason = EK_RESET_PIN;
+        ek_facts.reset_reason = EK_RESET_PIN;
     } else {
-        reset_reason = flags ? EK_RESET_OTHER : EK_RESET_POWER;
+        ek_facts.reset_reason = flags ? EK_RESET_OTHER : EK_RESET_POWER;
     }
     POWER_RESETREAS = flags; /* ones clear */
-    ek_count_start(reset_reason == EK_RESET_POWER);
+    ek_count_start(ek_facts.reset_reason == EK_RESET_POWER);
 }
 
 /* The crystal oscillator starts in a third of a millisecond. The core runs without it, but its
@@ -90,12 +84,7 @@ void ek_port_init(void)
     GPIO_OUTCLR(MARK_PORT) = 1u << MARK_PIN;
     GPIO_PIN_CNF(MARK_PORT, MARK_PIN) = PIN_CNF_OUTPUT;
     start_uart();
-    boot_us = DWT_CYCCNT / (EK_CLOCK_HZ / 1000000u);
-}
-
-uint32_t ek_port_boot_us(void)
-{
-    return boot_us;
+    ek_facts.boot_us = DWT_CYCCNT / (EK_CLOCK_HZ / 1000000u);
 }
 
 void ek_port_start_time(void)
@@ -141,7 +130,7 @@ int32_t ek_port_read(void)
         uint32_t source = UART_ERRORSRC;
         UART_EVENTS_ERROR = 0;
         UART_ERRORSRC = source; /* ones clear */
-        overruns += (source & UART_ERRORSRC_OVERRUN) ? 1u : 0u;
+        ek_facts.overruns += (source & UART_ERRORSRC_OVERRUN) ? 1u : 0u;
     }
     if (UART_EVENTS_RXDRDY == 0) {
         return -1;
@@ -242,11 +231,6 @@ void ek_port_mark(uint32_t on)
     }
 }
 
-uint32_t ek_port_overruns(void)
-{
-    return overruns;
-}
-
 uint32_t ek_port_kind(void)
 {
     return FICR_INFO_PART == PART_TWIN ? EK_KIND_VIRTUAL : EK_KIND_HARDWARE;
@@ -255,21 +239,6 @@ uint32_t ek_port_kind(void)
 uint32_t ek_port_device_id(void)
 {
     return FICR_INFO_PART;
-}
-
-uint32_t ek_port_clock_hz(void)
-{
-    return EK_CLOCK_HZ;
-}
-
-uint32_t ek_port_baud(void)
-{
-    return EK_LINK_BAUD;
-}
-
-uint32_t ek_port_reset_reason(void)
-{
-    return reset_reason;
 }
 
 void ek_port_uid(uint8_t uid[16])

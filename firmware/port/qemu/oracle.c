@@ -24,7 +24,9 @@ static int8_t receive(void)
     return (int8_t)(byte < 128 ? byte : byte - 256);
 }
 
-static void nothing(void) {}
+static void nothing(void)
+{
+}
 
 /* Called through this pointer, which the compiler cannot see through: every callee costs alike. */
 static void (*volatile callee)(void);

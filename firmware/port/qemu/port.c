@@ -49,9 +49,15 @@ void ek_port_init(void)
     boot_us = ek_port_ticks() / EK_TICKS_PER_US;
 }
 
-void ek_port_start_time(void) { ticks_seen = ek_port_ticks(); }
+void ek_port_start_time(void)
+{
+    ticks_seen = ek_port_ticks();
+}
 
-uint32_t ek_port_boot_us(void) { return boot_us; }
+uint32_t ek_port_boot_us(void)
+{
+    return boot_us;
+}
 
 int32_t ek_port_idle(void)
 {
@@ -87,19 +93,40 @@ uint32_t ek_port_cycles(void)
     return cycles_total;
 }
 
-void ek_port_mark(uint32_t on) { (void)on; }
+void ek_port_mark(uint32_t on)
+{
+    (void)on;
+}
 
-uint32_t ek_port_kind(void) { return EK_KIND_VIRTUAL; }
+uint32_t ek_port_kind(void)
+{
+    return EK_KIND_VIRTUAL;
+}
 
-uint32_t ek_port_device_id(void) { return EK_MACHINE_ID; }
+uint32_t ek_port_device_id(void)
+{
+    return EK_MACHINE_ID;
+}
 
-uint32_t ek_port_clock_hz(void) { return 1000000000u / EK_INSTRUCTION_NS; }
+uint32_t ek_port_clock_hz(void)
+{
+    return 1000000000u / EK_INSTRUCTION_NS;
+}
 
-uint32_t ek_port_baud(void) { return 115200u; }
+uint32_t ek_port_baud(void)
+{
+    return 115200u;
+}
 
-uint32_t ek_port_boot_count(void) { return boot.count; }
+uint32_t ek_port_boot_count(void)
+{
+    return boot.count;
+}
 
-uint32_t ek_port_reset_reason(void) { return boot.count > 1u ? EK_RESET_SOFTWARE : EK_RESET_POWER; }
+uint32_t ek_port_reset_reason(void)
+{
+    return boot.count > 1u ? EK_RESET_SOFTWARE : EK_RESET_POWER;
+}
 
 void ek_port_uid(uint8_t uid[16])
 {
@@ -110,7 +137,10 @@ void ek_port_uid(uint8_t uid[16])
     }
 }
 
-const char *ek_port_board(void) { return EK_MACHINE_BOARD; }
+const char *ek_port_board(void)
+{
+    return EK_MACHINE_BOARD;
+}
 
 uint8_t *ek_port_store(uint32_t *bytes)
 {

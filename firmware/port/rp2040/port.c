@@ -4,12 +4,9 @@
 #include "ek_port.h"
 
 #include "ek_layout.h"
+#include "facts.h"
 #include "registers.h"
 #include "restart.h"
-
-#ifndef EK_LINK_BAUD
-#define EK_LINK_BAUD 115200u
-#endif
 
 #define XOSC_HZ 12000000u
 #define TX_PIN 0u
@@ -31,9 +28,6 @@
 #else
 #error EK_CLOCK_HZ has no row: 125 or 48 MHz
 #endif
-
-static uint32_t reset_reason;
-static uint32_t overruns;
 
 /* Cycles up to `cycles_seen_us`: SysTick has 24 bits, and the timer says how often it turned. */
 static uint32_t cycles_total;
@@ -124,14 +118,16 @@ static void note_reset(void)
 {
     ek_count_start(0);
     if (ek_port_boot_count() == 1u) {
-        reset_reason = EK_RESET_POWER;
+        ek_facts.reset_reason = EK_RESET_POWER;
     } else if (WATCHDOG_REASON & WATCHDOG_REASON_TIMER) {
-        reset_reason = EK_RESET_WATCHDOG;
+        ek_facts.reset_reason = EK_RESET_WATCHDOG;
     } else {
-        reset_reason = (CHIP_RESET & CHIP_RESET_RUN) ? EK_RESET_PIN : EK_RESET_SOFTWARE;
+        ek_facts.reset_reason = (CHIP_RESET & CHIP_RESET_RUN) ? EK_RESET_PIN : EK_RESET_SOFTWARE;
     }
 }
 
+/* How long the start took is not known: the ROM runs first, from an oscillator that nobody has
+ * trimmed. */
 void ek_port_init(void)
 {
     note_reset();
@@ -143,12 +139,6 @@ void ek_port_init(void)
     TIMER_INTE = 1u;
     NVIC_ISER(TIMER_IRQ) = NVIC_BIT(TIMER_IRQ);
     forget_cycles();
-}
-
-/* Not known: the ROM runs first, from an oscillator that nobody has trimmed. */
-uint32_t ek_port_boot_us(void)
-{
-    return 0;
 }
 
 /* The timer runs since ek_port_init. */
@@ -169,7 +159,7 @@ int32_t ek_port_read(void)
         return -1;
     }
     data = UART_DR;
-    overruns += (data & UART_DR_OVERRUN) ? 1u : 0u;
+    ek_facts.overruns += (data & UART_DR_OVERRUN) ? 1u : 0u;
     return (int32_t)(data & 0xFFu);
 }
 
@@ -267,11 +257,6 @@ void ek_port_mark(uint32_t on)
     }
 }
 
-uint32_t ek_port_overruns(void)
-{
-    return overruns;
-}
-
 uint32_t ek_port_kind(void)
 {
     return CHIP_ID_PART(SYSINFO_CHIP_ID) == PART_TWIN ? EK_KIND_VIRTUAL : EK_KIND_HARDWARE;
@@ -280,21 +265,6 @@ uint32_t ek_port_kind(void)
 uint32_t ek_port_device_id(void)
 {
     return SYSINFO_CHIP_ID;
-}
-
-uint32_t ek_port_clock_hz(void)
-{
-    return EK_CLOCK_HZ;
-}
-
-uint32_t ek_port_baud(void)
-{
-    return EK_LINK_BAUD;
-}
-
-uint32_t ek_port_reset_reason(void)
-{
-    return reset_reason;
 }
 
 /* The chip has no number of its own; the flash chip's is behind the interface that code runs from.

@@ -4,20 +4,14 @@
 
 #include "chip.h"
 #include "ek_layout.h"
+#include "facts.h"
 #include "peripherals.h"
 #include "registers.h"
 #include "restart.h"
 
-#ifndef EK_LINK_BAUD
-#define EK_LINK_BAUD 115200u
-#endif
-
 #define TICK_HZ 32768u
 #define GUARD_TICKS 8u /* a compare value nearer than this may be passed while it is written */
 #define LSE_START_CYCLES (EK_CLOCK_HZ / 1000u * 5000u) /* t_SU(LSE) is typically 2 s: allow 5 */
-static uint32_t reset_reason;
-static uint32_t boot_us;
-static uint32_t overruns;
 
 /* Time base: 32.768 kHz ticks up to `seen`, and the cycle count then. */
 static uint64_t ticks_total;
@@ -35,20 +29,20 @@ static void note_reset(void)
     uint32_t flags = RESET_FLAGS;
 
     if (flags & RESET_WATCHDOG) {
-        reset_reason = EK_RESET_WATCHDOG;
+        ek_facts.reset_reason = EK_RESET_WATCHDOG;
     } else if (flags & RESET_SOFTWARE) {
-        reset_reason = EK_RESET_SOFTWARE;
+        ek_facts.reset_reason = EK_RESET_SOFTWARE;
     } else if (flags & RESET_LOW_POWER) {
-        reset_reason = EK_RESET_LOW_POWER;
+        ek_facts.reset_reason = EK_RESET_LOW_POWER;
     } else if (flags & RESET_OTHER) {
-        reset_reason = EK_RESET_OTHER;
+        ek_facts.reset_reason = EK_RESET_OTHER;
     } else if (flags & RESET_POWER) {
-        reset_reason = EK_RESET_POWER;
+        ek_facts.reset_reason = EK_RESET_POWER;
     } else if (flags & RESET_PIN) {
-        reset_reason = EK_RESET_PIN;
+        ek_facts.reset_reason = EK_RESET_PIN;
     }
     RESET_FLAGS = flags | RESET_CLEAR;
-    ek_count_start(reset_reason == EK_RESET_POWER);
+    ek_count_start(ek_facts.reset_reason == EK_RESET_POWER);
 }
 
 static void start_uart(void)
@@ -68,12 +62,7 @@ void ek_port_init(void)
     ek_chip_connect();
     ek_pin_output(MARK_BASE, MARK_PIN);
     start_uart();
-    boot_us = changed / EK_RESET_MHZ + (DWT_CYCCNT - changed) / (EK_CLOCK_HZ / 1000000u);
-}
-
-uint32_t ek_port_boot_us(void)
-{
-    return boot_us;
+    ek_facts.boot_us = changed / EK_RESET_MHZ + (DWT_CYCCNT - changed) / (EK_CLOCK_HZ / 1000000u);
 }
 
 static uint32_t lse_runs(void)
@@ -179,7 +168,7 @@ int32_t ek_port_read(void)
 
     if (isr & UART_ISR_ORE) {
         UART_ICR = UART_ICR_ERRORS;
-        overruns++;
+        ek_facts.overruns++;
     }
     return (isr & UART_ISR_RXFNE) ? (int32_t)(UART_RDR & 0xFFu) : -1;
 }
@@ -268,11 +257,6 @@ void ek_port_mark(uint32_t on)
     GPIO_BSRR(MARK_BASE) = 1u << (on ? MARK_PIN : MARK_PIN + 16u);
 }
 
-uint32_t ek_port_overruns(void)
-{
-    return overruns;
-}
-
 uint32_t ek_port_kind(void)
 {
     return (DBGMCU_IDCODE & DBGMCU_DEV_ID_MASK) == DEV_ID_TWIN ? EK_KIND_VIRTUAL : EK_KIND_HARDWARE;
@@ -281,21 +265,6 @@ uint32_t ek_port_kind(void)
 uint32_t ek_port_device_id(void)
 {
     return DBGMCU_IDCODE;
-}
-
-uint32_t ek_port_clock_hz(void)
-{
-    return EK_CLOCK_HZ;
-}
-
-uint32_t ek_port_baud(void)
-{
-    return EK_LINK_BAUD;
-}
-
-uint32_t ek_port_reset_reason(void)
-{
-    return reset_reason;
 }
 
 void ek_port_uid(uint8_t uid[16])

@@ -5,7 +5,10 @@
 
 static uint32_t overruns;
 
-uint32_t ek_port_ticks(void) { return MTIME_LOW; }
+uint32_t ek_port_ticks(void)
+{
+    return MTIME_LOW;
+}
 
 void ek_machine_start(void)
 {
@@ -25,7 +28,10 @@ static uint32_t line_state(void)
     return state;
 }
 
-uint32_t ek_machine_has_byte(void) { return line_state() & UART_LSR_RX_READY; }
+uint32_t ek_machine_has_byte(void)
+{
+    return line_state() & UART_LSR_RX_READY;
+}
 
 void ek_machine_wait_us(uint32_t us)
 {
@@ -49,7 +55,10 @@ void ek_machine_wait_us(uint32_t us)
     }
 }
 
-int32_t ek_port_read(void) { return ek_machine_has_byte() ? (int32_t)UART0_DATA : -1; }
+int32_t ek_port_read(void)
+{
+    return ek_machine_has_byte() ? (int32_t)UART0_DATA : -1;
+}
 
 void ek_port_write(const uint8_t *data, uint32_t n)
 {
@@ -66,7 +75,10 @@ void ek_port_flush(void)
     }
 }
 
-uint32_t ek_port_overruns(void) { return overruns; }
+uint32_t ek_port_overruns(void)
+{
+    return overruns;
+}
 
 void ek_port_reset(void)
 {
