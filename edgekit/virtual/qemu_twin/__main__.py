@@ -20,6 +20,7 @@ from edgekit.virtual.twin import config as configuration
 from edgekit.virtual.twin.server import ControlServer, LinkServer, StateServer, exit_with_parent
 
 from .board import EmulatedBoard
+from .counting import symbols
 
 _ACTIONS = ("reset", "brown_out", "unplug", "plug", "stuck")
 _FELT_S = 10.0
@@ -43,6 +44,8 @@ def _configured(path: Path) -> configuration.TwinConfig:
     config = configuration.load(path)
     if config.soc not in MACHINES:
         raise configuration.TwinError(f"soc: {config.soc!r} is none of {', '.join(MACHINES)}")
+    if "model_run" not in symbols(config.elf):
+        raise configuration.TwinError(f"elf: {config.elf} has no symbol model_run")
     if config.faults.clock_drift_ppm:
         raise configuration.TwinError("clock_drift_ppm: QEMU's clocks do not drift")
     return config

@@ -11,10 +11,12 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 from edgekit.virtual.machines import Machine
+from edgekit.virtual.twin.config import TwinError
 
 from .gdb import Gdb
 from .monitor import Monitor
@@ -69,9 +71,9 @@ def _recall(path: Path) -> Counts | None:
 
 
 def _count(elf: Path, machine: Machine) -> Counts:
-    symbols = _symbols(elf)
-    entry, size = symbols["model_run"]
-    bottom = symbols["ek_stack_bottom"][0]
+    found = symbols(elf)
+    entry, size = found["model_run"]
+    bottom = found["ek_stack_bottom"][0]
     with Process(elf, machine, ("gdb", "qmp"), paused=True) as process:
         gdb, monitor = Gdb(process.sockets["gdb"]), Monitor(process.sockets["qmp"])
         gdb.run_to(entry)
@@ -103,10 +105,13 @@ def _calls(gdb: Gdb, monitor: Monitor, machine: Machine, code: range, back: int)
                 return tuple(calls)
 
 
-def _symbols(elf: Path) -> dict[str, tuple[int, int]]:
-    """Return address and size of each symbol."""
-    with elf.open("rb") as stream:
-        table = ELFFile(stream).get_section_by_name(".symtab")
-        if not isinstance(table, SymbolTableSection):
-            return {}
-        return {s.name: (s["st_value"] & ~1, s["st_size"]) for s in table.iter_symbols()}
+def symbols(elf: Path) -> dict[str, tuple[int, int]]:
+    """Return address and size of each symbol; raises TwinError for what is no ELF file."""
+    try:
+        with elf.open("rb") as stream:
+            table = ELFFile(stream).get_section_by_name(".symtab")
+            if not isinstance(table, SymbolTableSection):
+                return {}
+            return {s.name: (s["st_value"] & ~1, s["st_size"]) for s in table.iter_symbols()}
+    except ELFError as exc:
+        raise TwinError(f"{elf} is not an ELF file: {exc}") from exc
