@@ -181,7 +181,7 @@ def test_unknown_op_is_refused(qemu_image, cache, tmp_path):
 def test_image_that_is_none_is_told(tmp_path):
     image = tmp_path / "firmware.elf"
     image.write_bytes(b"\x7fELF")
-    with pytest.raises(ToolError, match="the twin did not start.*is not an ELF file"):
+    with pytest.raises(ToolError, match=r"the twin did not start.*is not an ELF file"):
         start_twin(image, boards.find("mps3-an547"), tmp_path, cache=tmp_path / "cache")
 
 
