@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pytest
 from native_model import NativeModel, board
+from numpy.typing import NDArray
 from writers.random_graphs import GraphBuilder
 
 from edgekit.errors import DoesNotFitError
@@ -23,15 +24,23 @@ DATA = PurePosixPath("model/model_data.c")
 MODEL = PurePosixPath("model/model.c")
 
 
-def compare(graph: Graph, lowered: stages.Lowered, directory: Path) -> None:
+def compare(
+    graph: Graph,
+    lowered: stages.Lowered,
+    directory: Path,
+    pictures: NDArray[np.int64] | None = None,
+) -> None:
     """Compare every tensor of the C with the graph's, and the output with that of all rows."""
     native = NativeModel(emit(lowered.graph, lowered.arena, board(), "gcc", trace=True), directory)
     source = graph.inputs[0].tensor
-    x = np.random.default_rng(3).integers(-128, 128, (2, *graph.tensors[source].shape))
+    shape = graph.tensors[source].shape
+    x = np.random.default_rng(3).integers(-128, 128, (2, *shape))
+    if pictures is not None:
+        x = np.concatenate([x[:1], pictures])
     kept = run(lowered.graph, {source: x}, keep=True)
     wanted = run(graph, {source: x})[graph.outputs[0].tensor]
     np.testing.assert_array_equal(kept[lowered.graph.outputs[0].tensor], wanted)
-    for sample in range(2):
+    for sample in range(len(x)):
         for index, node in enumerate(lowered.graph.nodes):
             tensor = native.tensor(x[sample], index)
             np.testing.assert_array_equal(tensor, kept[node.y][sample].ravel(), node.label)
@@ -104,4 +113,8 @@ def test_benchmark_models(tmp_path, shared_data, name, limit_bytes):
     assert lowered.arena.arena_bytes <= limit_bytes
     saved = lowered.savings[-1]
     assert saved.macs_before < saved.macs_after < 1.02 * saved.macs_before
-    compare(graph, lowered, tmp_path)
+    with np.load(shared_data / "datasets/mlperf_tiny_eval/ref_sample_inputs.npz") as samples:
+        grey = samples["vww_f32"].reshape(-1, 96, 96, 1)
+    step = 96 // graph.tensors[graph.inputs[0].tensor].shape[0]
+    pictures = np.rint(grey[:1, ::step, ::step] * 127).astype(np.int64).repeat(3, axis=3)
+    compare(graph, lowered, tmp_path, pictures)
