@@ -34,6 +34,10 @@ def pyramid() -> Small:
     small = Small(2, (8, 8, 4), scale=f32(0.02))
     entry = small.at
     small.pool("MAX_POOL_2D", (2, 2), (2, 2), padding=VALID)
+    y = small.activation((1, 5, 7, 4), *small.quant)
+    size = indices(small, (5, 7))
+    options = ("ResizeBilinearOptions", {"HalfPixelCenters": True})
+    small.op("RESIZE_BILINEAR", [small.at, size], y, options)
     y = small.activation((1, 8, 8, 4), *small.quant)
     size = indices(small, (8, 8))
     small.op("RESIZE_NEAREST_NEIGHBOR", [small.at, size], y, ("ResizeNearestNeighborOptions", {}))
