@@ -3,7 +3,8 @@
 
 #if EK_MVE
 
-/* Sums are shifted so that the output is the highest byte, where it saturates as it should. */
+/* Sums are shifted so that the output is the highest byte, where it saturates as it should.
+ * Loads and stores that widen and narrow take r0 to r7 alone: constraint l. */
 static void add(ek_add_linear_s8_params p, const int8_t *a, const int8_t *b, int8_t *y)
 {
     __asm__ volatile("wlstp.32 lr, %[n], 2f\n"
@@ -18,7 +19,7 @@ static void add(ek_add_linear_s8_params p, const int8_t *a, const int8_t *b, int
                      "vstrb.32 q0, [%[y]], #4\n\t"
                      "letp lr, 1b\n"
                      "2:"
-                     : [a] "+r"(a), [b] "+r"(b), [y] "+r"(y)
+                     : [a] "+l"(a), [b] "+l"(b), [y] "+l"(y)
                      : [n] "r"(p.size), [a_factor] "r"(p.a_factor), [b_factor] "r"(p.b_factor),
                        [offset] "r"(p.offset), [shift] "r"(24 - p.shift)
                      : "lr", "q0", "q1", "memory");
