@@ -238,6 +238,23 @@ def test_check(root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "config"
 
 
+def test_an_arena_that_is_too_small(
+    root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said as an option or in the project file; the option wins."""
+    model = root / "examples" / "digits" / "digits.onnx"
+    monkeypatch.chdir(tmp_path)
+    Path("edgekit.yaml").write_text(f"model: {model}\nboard: {BOARD}\narena_limit_bytes: 64\n")
+    for verb in ("check", "compile"):
+        assert app.run([verb, "--json"]) == 4
+        error = json.loads(capsys.readouterr().out)["error"]
+        assert "at most 64 bytes is wanted; the smallest found has" in error["message"]
+    assert app.run(["check", "--json", "--arena-limit", "5000"]) == 0
+    assert json.loads(capsys.readouterr().out)["arena_bytes"] <= 5000
+    Path("edgekit.yaml").write_text(f"model: {model}\nboard: {BOARD}\narena_limit_bytes: 0\n")
+    assert app.run(["check", "--json"]) == 2
+
+
 def test_boards(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["boards"]) == 0
     assert BOARD in capsys.readouterr().out
