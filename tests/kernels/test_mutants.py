@@ -156,6 +156,7 @@ MUTANTS = {
                                        "DOUBLE"),
     "linear add dropped offset": (LINEAR, " + p.offset", "", LINEAR, "FLOAT32_RNE"),
     "average truncates": (AVERAGE, "(sum - n / 2) / n", "sum / n", AVERAGE, "DOUBLE"),
+    "mean without zero point": (AVERAGE, "sum - n * p->input_zero_point", "sum", AVERAGE, "DOUBLE"),
     "average over padding": (AVERAGE, "mean_of(sum, n)",
                              "mean_of(sum, p->window.kernel_h * p->window.kernel_w)", AVERAGE,
                              "DOUBLE"),

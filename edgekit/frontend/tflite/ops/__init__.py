@@ -98,7 +98,10 @@ HINTS: Final[dict[str, str]] = {
     "ELU": _ACTIVATION,
     "GELU": _ACTIVATION,
     "LSTM": _RECURRENT,
+    "MIRROR_PAD": "pad with the zero point (PAD)",
     "SHAPE": _BATCH,
+    "SUM": "use MEAN, which differs by a constant factor",
     "SVDF": _STATE,
+    "TRANSPOSE_CONV": "resize, then convolve",
     "UNIDIRECTIONAL_SEQUENCE_LSTM": _RECURRENT,
 }
