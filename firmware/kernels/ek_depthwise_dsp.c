@@ -4,7 +4,8 @@
 
 #define EK_GROUP 4
 
-/* One channel: pairs of filter rows 0 and 1, of rows 1 and 2, and its output scale. */
+/* One channel: pairs of filter rows 0 and 1, of rows 1 and 2, where sums start, and its output
+ * scale. The assembly below counts on this order. */
 typedef struct {
     int32_t top[3];
     int32_t bottom[3];
@@ -42,73 +43,107 @@ EK_DSP_LOOP void pack(int32_t *out, const int8_t *a, int32_t step_a, const int8_
     }
 }
 
-/* Column k of the windows of two output rows: s, t are the sums of the upper and lower row at
- * the first of two outputs, q, r at the second. */
-#define EK_FIRST(k)                                                                                \
-    s = ek_smlad(u, a##k, s);                                                                      \
-    t = ek_smlatb(u, a##k, t);                                                                     \
-    s = ek_smlabt(v, b##k, s);                                                                     \
-    t = ek_smlad(v, b##k, t)
-#define EK_SECOND(k)                                                                               \
-    q = ek_smlad(u, a##k, q);                                                                      \
-    r = ek_smlatb(u, a##k, r);                                                                     \
-    q = ek_smlabt(v, b##k, q);                                                                     \
-    r = ek_smlad(v, b##k, r)
-#define EK_LOAD(i)                                                                                 \
-    u = upper[EK_GROUP * (i)];                                                                     \
-    v = lower[EK_GROUP * (i)]
+/* Two output rows of one channel: `n` outputs each, `step` bytes apart; y1 may be y0 where there is
+ * but one row. */
+#if EK_DSP_ASM
+#define EK_UNUSED __attribute__((unused))
 
-/* Two output rows of one channel; y1 may be y0 where there is but one. */
-EK_DSP_LOOP void two_rows(const channel *c, const int32_t *upper, const int32_t *lower, int8_t *y0,
-                          int8_t *y1, int32_t n, int32_t step)
+/* The words of a column, `at` bytes on: two rows in r10, the two below in r11. */
+#define EK_LOAD(at) "ldr r10, [r12, " at "\nldr r11, [lr, " at "\n"
+
+/* One column of the windows above each other, whose sums are s and t. */
+#define EK_COLUMN(s, t, top, bottom)                                                               \
+    "smlad " s ", r10, " top ", " s "\n"                                                           \
+    "smlatb " t ", r10, " top ", " t "\n"                                                          \
+    "smlabt " s ", r11, " bottom ", " s "\n"                                                       \
+    "smlad " t ", r11, " bottom ", " t "\n"
+#define EK_SHIFT(sum) "lsl " sum ", " sum ", r10\n"
+#define EK_FINISH(sum) "smmla " sum ", " sum ", r10, r11\nssat " sum ", #8, " sum ", asr #14\n"
+
+/* r0-r5: filters; r6, r7: sums of the first two windows; r8, r9: of those beside them.
+ * Stack: y0, y1, end of the pairs of columns, multiplier, addend, shift, start; then what the
+ * caller pushed, from 64 on: y1, n, step. */
+__attribute__((naked, noinline)) static void
+two_rows(const channel *c EK_UNUSED, const int32_t *upper EK_UNUSED, const int32_t *lower EK_UNUSED,
+         int8_t *y0 EK_UNUSED, int8_t *y1 EK_UNUSED, int32_t n EK_UNUSED, int32_t step EK_UNUSED)
 {
-    const int32_t a0 = c->top[0];
-    const int32_t a1 = c->top[1];
-    const int32_t a2 = c->top[2];
-    const int32_t b0 = c->bottom[0];
-    const int32_t b1 = c->bottom[1];
-    const int32_t b2 = c->bottom[2];
-    const ek_dsp_channel scale = c->scale;
-    const int32_t start = c->start;
-    int32_t u;
-    int32_t v;
-    for (int32_t i = 0; i + 2 <= n; i += 2) {
-        int32_t s = start;
-        int32_t t = s;
-        int32_t q = s;
-        int32_t r = s;
-        EK_LOAD(0);
-        EK_FIRST(0);
-        EK_LOAD(1);
-        EK_FIRST(1);
-        EK_SECOND(0);
-        EK_LOAD(2);
-        EK_FIRST(2);
-        EK_SECOND(1);
-        EK_LOAD(3);
-        EK_SECOND(2);
-        upper += 2 * EK_GROUP;
-        lower += 2 * EK_GROUP;
-        y1[0] = ek_dsp_apply(&scale, t);
-        y0[0] = ek_dsp_apply(&scale, s);
-        y1[step] = ek_dsp_apply(&scale, r);
-        y0[step] = ek_dsp_apply(&scale, q);
-        y0 += 2 * step;
-        y1 += 2 * step;
-    }
-    if ((n & 1) != 0) {
-        int32_t s = start;
-        int32_t t = s;
-        EK_LOAD(0);
-        EK_FIRST(0);
-        EK_LOAD(1);
-        EK_FIRST(1);
-        EK_LOAD(2);
-        EK_FIRST(2);
-        y1[0] = ek_dsp_apply(&scale, t);
-        y0[0] = ek_dsp_apply(&scale, s);
+    __asm__ volatile(
+        "push {r4-r11, lr}\n"
+        "sub sp, #28\n"
+        "ldrd r4, r5, [sp, #64]\n"
+        "strd r3, r4, [sp]\n"
+        "bic r5, r5, #1\n"
+        "add r5, r1, r5, lsl #4\n"
+        "ldr r6, [r0, #28]\n"
+        "strd r5, r6, [sp, #8]\n"
+        "ldrd r7, r8, [r0, #32]\n"
+        "strd r8, r7, [sp, #16]\n"
+        "ldr r6, [r0, #24]\n"
+        "str r6, [sp, #24]\n"
+        "mov r12, r1\n"
+        "mov lr, r2\n"
+        "cmp r12, r5\n"
+        "ldm r0, {r0-r5}\n"
+        "beq 2f\n"
+        "1:\n"
+        "ldr r6, [sp, #24]\n"
+        "mov r7, r6\n"
+        "mov r8, r6\n"
+        "mov r9, r6\n" EK_LOAD("#0]") EK_COLUMN("r6", "r7", "r0", "r3") EK_LOAD("#16]") EK_COLUMN(
+            "r6", "r7", "r1", "r4") EK_COLUMN("r8", "r9", "r0", "r3") EK_LOAD("#32]!")
+            EK_COLUMN("r6", "r7", "r2", "r5") EK_COLUMN("r8", "r9", "r1", "r4") EK_LOAD("#16]")
+                EK_COLUMN("r8", "r9", "r2", "r5") "ldr r10, [sp, #20]\n" EK_SHIFT("r6") EK_SHIFT(
+                    "r7") EK_SHIFT("r8") EK_SHIFT("r9") "ldrd r10, r11, [sp, #12]\n" EK_FINISH("r6")
+                    EK_FINISH("r7") EK_FINISH("r8") EK_FINISH(
+                        "r9") "ldrd r10, r11, [sp]\n"
+                              "strb r7, [r11]\n"
+                              "strb r6, [r10]\n"
+                              "ldr r6, [sp, #72]\n"
+                              "strb r9, [r11, r6]\n"
+                              "strb r8, [r10, r6]\n"
+                              "add r10, r10, r6, lsl #1\n"
+                              "add r11, r11, r6, lsl #1\n"
+                              "strd r10, r11, [sp]\n"
+                              "ldr r6, [sp, #8]\n"
+                              "cmp r12, r6\n"
+                              "bne 1b\n"
+                              "2:\n"
+                              "ldr r8, [sp, #68]\n"
+                              "lsls r8, r8, #31\n"
+                              "beq 3f\n"
+                              "ldr r6, [sp, #24]\n"
+                              "mov r7, r6\n" EK_LOAD("#0]") EK_COLUMN("r6", "r7", "r0", "r3")
+                                  EK_LOAD("#16]") EK_COLUMN("r6", "r7", "r1", "r4") EK_LOAD(
+                                      "#32]") EK_COLUMN("r6", "r7", "r2",
+                                                        "r5") "ldr r10, [sp, #20]\n" EK_SHIFT("r6")
+                                      EK_SHIFT("r7") "ldrd r10, r11, [sp, #12]\n" EK_FINISH("r6")
+                                          EK_FINISH("r7") "ldrd r10, r11, [sp]\n"
+                                                          "strb r7, [r11]\n"
+                                                          "strb r6, [r10]\n"
+                                                          "3:\n"
+                                                          "add sp, #28\n"
+                                                          "pop {r4-r11, pc}\n");
+}
+#else
+static void two_rows(const channel *c, const int32_t *upper, const int32_t *lower, int8_t *y0,
+                     int8_t *y1, int32_t n, int32_t step)
+{
+    for (int32_t i = 0; i < n; i++) {
+        int32_t s = c->start;
+        int32_t t = c->start;
+        for (int32_t k = 0; k < 3; k++) {
+            s = ek_smlad(upper[EK_GROUP * k], c->top[k], s);
+            t = ek_smlatb(upper[EK_GROUP * k], c->top[k], t);
+            s = ek_smlabt(lower[EK_GROUP * k], c->bottom[k], s);
+            t = ek_smlad(lower[EK_GROUP * k], c->bottom[k], t);
+        }
+        y1[i * step] = ek_dsp_apply(&c->scale, t);
+        y0[i * step] = ek_dsp_apply(&c->scale, s);
+        upper += EK_GROUP;
+        lower += EK_GROUP;
     }
 }
+#endif
 
 /* One output row of one channel. */
 EK_DSP_LOOP void one_row(const channel *c, const int32_t *upper, const int32_t *lower, int8_t *y,
