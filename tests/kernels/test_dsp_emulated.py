@@ -64,7 +64,7 @@ def test_equals_interpreter_many(image, kernel, rounding, tmp_path):
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant_is_found(name, tmp_path):
     file, old, new, rounding = MUTANTS[name]
-    for part in ("include", "kernels", "port"):
+    for part in ("include", "kernels", "link"):
         shutil.copytree(FIRMWARE / part, tmp_path / "firmware" / part)
     path = tmp_path / "firmware" / file
     text = path.read_text()
