@@ -77,7 +77,7 @@ _COMPILERS: dict[tuple[Toolchain, Cpu], _Compiler] = {
     ("zig", "cortex-m4f"): _zig("thumb-freestanding-eabihf", "cortex_m4"),
     ("zig", "cortex-m33"): _zig("thumb-freestanding-eabihf", "cortex_m33"),
     ("zig", "cortex-m7"): _zig("thumb-freestanding-eabihf", "cortex_m7"),
-    ("zig", "cortex-m55"): _zig("thumb-freestanding-eabihf", "cortex_m55"),
+    ("zig", "cortex-m55"): _zig("thumb-freestanding-eabihf", "cortex_m55+mve_fp"),
     ("zig", "rv32imc"): _zig("riscv32-freestanding-none", "generic_rv32+m+c", "-mabi=ilp32"),
 }
 
