@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgekit.ir.arithmetic import requantize
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp import evaluate
+from edgekit.ir.interp.add import add
 from edgekit.ir.interp.conv2d import conv2d_accumulators
 from edgekit.ir.interp.dense import dense_accumulators
 from edgekit.ir.interp.depthwise_conv2d import depthwise_accumulators
@@ -78,9 +79,9 @@ def _node_bounds(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Boun
         case Conv2D() | DepthwiseConv2D() | Dense():
             return _weighted(graph, node, *bounds[node.x])
         case Add() if node.subtract:
-            (low_b, high_b), (low_a, high_a) = bounds[node.b], bounds[node.a]
-            ends = {node.a: np.stack([low_a, high_a]), node.b: np.stack([high_b, low_b])}
-            low, high = evaluate(graph, node, ends)
+            (low_a, high_a), (low_b, high_b) = bounds[node.a], bounds[node.b]
+            # Both may be one tensor, at two scales: its lowest less its highest value, and back.
+            low, high = add(node, np.stack([low_a, high_a]), np.stack([high_b, low_b]))
             return low, high
         case Add() | AveragePool() | MaxPool() | Pad() | Reshape() | Clamp() | Requantize():
             return _rising(graph, node, bounds)

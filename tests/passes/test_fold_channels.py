@@ -102,6 +102,17 @@ def test_many_random_graphs_with_dead_channels():
     assert smaller > 1500
 
 
+def test_a_tensor_less_itself_at_another_scale_is_bounded():
+    builder = GraphBuilder(5)
+    x = builder.input(4, 4, 3)
+    y = builder.add(x, x, subtract=True)
+    graph = builder.graph(y)
+    low, high = element_bounds(graph)[y]
+    assert (low <= builder.values[y]).all()
+    assert (builder.values[y] <= high).all()
+    assert (low < high).all()
+
+
 def test_a_constant_goes_into_the_bias_of_the_next_layer():
     builder = GraphBuilder(1)
     x = builder.conv(builder.input(4, 4, 2), 3, (1, 1))
