@@ -173,7 +173,7 @@ void ek_dense_dsp(const ek_dense_dsp_params *p, const int8_t *x, int8_t *y);
 /* As ek_conv2d_dsp, but: sums are of x * w, and the input's zero point is folded into the starts.
  * Weights: per pair of output channels a and b, for each two depths (a0, a1, b0, b1), never -128
  * twice in a0, a1; an odd last depth and a missing last channel hold zeros.
- * Scratch: 16 bytes for each output channel, 8 for each depth, an odd one counted twice, and 8;
+ * Scratch: 20 bytes for each output channel, 8 for each depth, an odd one counted twice, and 8;
  * and in_c. Pixels are written in order, four at once, after their windows were read. */
 typedef ek_conv2d_dsp_params ek_conv2d_rv32_params;
 

@@ -10,6 +10,12 @@
 #define EK_PIXELS 4
 #define EK_BELOW 32767
 
+/* What is known of a channel, found once. */
+typedef struct {
+    ek_dsp_channel scale;
+    int32_t start;
+} output_channel;
+
 /* Where the four windows read from. */
 typedef struct {
     int32_t row[EK_PIXELS];
@@ -152,7 +158,7 @@ static inline void store_plain(const ek_dsp_channel *given, const uint32_t *sum,
 /* All channels of four pixels over `pairs` pairs of depths. Without a second channel, what stands
  * for it is written first, and then written over. */
 #define EK_MULTIPLY(name, finish)                                                                  \
-    EK_DSP_LOOP void name(const ek_conv2d_rv32_params *p, const ek_dsp_channel *scales,            \
+    EK_DSP_LOOP void name(const ek_conv2d_rv32_params *p, const output_channel *channels,          \
                           const int32_t *packed, int32_t pairs, targets to)                        \
     {                                                                                              \
         const int8_t *w = p->weights;                                                              \
@@ -162,9 +168,9 @@ static inline void store_plain(const ek_dsp_channel *given, const uint32_t *sum,
             const int8_t *const even = &w[4 * (pairs & ~1)];                                       \
             const int8_t *const end = &w[4 * pairs];                                               \
             const uint32_t *x = (const uint32_t *)packed;                                          \
-            int32_t h0 = ek_dsp_start(&p->scale, c);                                               \
+            int32_t h0 = channels[c].start;                                                        \
             int32_t h1 = h0;                                                                       \
-            int32_t h2 = ek_dsp_start(&p->scale, other);                                           \
+            int32_t h2 = channels[other].start;                                                    \
             int32_t h3 = h2;                                                                       \
             uint32_t s0 = (uint32_t)h0 * 0x10001U;                                                 \
             uint32_t s1 = s0;                                                                      \
@@ -181,9 +187,10 @@ static inline void store_plain(const ek_dsp_channel *given, const uint32_t *sum,
                 EK_STEP(0);                                                                        \
                 w += 4;                                                                            \
             }                                                                                      \
-            finish(&scales[other], (const uint32_t[2]){s2, s3}, (const int32_t[2]){h2, h3}, &to,   \
-                   other);                                                                         \
-            finish(&scales[c], (const uint32_t[2]){s0, s1}, (const int32_t[2]){h0, h1}, &to, c);   \
+            finish(&channels[other].scale, (const uint32_t[2]){s2, s3},                            \
+                   (const int32_t[2]){h2, h3}, &to, other);                                        \
+            finish(&channels[c].scale, (const uint32_t[2]){s0, s1}, (const int32_t[2]){h0, h1},    \
+                   &to, c);                                                                        \
         }                                                                                          \
     }
 
@@ -196,11 +203,12 @@ void ek_conv2d_rv32(const ek_conv2d_rv32_params *p, int32_t *scratch, const int8
     const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
     const int32_t pairs = (depth + 1) / 2;
     const int32_t count = w->out_h * w->out_w;
-    ek_dsp_channel *scales = (ek_dsp_channel *)scratch;
-    int32_t *packed = (int32_t *)&scales[p->out_c];
+    output_channel *channels = (output_channel *)scratch;
+    int32_t *packed = (int32_t *)&channels[p->out_c];
     int8_t *pad = (int8_t *)&packed[4 * pairs + 2];
     for (int32_t c = 0; c < p->out_c; c++) {
-        scales[c] = ek_dsp_channel_at(&p->scale, c);
+        channels[c].scale = ek_dsp_channel_at(&p->scale, c);
+        channels[c].start = ek_dsp_start(&p->scale, c);
     }
     for (int32_t i = 0; i < w->in_c; i++) {
         pad[i] = w->zero_point;
@@ -215,9 +223,9 @@ void ek_conv2d_rv32(const ek_conv2d_rv32_params *p, int32_t *scratch, const int8
         }
         gather(w, x, pad, &at, packed);
         if (p->scale.away != 0) {
-            multiply_away(p, scales, packed, pairs, to);
+            multiply_away(p, channels, packed, pairs, to);
         } else {
-            multiply(p, scales, packed, pairs, to);
+            multiply(p, channels, packed, pairs, to);
         }
     }
     ek_dsp_limit(y, count * p->out_c, p->scale.low, p->scale.high);

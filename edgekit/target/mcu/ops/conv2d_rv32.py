@@ -12,7 +12,7 @@ from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.ops.overlap import behind_by_pixels
 from edgekit.target.mcu.ops.window import dsp_window
 
-_CHANNEL_BYTES = 16  # an ek_dsp_channel
+_CHANNEL_BYTES = 20  # an ek_dsp_channel and a start
 _PIXELS = 4
 _LEAST_PIXELS = 3  # fewer are not worth the time of four
 
