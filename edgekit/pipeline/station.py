@@ -56,6 +56,9 @@ def attach(settings: Settings, artifact: Artifact, *, progress: Progress) -> Ite
             ) as twin,
             _opened(twin.link_url) as port,
         ):
+            # A board is silent until its first inference is over, which here is counted, slowly.
+            progress.stage("count one inference")
+            twin.counts()
             yield Station(port, twin.counts, twin.state_port)
         return
     url = find_port(settings.board, settings.port)
