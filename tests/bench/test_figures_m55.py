@@ -108,3 +108,9 @@ def test_outputs_are_those_of_the_reference(name: str, shared_data: Path, tmp_pa
     assert equality is not None
     assert equality.chain == ("tflite-ref", "graph", "c", "board")
     assert (equality.samples, equality.mismatches, equality.not_compared) == (len(x), 0, ())
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_readme_states_them(name: str, root: Path) -> None:
+    cells = " | ".join(f"{figure:,}" for figure in EXACT[name])
+    assert f"| {name} | {cells} |" in (root / "README.md").read_text(encoding="utf-8")
