@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .decode import Block, Decoder, Timing
+from .engine import Engine
+from .memory import end_conditions
 from .parts import Accelerator
 
 _FORMAT = 4  # of the cache files
@@ -125,7 +127,7 @@ class WindowCounter:
 
         return hook
 
-    def _read_hook(self, kept: Accelerator) -> Callable[[object, int, int, int, int, object], None]:
+    def _read_hook(self, kept: Accelerator) -> Callable[[Engine, int, int, int, int, object], None]:
         """Return the hook of data reads from flash: weights, tables and literals."""
         shift = kept.line_bytes.bit_length() - 1
         capacity = kept.data_lines
@@ -133,9 +135,10 @@ class WindowCounter:
         latest = -1
 
         def hook(
-            _uc: object, _access: int, address: int, _size: int, _value: int, _data: object
+            uc: Engine, _access: int, address: int, _size: int, _value: int, _data: object
         ) -> None:
             nonlocal latest
+            end_conditions(uc)
             line = address >> shift
             if line == latest:
                 return

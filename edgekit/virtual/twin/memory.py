@@ -15,6 +15,7 @@ from .image import Image
 from .parts import Soc
 
 _PAINT = b"\xa5"
+_CONDITIONS = 0x0600_FC00  # of an IT block, in the xPSR
 
 
 def new_core(config: TwinConfig, image: Image, soc: Soc) -> Engine:
@@ -67,10 +68,23 @@ def stack_floor(config: TwinConfig, soc: Soc, image: Image, sp: int) -> int:
     return image.ram_end if floor < image.ram_end <= sp else floor
 
 
+def end_conditions(uc: Engine) -> None:
+    """Take back what Unicorn leaves of an IT block after a hooked read inside it.
+
+    Else the first instructions of a later block of code, such as a load of the pc that begins a
+    page, are skipped on the conditions of that IT block. A block that ends inside an IT block
+    stores the conditions anew.
+    """
+    state = uc.reg_read(r.UC_ARM_REG_XPSR)
+    if state & _CONDITIONS:
+        uc.reg_write(r.UC_ARM_REG_XPSR, state & ~_CONDITIONS)
+
+
 def ignore_read(
-    _uc: object, _access: int, _address: int, _size: int, _value: int, _data: object
+    uc: Engine, _access: int, _address: int, _size: int, _value: int, _data: object
 ) -> None:
     """Be the hook of reads that nobody counts."""
+    end_conditions(uc)
 
 
 class StackGauge:
