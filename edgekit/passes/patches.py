@@ -53,7 +53,7 @@ def fit(graph: Graph, needs_of: NeedsOf, limit_bytes: int) -> Planned:
     if _arena_bytes(whole) > limit_bytes:
         best = min(best, search.run(whole, limit_bytes), key=_arena_bytes)
     low = limit_bytes  # no plan found meets it, unless the loop below has nothing to do
-    while _arena_bytes(best) > limit_bytes and _arena_bytes(best) - low > _arena_bytes(best) >> 6:
+    while _arena_bytes(best) > limit_bytes and _worth_halving(_arena_bytes(best), low):
         middle = (low + _arena_bytes(best)) // 2
         found = search.run(whole, middle)
         if _arena_bytes(found) > middle:
@@ -61,6 +61,11 @@ def fit(graph: Graph, needs_of: NeedsOf, limit_bytes: int) -> Planned:
         best = min(best, found, key=_arena_bytes)
     verify(best.graph)
     return replace(best, whole_bytes=_arena_bytes(whole))
+
+
+def _worth_halving(best_bytes: int, low_bytes: int) -> bool:
+    """Say whether a middle lies between the two, and a gain of more than a 64th."""
+    return best_bytes - low_bytes > max(best_bytes >> 6, 1)
 
 
 def _arena_bytes(planned: Planned) -> int:

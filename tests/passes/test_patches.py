@@ -196,3 +196,11 @@ def test_parts_in_the_wrong_order_are_seen(monkeypatch):
     )
     with pytest.raises(AssertionError, match="names other bytes"):
         simulate(graph, {}, memory.plan(graph, {}))
+
+
+@pytest.mark.parametrize("limit", range(1, 12))
+def test_search_ends_where_no_arena_is_small_enough(limit):
+    builder = GraphBuilder(1)
+    y = builder.conv(builder.input(3, 4, 1), 1, (3, 3), padding=Padding(1, 1, 1, 1))
+    found = fit(builder.graph(y), nothing, limit)
+    assert limit < found.arena.arena_bytes < 64
