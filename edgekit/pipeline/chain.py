@@ -90,7 +90,7 @@ def _bisect(
     sample = samples.integers[first.sample : first.sample + 1]
     row = samples.as_bytes()[first.sample]
     wrong = Difference(*first.between, first.sample, 0, first.expected, first.actual)
-    with attach(settings, artifact, progress=progress) as station:
+    with attach(settings, artifact, prepared.macs, progress=progress) as station:
         link = Link(station.port)
         link.connect()
 

@@ -58,7 +58,7 @@ def run(settings: Settings, *, progress: Progress | None = None) -> Run:
     prepared = prepare(settings, progress=progress)
     with (
         hold(settings.work, wait=False),
-        attach(settings, prepared.artifact, progress=progress) as station,
+        attach(settings, prepared.artifact, prepared.macs, progress=progress) as station,
     ):
         return _run(settings, prepared, station, progress)
 
@@ -103,7 +103,7 @@ class _Deployment:
 
     def _on_board(self, prepared: Prepared, *, equality: bool, metered: bool) -> None:
         settings = self._settings
-        with attach(settings, prepared.artifact, progress=self._progress) as station:
+        with attach(settings, prepared.artifact, prepared.macs, progress=self._progress) as station:
             done = _run(settings, prepared, station, self._progress)
             counts = station.counts() if station.counts is not None else None
             self._ran(prepared, done, counts)

@@ -27,6 +27,11 @@ class Prepared:
     samples: Samples
     savings: tuple[Saving, ...]  # what each pass saved on the way from `graph` to `lowered`
 
+    @property
+    def macs(self) -> int:
+        """Return the multiplications of one inference."""
+        return self.plan.facts["macs"]
+
 
 def prepare(settings: Settings, *, progress: Progress) -> Prepared:
     """Load, lower, plan, read the samples, build: whatever can be refused is refused first."""

@@ -20,6 +20,10 @@ from edgekit.virtual.meter_process import start_meter
 from edgekit.virtual.process import Counts, start_twin
 
 _PATIENCE_S = 1.0  # a board with edgekit's firmware answers at once
+# A twin counts its first inference instruction by instruction: a million a second where it shares
+# a busy machine, up to 60 for each MAC.
+_BOOT_S = 20.0
+_COUNTED_MACS_PER_S = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,12 @@ class Station:
 
 
 @contextmanager
-def attach(settings: Settings, artifact: Artifact, *, progress: Progress) -> Iterator[Station]:
+def attach(
+    settings: Settings, artifact: Artifact, macs: int, *, progress: Progress
+) -> Iterator[Station]:
     """Bring `artifact` onto the board, or start its twin, and open the link's port.
 
+    `macs` of an inference say how long a twin may be silent while it counts the first one.
     The port is closed and the twin ended when the block ends, however it ends. Raises DeviceError
     when there is no board, or ToolError when its flasher is missing or fails.
     """
@@ -58,7 +65,7 @@ def attach(settings: Settings, artifact: Artifact, *, progress: Progress) -> Ite
         ):
             # A board is silent until its first inference is over, which here is counted, slowly.
             progress.stage("count one inference")
-            twin.counts()
+            twin.counts(_BOOT_S + macs / _COUNTED_MACS_PER_S)
             yield Station(port, twin.counts, twin.state_port)
         return
     url = find_port(settings.board, settings.port)

@@ -77,7 +77,7 @@ static inline scale scale_of(int32_t row, int32_t multiplier, int32_t zero_point
     scale s;
     s.bias = row >> 8;
     s.multiplier = multiplier;
-    s.addend = ((2 * zero_point + (n > 0)) << n) >> 1;
+    s.addend = ((2 * zero_point + (n > 0)) * (1 << n)) >> 1;
     s.shift = 24 - n;
     return s;
 }
