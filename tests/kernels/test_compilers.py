@@ -29,7 +29,9 @@ def compile_all(compiler: list[str], *flags: str) -> None:
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("level", ["-O0", "-O2", "-O3", "-Os"])
+@pytest.mark.parametrize(
+    "level", ["-O0", "-O2", *(pytest.param(v, marks=pytest.mark.nightly) for v in ("-O3", "-Os"))]
+)
 @pytest.mark.gcc
 def test_arm_gcc(level):
     for fpu in (HARD, ("-mfloat-abi=soft",)):

@@ -40,7 +40,7 @@ MUTANTS = {
                               "TIES_UP"),
     "lines not moved": (DEPTHWISE, '"vst40.8 {q2, q3, q4, q5}', '"vst40.8 {q1, q2, q3, q4}',
                         "TIES_UP"),
-    "addend halved": (DEPTHWISE, "<< n) >> 1;", "<< n) >> 2;", "SINGLE"),
+    "addend halved": (DEPTHWISE, "(1 << n)) >> 1;", "(1 << n)) >> 2;", "SINGLE"),
     "no saturation": (DEPTHWISE, "vqshlq_r_s32(vqaddq_n_s32(v, s.addend)",
                       "vshlq_r_s32(vaddq_n_s32(v, s.addend)", "TIES_UP"),
     "three of four outputs": (DEPTHWISE, "s3 = sum_at(strip += stride", "s3 = sum_at(strip",
