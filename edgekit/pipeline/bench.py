@@ -64,7 +64,6 @@ def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
     counts: Counts | None = None
     if settings.virtual:
         with attach(settings, prepared.artifact, prepared.macs, progress=progress) as station:
-            progress.stage(f"count one inference of {settings.model.name}")
             counts = station.counts() if station.counts is not None else None
         cycles = None if counts is None else Cycles.of(counts.cycles_lo, counts.cycles_hi)
     else:
