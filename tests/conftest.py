@@ -49,6 +49,10 @@ _TOOLS = {
         ),
         "pip install 'edgekit[tflite]'",
     ),
+    "torch": (lambda: importlib.util.find_spec("torch"), "pip install 'edgekit[train]'"),
+    "brevitas": (lambda: importlib.util.find_spec("brevitas"), "pip install 'edgekit[train]'"),
+    "qonnx": (lambda: importlib.util.find_spec("qonnx"), "pip install 'edgekit[train]'"),
+    "h5py": (lambda: importlib.util.find_spec("h5py"), "pip install 'edgekit[larq]'"),
 }
 
 
