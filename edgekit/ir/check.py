@@ -103,6 +103,8 @@ def _check_constant(graph: Graph, name: str) -> None:
             f"constant {name}: values {low} to {high}; {tensor.dtype.name} holds "
             f"{tensor.dtype.low} to {tensor.dtype.high}"
         )
+    if tensor.dtype is DType.BINARY and not array.all():
+        _fail(f"constant {name}: it holds 0; a binary constant is -1 or 1")
 
 
 def _check_edges(graph: Graph) -> None:

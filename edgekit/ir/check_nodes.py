@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.ir.arithmetic import float32_exact, float32_value
+from edgekit.ir.check_lowbit import FEW_BITS, check_low_bit
 from edgekit.ir.check_moves import check_move
 from edgekit.ir.check_moves import fail as _fail
 from edgekit.ir.check_moves import want as _want
 from edgekit.ir.check_rows import check_view
-from edgekit.ir.geometry import kernel_of, padded_values, window_shape, window_work
+from edgekit.ir.check_windows import check_weights, check_window
 from edgekit.ir.graph import Graph
-from edgekit.ir.interp.window import valid_cells
 from edgekit.ir.nodes import (
     Add,
     AveragePool,
@@ -25,6 +25,7 @@ from edgekit.ir.nodes import (
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    LowBitNode,
     Lut8,
     MaxPool,
     Mul,
@@ -39,6 +40,7 @@ from edgekit.ir.nodes import (
     Softmax,
     Stack,
     Transpose,
+    Weighted,
     constants_of,
     inputs_of,
 )
@@ -47,13 +49,12 @@ from edgekit.ir.types import DType, Requant, Rounding
 
 Ints = NDArray[np.int64]
 Shape = tuple[int, ...]
-Windowed = Conv2D | DepthwiseConv2D | AveragePool | MaxPool
 # Nodes that have a form for 16-bit activations.
 _Wide = Conv2D | Add | Pad | Requantize | Reshape | Rows | Stack | Concat | Transpose | Slice
+# Nodes that only move or compare values, of whatever type.
+_Moving = MaxPool | Pad | Reshape | Rows | Stack | Concat | Transpose | Slice
 
 _SMALLER = "quantize the model again with smaller weights or fewer inputs in this layer"
-_MOST_VALUES = 1 << 24
-_MOST_WORK = 1 << 34
 _LONGEST_SOFTMAX = 511  # the reference's sum leaves its 32-bit format beyond
 
 
@@ -63,12 +64,17 @@ def check_node(graph: Graph, node: Node, ranges: Ranges) -> None:
     Raises:
         UnsupportedError: naming the node, what was found and what is wanted.
     """
+    if isinstance(node, LowBitNode):
+        check_low_bit(graph, node, ranges)
+        if isinstance(node, Weighted):
+            _check_partial_sums(graph, node)
+        return
     dtype = _type_of(graph, node)
     _check_shapes(graph, node)
-    if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
+    if isinstance(node, Weighted):
         _check_partial_sums(graph, node)
     _check_zero_points(node, dtype)
-    _check_clamp(node)
+    _check_clamp(node, dtype)
     requant = requant_of(node)
     if requant is None:
         return
@@ -83,23 +89,29 @@ def check_node(graph: Graph, node: Node, ranges: Ranges) -> None:
 
 
 def _type_of(graph: Graph, node: Node) -> DType:
-    """Return the one type of the node's activations: INT8, or INT16 where a node has that form."""
-    wanted = DType.INT8
-    if isinstance(node, _Wide) and graph.tensors[node.y].dtype is DType.INT16:
+    """Return the one type of the node's activations: INT8, or another that it has a form for."""
+    wanted, found = DType.INT8, graph.tensors[node.y].dtype
+    if isinstance(node, _Wide) and found is DType.INT16:
         wanted = DType.INT16
+    if isinstance(node, _Moving) and found in FEW_BITS:
+        wanted = found
+    if isinstance(node, MaxPool | Reshape) and found in (DType.INT16, DType.INT32):
+        wanted = found
     for name in (*inputs_of(node), node.y):
         _want(node, f"type of {name}", graph.tensors[name].dtype.name, wanted.name)
     return wanted
 
 
-def _check_shapes(graph: Graph, node: Node) -> None:
+def _check_shapes(graph: Graph, node: Node) -> None:  # noqa: C901 - the closed union
+    if isinstance(node, LowBitNode):
+        return  # check_low_bit
     shape = graph.tensors[node.y].shape
     match node:
         case Conv2D() | DepthwiseConv2D() | AveragePool() | MaxPool():
-            _check_window(graph, node)
+            check_window(graph, node)
         case Dense():
             inputs = graph.tensors[node.x].size
-            _check_weights(graph, node, (shape[-1], inputs), shape[-1])
+            check_weights(graph, node, (shape[-1], inputs), shape[-1])
             _want(node, "output shape", shape, (shape[-1],))
         case Add():
             for name in (node.a, node.b):
@@ -119,83 +131,6 @@ def _check_shapes(graph: Graph, node: Node) -> None:
             check_move(graph, node)
         case _:
             assert_never(node)
-
-
-def _check_window(graph: Graph, node: Windowed) -> None:
-    source, shape = graph.tensors[node.x].shape, graph.tensors[node.y].shape
-    if len(source) != 3 or len(shape) != 3:
-        _fail(node, f"shapes {source} and {shape}; (H, W, C) is wanted")
-    channels = shape[2]
-    if isinstance(node, Conv2D):
-        kernel = _window_of(graph, node, 4)
-        _check_weights(graph, node, (channels, *kernel, source[2]), channels)
-    elif isinstance(node, DepthwiseConv2D):
-        kernel = _window_of(graph, node, 3)
-        _check_weights(graph, node, (*kernel, channels), channels)
-        if channels % source[2]:
-            _fail(node, f"{channels} output channels are no multiple of {source[2]} input channels")
-    else:
-        kernel = node.kernel
-        _want(node, "channels", channels, source[2])
-    dilation = node.dilation if isinstance(node, Conv2D | DepthwiseConv2D) else (1, 1)
-    padding = node.padding
-    edges = (padding.top, padding.left, padding.bottom, padding.right)
-    if min(*kernel, *node.stride, *dilation) < 1 or min(edges) < 0:
-        _fail(
-            node,
-            f"kernel {kernel}, stride {node.stride}, dilation {dilation}, padding {edges}; "
-            "at least 1, 1, 1 and 0 are wanted",
-        )
-    wanted = window_shape((source[0], source[1]), kernel, node.stride, dilation, padding)
-    if min(wanted) < 1:
-        _fail(node, f"no {kernel} window with dilation {dilation} fits into {source}")
-    _want(node, "output shape", shape, (*wanted, channels))
-    _check_effort(graph, node)
-    if isinstance(node, AveragePool | MaxPool):
-        _check_cells(node, source)
-
-
-def _check_effort(graph: Graph, node: Windowed) -> None:
-    # Far above any microcontroller model: what is stopped here would take hours or all memory.
-    values, work = padded_values(graph, node), window_work(graph, node)
-    if values > _MOST_VALUES:
-        _fail(node, f"its padded input holds {values} values; at most {_MOST_VALUES} is wanted")
-    if work > _MOST_WORK:
-        _fail(node, f"its windows read {work} values; at most {_MOST_WORK} is wanted")
-
-
-def _window_of(graph: Graph, node: Conv2D | DepthwiseConv2D, rank: int) -> tuple[int, int]:
-    shape = graph.tensors[node.weight].shape
-    if len(shape) != rank:
-        _fail(node, f"weight shape {shape}; {rank} axes are wanted")
-    height, width = kernel_of(graph, node)
-    return height, width
-
-
-def _check_cells(node: AveragePool | MaxPool, source: Shape) -> None:
-    cells = valid_cells(source[0], source[1], node.kernel, node.stride, node.padding)
-    if cells.min() < 1:
-        _fail(node, f"a window of kernel {node.kernel} lies in the padding alone")
-    if isinstance(node, AveragePool) and node.requant is not None:
-        if cells.min() != cells.max():
-            _fail(
-                node,
-                f"windows hold {cells.min()} to {cells.max()} cells; with a scale "
-                "the same number everywhere is wanted",
-            )
-        _want(node, "number of scales", len(node.requant.multiplier), 1)
-        _want(node, "clamp", (node.low, node.high), (node.requant.low, node.requant.high))
-
-
-def _check_weights(
-    graph: Graph, node: Conv2D | DepthwiseConv2D | Dense, shape: Shape, channels: int
-) -> None:
-    weight, bias = graph.tensors[node.weight], graph.tensors[node.bias]
-    _want(node, "weight shape", weight.shape, shape)
-    _want(node, "bias shape", bias.shape, (channels,))
-    if weight.dtype.bits > 8:
-        _fail(node, f"weight type is {weight.dtype.name}; INT8 or narrower is wanted")
-    _want(node, "bias type", bias.dtype.name, DType.INT32.name)
 
 
 def _check_pad(graph: Graph, node: Pad) -> None:
@@ -227,6 +162,8 @@ def _check_softmax(graph: Graph, node: Softmax | Clamp | Requantize) -> None:
 
 
 def _check_zero_points(node: Node, dtype: DType) -> None:
+    if isinstance(node, LowBitNode):
+        return  # check_low_bit
     match node:
         case Add() | Mul():
             points = {"a": node.a_zero_point, "b": node.b_zero_point}
@@ -249,12 +186,17 @@ def _check_zero_points(node: Node, dtype: DType) -> None:
 
 def _zero_points(dtype: DType) -> tuple[int, int]:
     """Return the lowest and highest zero point: 16-bit activations are symmetric."""
-    return (dtype.low, dtype.high) if dtype is DType.INT8 else (0, 0)
+    return (0, 0) if dtype in (DType.INT16, DType.INT32) else (dtype.low, dtype.high)
 
 
-def _check_clamp(node: Node) -> None:
+def _check_clamp(node: Node, dtype: DType) -> None:
     if isinstance(node, AveragePool | MaxPool | Clamp):
-        _check_limits(node, node.low, node.high, DType.INT8)
+        _check_limits(node, node.low, node.high, dtype)
+    binary = dtype is DType.BINARY
+    if binary and isinstance(node, MaxPool) and (node.low, node.high) != (-1, 1):
+        _fail(node, f"clamp is {node.low} to {node.high}; -1 to 1 is wanted for bits")
+    if binary and isinstance(node, Pad) and node.value == 0:
+        _fail(node, "padding value is 0; -1 or 1 is wanted for bits")
 
 
 def _check_limits(node: Node, low: int, high: int, dtype: DType) -> None:
@@ -302,7 +244,7 @@ def _check_scale(node: Node, multiplier: int, shift: int, rounding: Rounding) ->
         )
 
 
-def _check_partial_sums(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> None:
+def _check_partial_sums(graph: Graph, node: Weighted) -> None:
     bound = partial_sum_bound(graph, node)
     if bound.max() >= 2**31:
         channel = int(bound.argmax())

@@ -9,7 +9,52 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from edgekit.ir.lowbit import (
+    GroupCount,
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
+    LowBitNode,
+    LutLayer,
+    Thermometer,
+    Threshold,
+)
 from edgekit.ir.types import Padding, Requant
+
+__all__ = [
+    "Add",
+    "AveragePool",
+    "Clamp",
+    "Concat",
+    "Conv2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "GroupCount",
+    "LowBitConv2D",
+    "LowBitDense",
+    "LowBitDepthwiseConv2D",
+    "LowBitNode",
+    "Lut8",
+    "LutLayer",
+    "MaxPool",
+    "Mul",
+    "Node",
+    "Pad",
+    "Requantize",
+    "Reshape",
+    "ResizeBilinear",
+    "ResizeNearest",
+    "Rows",
+    "Slice",
+    "Softmax",
+    "Stack",
+    "Thermometer",
+    "Threshold",
+    "Transpose",
+    "Weighted",
+    "constants_of",
+    "inputs_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +353,18 @@ Node: TypeAlias = (
     | Slice
     | ResizeNearest
     | ResizeBilinear
+    | LowBitConv2D
+    | LowBitDepthwiseConv2D
+    | LowBitDense
+    | Threshold
+    | Thermometer
+    | LutLayer
+    | GroupCount
+)
+
+# Nodes whose sums are products of inputs and weights.
+Weighted: TypeAlias = (
+    Conv2D | DepthwiseConv2D | Dense | LowBitConv2D | LowBitDepthwiseConv2D | LowBitDense
 )
 
 
@@ -328,6 +385,13 @@ def constants_of(node: Node) -> tuple[str, ...]:
     """Return the constants that `node` reads, in order."""
     if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
         return (node.weight, node.bias)
+    if isinstance(node, LowBitConv2D | LowBitDepthwiseConv2D | LowBitDense):
+        compared = () if node.thresholds is None else (node.thresholds,)
+        return (node.weight, node.bias, *compared)
+    if isinstance(node, Threshold | Thermometer):
+        return (node.thresholds,)
+    if isinstance(node, LutLayer):
+        return (node.connections, node.tables)
     if isinstance(node, Softmax | Lut8):
         return (node.table,)
     return ()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp.add import add_fixed_sum, add_float32_sum
+from edgekit.ir.interp.lowbit import step_of
 from edgekit.ir.nodes import (
     Add,
     AveragePool,
@@ -18,7 +19,13 @@ from edgekit.ir.nodes import (
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    GroupCount,
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
+    LowBitNode,
     Lut8,
+    LutLayer,
     MaxPool,
     Mul,
     Node,
@@ -31,7 +38,10 @@ from edgekit.ir.nodes import (
     Slice,
     Softmax,
     Stack,
+    Thermometer,
+    Threshold,
     Transpose,
+    Weighted,
     inputs_of,
 )
 from edgekit.ir.types import DType, Padding, Requant, Rounding
@@ -56,6 +66,8 @@ def value_ranges(graph: Graph) -> dict[str, Range]:
 
 def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
     """Return the reachable values of `node.y`, given those of its inputs."""
+    if isinstance(node, LowBitNode):
+        return _low_bit_range(graph, node, ranges)
     match node:
         case Conv2D() | DepthwiseConv2D() | Dense() | Add() | Mul() | Requantize():
             return node.requant.low, node.requant.high
@@ -83,6 +95,18 @@ def output_range(graph: Graph, node: Node, ranges: Ranges) -> Range:
             assert_never(node)
 
 
+def _low_bit_range(graph: Graph, node: LowBitNode, ranges: Ranges) -> Range:
+    if isinstance(node, Thermometer | LutLayer):
+        return -1, 1
+    if isinstance(node, GroupCount):
+        return 0, graph.tensors[node.x].size // graph.tensors[node.y].size
+    if node.thresholds is None:
+        low, high = accumulator_bounds(graph, node, ranges)
+        return int(low.min()), int(high.max())
+    levels = graph.tensors[node.thresholds].shape[-1]
+    return node.low, node.low + levels * step_of(graph.tensors[node.y].dtype)
+
+
 def accumulator_range(graph: Graph, node: Node) -> Range:
     """Return the lowest and highest accumulator that `node` can reach.
 
@@ -98,6 +122,10 @@ def accumulator_bounds(graph: Graph, node: Node, ranges: Ranges) -> tuple[Ints, 
     match node:
         case Conv2D() | DepthwiseConv2D() | Dense():
             return _weighted(graph, node, ranges[node.x])
+        case LowBitConv2D() | LowBitDepthwiseConv2D() | LowBitDense():
+            return _weighted(graph, node, ranges[node.x])
+        case Threshold() | Thermometer() | LutLayer() | GroupCount():
+            return _pair(*ranges[node.x])
         case Add():
             return _added(node, ranges[node.a], ranges[node.b])
         case Mul():
@@ -119,31 +147,30 @@ def accumulator_bounds(graph: Graph, node: Node, ranges: Ranges) -> tuple[Ints, 
             assert_never(node)
 
 
-def partial_sum_bound(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> Ints:
+def partial_sum_bound(graph: Graph, node: Weighted) -> Ints:
     """Return, per channel, a bound of every partial sum in any order of summation (SPEC 6).
 
     It holds with the input's zero point subtracted from each value or folded into the bias.
     """
     weight, bias = channel_weights(graph, node), graph.constants[node.bias]
     folded = bias - node.input_zero_point * weight.sum(axis=1)
-    reach = 255 if graph.tensors[node.x].dtype is DType.INT8 else 32768
+    reach = 32768 if graph.tensors[node.x].dtype is DType.INT16 else 255
     return np.asarray(np.maximum(np.abs(bias), np.abs(folded)) + reach * np.abs(weight).sum(axis=1))
 
 
-def channel_weights(graph: Graph, node: Conv2D | DepthwiseConv2D | Dense) -> Ints:
+def channel_weights(graph: Graph, node: Weighted) -> Ints:
     """Return the weights as (C_out, weights of one output)."""
     weight = graph.constants[node.weight]
-    if isinstance(node, DepthwiseConv2D):
+    if isinstance(node, DepthwiseConv2D | LowBitDepthwiseConv2D):
         return weight.reshape(-1, weight.shape[2]).T
     return weight.reshape(weight.shape[0], -1)
 
 
-def _weighted(
-    graph: Graph, node: Conv2D | DepthwiseConv2D | Dense, values: Range
-) -> tuple[Ints, Ints]:
+def _weighted(graph: Graph, node: Weighted, values: Range) -> tuple[Ints, Ints]:
     low, high = values[0] - node.input_zero_point, values[1] - node.input_zero_point
-    if not isinstance(node, Dense) and node.padding != _NO_PADDING:
-        low, high = min(low, 0), max(high, 0)
+    if not isinstance(node, Dense | LowBitDense) and node.padding != _NO_PADDING:
+        cell = 0 if isinstance(node, Conv2D | DepthwiseConv2D) else node.padding_value
+        low, high = min(low, cell), max(high, cell)
     weight, bias = channel_weights(graph, node), graph.constants[node.bias]
     positive = np.maximum(weight, 0).sum(axis=1)
     negative = np.minimum(weight, 0).sum(axis=1)
@@ -174,6 +201,10 @@ def requant_of(node: Node) -> Requant | None:
         case MaxPool() | Pad() | Reshape() | Clamp() | Softmax() | Rows() | Stack():
             return None
         case Lut8() | Concat() | Transpose() | Slice() | ResizeNearest() | ResizeBilinear():
+            return None
+        case LowBitConv2D() | LowBitDepthwiseConv2D() | LowBitDense() | Threshold():
+            return None
+        case Thermometer() | LutLayer() | GroupCount():
             return None
         case _:
             assert_never(node)

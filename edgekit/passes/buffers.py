@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.graph import Graph
@@ -21,9 +20,10 @@ from edgekit.ir.nodes import (
     Stack,
     inputs_of,
 )
-from edgekit.ir.types import Tensor
+from edgekit.ir.types import DType, Tensor
 
 ALIGNMENT_BYTES = 4
+_WORD_BITS = 32  # bits are stored in words of this many
 
 View = Reshape | Rows | Stack  # nodes whose output is another name for bytes
 
@@ -112,8 +112,31 @@ class Demand:
 
 
 def tensor_bytes(tensor: Tensor) -> int:
-    """Return the bytes that a tensor occupies as stored, unaligned."""
-    return (tensor.size * tensor.dtype.bits + 7) // 8
+    """Return the bytes that an activation occupies as stored, unaligned (SPEC section 7).
+
+    Bits lie in words of 32, the last axis padded to whole words; other types below 8 bits take a
+    byte a value.
+    """
+    if tensor.dtype is DType.BINARY:
+        return tensor.size // tensor.shape[-1] * _words(tensor) * 4
+    return tensor.size * max(tensor.dtype.bits, 8) // 8
+
+
+def renames(graph: Graph, node: Node) -> bool:
+    """Return whether `node` computes nothing: its output is other bytes' second name.
+
+    A reshape of bits moves them unless rows of whole words stay whole.
+    """
+    if not isinstance(node, Reshape):
+        return isinstance(node, Rows | Stack)
+    source, target = graph.tensors[node.x], graph.tensors[node.y]
+    if source.dtype is not DType.BINARY or source.shape[-1] == target.shape[-1]:
+        return True
+    return source.shape[-1] % _WORD_BITS == target.shape[-1] % _WORD_BITS == 0
+
+
+def _words(tensor: Tensor) -> int:
+    return -(-tensor.shape[-1] // _WORD_BITS)
 
 
 def aligned(size_bytes: int) -> int:
@@ -156,7 +179,7 @@ def _places(graph: Graph) -> dict[str, Place]:
     for edge in graph.inputs:
         own(edge.tensor)
     for node in graph.nodes:
-        if isinstance(node, Reshape | Rows):
+        if isinstance(node, Reshape | Rows) and renames(graph, node):
             skipped = node.first * _row_bytes(graph, node.x) if isinstance(node, Rows) else 0
             place(node.y, places[node.x].buffer, places[node.x].start + skipped)
         elif node.y in stacks:
@@ -171,7 +194,7 @@ def _places(graph: Graph) -> dict[str, Place]:
 
 def _row_bytes(graph: Graph, name: str) -> int:
     tensor = graph.tensors[name]
-    return prod(tensor.shape[1:]) * tensor.dtype.bits // 8
+    return tensor_bytes(tensor) // tensor.shape[0]
 
 
 def _start_in(graph: Graph, stack: Stack, part: str) -> int:

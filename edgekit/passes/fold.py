@@ -11,6 +11,7 @@ from edgekit.ir.interp.requantize import requantize_node
 from edgekit.ir.nodes import (
     Clamp,
     Dense,
+    LowBitDense,
     Lut8,
     Node,
     Pad,
@@ -30,7 +31,7 @@ def fold_reshape(graph: Graph) -> Graph:
     origin: dict[str, str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        if isinstance(node, Reshape | Dense):
+        if isinstance(node, Reshape | Dense | LowBitDense):
             nodes.append(replace(node, x=origin.get(node.x, node.x)))
         else:
             nodes.append(node)

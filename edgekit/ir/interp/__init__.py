@@ -17,6 +17,7 @@ from edgekit.ir.interp.conv2d import conv2d
 from edgekit.ir.interp.dense import dense
 from edgekit.ir.interp.depthwise_conv2d import depthwise_conv2d
 from edgekit.ir.interp.lookup import lookup
+from edgekit.ir.interp.lowbit import group_count, low_bit_sum, lut_layer, thermometer, threshold
 from edgekit.ir.interp.max_pool import max_pool
 from edgekit.ir.interp.move import (
     concat,
@@ -37,7 +38,13 @@ from edgekit.ir.nodes import (
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    GroupCount,
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
+    LowBitNode,
     Lut8,
+    LutLayer,
     MaxPool,
     Mul,
     Node,
@@ -50,6 +57,8 @@ from edgekit.ir.nodes import (
     Slice,
     Softmax,
     Stack,
+    Thermometer,
+    Threshold,
     Transpose,
     inputs_of,
 )
@@ -149,6 +158,30 @@ def _evaluate(graph: Graph, node: Node, values: Mapping[str, Ints]) -> Ints:  # 
             return resize_nearest(node, values[node.x])
         case ResizeBilinear():
             return resize_bilinear(node, values[node.x])
+        case LowBitConv2D() | LowBitDepthwiseConv2D() | LowBitDense():
+            return _low_bit(graph, node, values[node.x])
+        case Threshold() | Thermometer() | LutLayer() | GroupCount():
+            return _low_bit(graph, node, values[node.x])
+        case _:
+            assert_never(node)
+
+
+def _low_bit(graph: Graph, node: LowBitNode, x: Ints) -> Ints:
+    constants, y = graph.constants, graph.tensors[node.y]
+    match node:
+        case LowBitConv2D() | LowBitDepthwiseConv2D() | LowBitDense():
+            levels = None if node.thresholds is None else constants[node.thresholds]
+            return low_bit_sum(
+                node, y.dtype, x, constants[node.weight], constants[node.bias], levels
+            )
+        case Threshold():
+            return threshold(x, constants[node.thresholds], node.low, y.dtype)
+        case Thermometer():
+            return thermometer(x, constants[node.thresholds])
+        case LutLayer():
+            return lut_layer(x, constants[node.connections], constants[node.tables])
+        case GroupCount():
+            return group_count(x, y.size)
         case _:
             assert_never(node)
 

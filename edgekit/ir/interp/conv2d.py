@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from edgekit.ir.arithmetic import requantize
 from edgekit.ir.interp.matmul import matmul
 from edgekit.ir.interp.window import windows
-from edgekit.ir.nodes import Conv2D
+from edgekit.ir.nodes import Conv2D, LowBitConv2D
 
 Ints = NDArray[np.int64]
 
@@ -20,12 +20,13 @@ def conv2d(node: Conv2D, x: Ints, weight: Ints, bias: Ints) -> Ints:
     return requantize(conv2d_accumulators(node, x, weight, bias), node.requant)
 
 
-def conv2d_accumulators(node: Conv2D, x: Ints, weight: Ints, bias: Ints) -> Ints:
+def conv2d_accumulators(node: Conv2D | LowBitConv2D, x: Ints, weight: Ints, bias: Ints) -> Ints:
     """Return the int32 sums before requantization, [batch, out_h, out_w, C_out]."""
     kernel = (weight.shape[1], weight.shape[2])
     # A padded cell holds the zero point, so it is 0 once that is subtracted.
+    fill = node.padding_value if isinstance(node, LowBitConv2D) else 0
     patches = windows(
-        x - node.input_zero_point, kernel, node.stride, node.dilation, node.padding, 0
+        x - node.input_zero_point, kernel, node.stride, node.dilation, node.padding, fill
     )
     flat = weight.transpose(0, 3, 1, 2).reshape(weight.shape[0], -1)
     # Patches repeat every input value: copy only some output rows of them at a time.
