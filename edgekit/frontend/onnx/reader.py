@@ -22,8 +22,8 @@ MIN_OPSET, MAX_OPSET = 10, 25
 _DOMAINS = {"": "", "ai.onnx": "", "com.microsoft": "com.microsoft"}
 
 
-def read(path: Path) -> Model:
-    """Return the decoded model in `path`.
+def read(path: Path, *, oldest: int = MIN_OPSET) -> Model:
+    """Return the decoded model in `path`; `oldest` is the lowest opset that is taken.
 
     Raises:
         ConfigError: the file cannot be read, or is damaged or no ONNX.
@@ -34,7 +34,7 @@ def read(path: Path) -> Model:
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(data)
-        return _model(proto, hashlib.sha256(data).hexdigest(), path.stem)
+        return _model(proto, hashlib.sha256(data).hexdigest(), path.stem, oldest)
     except (DecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(
             f"{path.name} is not an ONNX file: {str(exc)[:200]}", hint="export the model again"
@@ -54,7 +54,7 @@ def _bytes(path: Path) -> bytes:
         raise ConfigError(f"model {path} cannot be read: {exc.strerror}") from exc
 
 
-def _model(proto: onnx.ModelProto, sha256: str, stem: str) -> Model:
+def _model(proto: onnx.ModelProto, sha256: str, stem: str, oldest: int) -> Model:
     graph = proto.graph
     _refuse_containers(proto)
     budget = Budget()
@@ -79,7 +79,7 @@ def _model(proto: onnx.ModelProto, sha256: str, stem: str) -> Model:
             hint="export the part of the model that runs on the device",
         )
     _check_names(inputs[0], outputs[0], operators, constants)
-    opset = _opset(proto)
+    opset = _opset(proto, oldest)
     for operator in operators:
         _check_schema(operator, opset)
     return Model(
@@ -116,14 +116,14 @@ def _refuse_containers(proto: onnx.ModelProto) -> None:
         )
 
 
-def _opset(proto: onnx.ModelProto) -> int:
+def _opset(proto: onnx.ModelProto, oldest: int) -> int:
     versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
     # QOperator models of com.microsoft operators alone may leave the standard domain out.
     version = int(versions[0]) if versions else MIN_OPSET
-    if len(versions) > 1 or not MIN_OPSET <= version <= MAX_OPSET:
+    if len(versions) > 1 or not oldest <= version <= MAX_OPSET:
         raise UnsupportedError(
             f"the model imports opset {', '.join(map(str, versions))}; "
-            f"one of {MIN_OPSET} to {MAX_OPSET} is wanted",
+            f"one of {oldest} to {MAX_OPSET} is wanted",
             hint="convert it: onnx.version_converter.convert_version",
         )
     return version
