@@ -53,8 +53,15 @@ def test_channels_that_do_nothing_are_removed_without_a_change(name: str) -> Non
 
 def test_neurons_go_in_aligned_blocks() -> None:
     net = dense_net(widths=(24, 30, 10))
+    first = net.layers[0]
+    weight = first.weight.copy()
+    weight[:8] *= 0.1
+    weight[16:24] *= 0.1
+    net = floatnet.with_layers(net, {0: replace(first, weight=weight)})
     thin = structured.remove_channels(net, 0.5, block=8)
-    assert thin.layers[0].weight.shape == (14, 24)  # two of the blocks 8, 8, 8, 6
+    np.testing.assert_array_equal(
+        thin.layers[0].weight, np.delete(weight, [*range(8), *range(16, 24)], 0)
+    )
     assert thin.layers[2].weight.shape == (10, 14)
     assert floatnet.forward(thin, inputs(net)).shape == (7, 10)
 
