@@ -40,6 +40,14 @@ class ContractWish(_Strict):
     operating_point: str | None = None
 
 
+class GridWish(_Strict):
+    """What a float input holds in truth: real = scale * (integer - zero_point)."""
+
+    scale: Positive
+    zero_point: int = 0
+    dtype: Literal["uint8", "int8"] = "uint8"
+
+
 class Project(_Strict):
     """edgekit.yaml, with its paths made absolute."""
 
@@ -50,6 +58,7 @@ class Project(_Strict):
     port: str | None = None
     meter: str | None = None
     arena_limit_bytes: Annotated[int, Field(gt=0)] | None = None
+    input_grid: GridWish | None = None
     contract: ContractWish = ContractWish()
 
 
@@ -125,7 +134,7 @@ def _translate(error: ValidationError, path: Path) -> ConfigError:
     rows, hints = [], []
     for item in error.errors():
         *above, key = (str(part) for part in item["loc"])
-        fields = ContractWish.model_fields if above else Project.model_fields
+        fields = _SECTIONS.get(above[0], Project).model_fields if above else Project.model_fields
         where = ".".join((*above, key))
         if item["type"] == "extra_forbidden":
             rows.append(f"unknown key {where!r}")
@@ -133,6 +142,9 @@ def _translate(error: ValidationError, path: Path) -> ConfigError:
         else:
             rows.append(f"{where}: {item['msg'].lower()}, found {item['input']!r}")
     return ConfigError(f"{path}: {'; '.join(rows)}", hint="; ".join(hints))
+
+
+_SECTIONS: Mapping[str, type[_Strict]] = {"contract": ContractWish, "input_grid": GridWish}
 
 
 def _nearest(key: str, valid: tuple[str, ...]) -> str:

@@ -39,7 +39,7 @@ def check(
     project = Project() if path is None else project_files.load(path)
     wanted = Options(model=model, board=board, arena_limit_bytes=arena_limit)
     chosen = settings.board_of(wanted, project) if board or project.board else None
-    graph = load(settings.model_of(wanted, project))
+    graph = load(settings.model_of(wanted, project), grid=settings.grid_of(project))
     passes = PassDump(print_now=dump_passes and not json)
     arena: MemoryPlan | None = None
     if chosen is None:
@@ -236,13 +236,15 @@ def planned(
             "--dump-passes prints text, --json one object", hint="use `edgekit check` for both"
         )
     settings = resolve(wanted, start=Path.cwd(), config_file=config)
-    from edgekit.pipeline import stages  # after everything that can be refused without it
+    # After everything that can be refused without them.
+    from edgekit.pipeline import stages
+    from edgekit.pipeline.prepare import loaded
 
     on_pass: Callable[[str, Graph], None] | None = None
     if dump_passes:
         on_pass = PassDump(print_now=True).take
     plan = stages.compile(
-        stages.load(settings.model),
+        loaded(settings),
         settings.board,
         operating_point=settings.contract.operating_point,
         toolchain=options.chain_word(toolchain),

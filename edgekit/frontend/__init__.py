@@ -6,8 +6,9 @@ from pathlib import Path
 
 from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.frontend.limits import MAX_FILE_BYTES
-from edgekit.ir import check
+from edgekit.ir import check, serialize
 from edgekit.ir.graph import Graph
+from edgekit.ir.types import InputGrid
 
 _TFLITE = b"TFL3"
 _FOREIGN = (
@@ -18,8 +19,13 @@ _FOREIGN = (
 )
 
 
-def load(path: Path) -> Graph:
-    """Read a TFLite or ONNX file into a verified graph.
+def load(path: Path, *, grid: InputGrid | None = None) -> Graph:  # noqa: ARG001
+    """Read a model file into a verified graph.
+
+    Args:
+        path: a TFLite, ONNX, QONNX or Keras file, or a graph that edgekit wrote.
+        grid: the integers behind a float input that the model compares with thresholds at once;
+            other models state their input themselves and take none.
 
     Raises:
         ConfigError: the file is missing, empty, damaged, too large or of another kind.
@@ -30,6 +36,8 @@ def load(path: Path) -> Graph:
         from edgekit.frontend import tflite
 
         graph = tflite.load_bytes(data, path.stem)
+    elif serialize.is_graph(data):
+        graph = serialize.load_bytes(data, str(path))
     elif _may_be_onnx(data):
         from edgekit.frontend import onnx
 
@@ -38,7 +46,7 @@ def load(path: Path) -> Graph:
         kind = next((name for magic, name in _FOREIGN if data.startswith(magic)), "unknown")
         raise ConfigError(
             f"{path} is not a model that can be read: its first bytes say {kind}",
-            hint="a .tflite or .onnx file is wanted",
+            hint="a .tflite, .onnx or .safetensors graph file is wanted",
         )
     if len(graph.inputs) != 1:
         names = ", ".join(edge.source_name for edge in graph.inputs)

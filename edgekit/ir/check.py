@@ -122,24 +122,15 @@ def _check_edge(graph: Graph, edge: Edge, where: str) -> None:
     if edge.tensor not in graph.tensors or edge.tensor in graph.constants:
         _fail(f"{where}: its tensor {edge.tensor} is not an activation of the graph")
     tensor = graph.tensors[edge.tensor]
-    if tensor.dtype is not edge.dtype or edge.dtype not in (DType.INT8, DType.INT16):
-        _fail(
-            f"{where}: type {tensor.dtype.name} behind an edge of {edge.dtype.name}; "
-            "INT8 or INT16 for both is wanted"
-        )
+    if tensor.dtype is not edge.dtype:
+        _fail(f"{where}: type {tensor.dtype.name} behind an edge of {edge.dtype.name}")
     if not (edge.scale > 0 and np.isfinite(edge.scale) and _is_float32(edge.scale)):
         _fail(f"{where}: scale {edge.scale}; a positive float32 number is wanted")
-    wide = edge.dtype is DType.INT16
-    if not (edge.zero_point == 0 if wide else -128 <= edge.zero_point <= 127):
-        _fail(f"{where}: zero point {edge.zero_point}; {'0' if wide else '-128 to 127'} is wanted")
-    if edge.source_dtype != "float32" and (edge.source_dtype == "int16") != wide:
-        _fail(f"{where}: source type {edge.source_dtype} for {edge.dtype.name}")
-    wanted = {"int8": (0,), "uint8": (128,), "int16": (0,), "float32": (0, 128)}[edge.source_dtype]
-    if edge.source_offset not in wanted:
-        _fail(
-            f"{where}: source offset {edge.source_offset}; "
-            f"{' or '.join(map(str, wanted))} is wanted for {edge.source_dtype}"
-        )
+    low, high = (0, 0) if edge.dtype.bits > 8 else (edge.dtype.low, edge.dtype.high)
+    if not low <= edge.zero_point <= high:
+        _fail(f"{where}: zero point {edge.zero_point}; {low} to {high} is wanted")
+    _check_source(edge, where)
+    _check_float_ends(edge, tensor, where)
     rank = len(edge.source_shape)
     if prod(edge.source_shape[1:]) != tensor.size or rank < 1:
         _fail(
@@ -148,6 +139,35 @@ def _check_edge(graph: Graph, edge: Edge, where: str) -> None:
     order = edge.transpose
     if order is not None and (sorted(order) != list(range(rank)) or order[0] != 0):
         _fail(f"{where}: transpose {order}; a permutation of {rank} axes, batch first, is wanted")
+
+
+def _check_source(edge: Edge, where: str) -> None:
+    stored = {"int16": DType.INT16, "int32": DType.INT32}.get(edge.source_dtype)
+    wide = edge.dtype.bits > 8
+    if edge.source_dtype != "float32" and (stored is edge.dtype) != wide:
+        _fail(f"{where}: source type {edge.source_dtype} for {edge.dtype.name}")
+    wanted = {"uint8": (128,), "float32": (0, 128)}.get(edge.source_dtype, (0,))
+    if edge.source_offset not in wanted:
+        _fail(
+            f"{where}: source offset {edge.source_offset}; "
+            f"{' or '.join(map(str, wanted))} is wanted for {edge.source_dtype}"
+        )
+
+
+def _check_float_ends(edge: Edge, tensor: Tensor, where: str) -> None:
+    levels = np.array(edge.thresholds, np.float64)
+    if levels.size and edge.source_dtype != "float32":
+        _fail(f"{where}: thresholds for a source of {edge.source_dtype}; float32 is wanted")
+    if not np.isfinite(levels).all() or (np.diff(levels) < 0).any():
+        _fail(f"{where}: its thresholds fall or are not finite")
+    top = edge.lowest + (2 if edge.dtype is DType.BINARY else 1) * levels.size
+    if levels.size and not edge.dtype.low <= edge.lowest <= top <= edge.dtype.high:
+        _fail(f"{where}: levels {edge.lowest} to {top}, which {edge.dtype.name} cannot hold")
+    for values in (edge.channel_scale, edge.channel_offset):
+        if values is not None and (
+            len(values) != tensor.shape[-1] or not np.isfinite(values).all()
+        ):
+            _fail(f"{where}: {len(values)} channel factors; {tensor.shape[-1]} numbers are wanted")
 
 
 def _is_float32(value: float) -> bool:

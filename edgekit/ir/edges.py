@@ -8,12 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import ConfigError
-from edgekit.ir.types import DType, Edge
+from edgekit.ir.types import DType, Edge, Tensor
 
 Ints = NDArray[np.int64]
 Array = NDArray[Any]  # of a user's file: any dtype until it is checked
 
-_STORED: dict[DType, np.dtype[Any]] = {DType.INT8: np.dtype("i1"), DType.INT16: np.dtype("<i2")}
+_STORED: dict[DType, np.dtype[Any]] = {
+    DType.TERNARY: np.dtype("i1"),
+    DType.INT2: np.dtype("i1"),
+    DType.INT4: np.dtype("i1"),
+    DType.INT8: np.dtype("i1"),
+    DType.INT16: np.dtype("<i2"),
+    DType.INT32: np.dtype("<i4"),
+}
+_WORD_BITS = 32
 
 
 def quantize(
@@ -48,7 +56,10 @@ def dequantize(edge: Edge, q: Ints) -> NDArray[np.float32]:
     float32.
     """
     difference = (_to_source_layout(edge, q) - edge.zero_point).astype(np.float32)
-    real = np.asarray(difference * np.float32(edge.scale))
+    scale = np.array(edge.scale if edge.channel_scale is None else edge.channel_scale, np.float32)
+    real = np.asarray(difference * scale)
+    if edge.channel_offset is not None:
+        real = np.asarray(real + np.array(edge.channel_offset, np.float32))
     if edge.host_ops[-1:] not in (("softmax",), ("log_softmax",)):
         return real
     below = real - real.max(axis=-1, keepdims=True)
@@ -62,20 +73,49 @@ def dequantize(edge: Edge, q: Ints) -> NDArray[np.float32]:
 def to_source_integers(edge: Edge, q: Ints) -> Array:
     """Return graph integers [batch, *shape] as the source's own integers, in its layout."""
     source = _to_source_layout(edge, q) + edge.source_offset
-    if edge.dtype is DType.INT16:
-        return source.astype(np.int16)
+    if edge.dtype in (DType.INT16, DType.INT32):
+        return source.astype(_STORED[edge.dtype])
     return source.astype(np.uint8 if edge.source_offset else np.int8)
 
 
-def to_bytes(dtype: DType, integers: Ints) -> NDArray[np.int8]:
-    """Return integers [samples, ...] of type `dtype` as a board stores them, [samples, bytes]."""
-    flat = integers.reshape(integers.shape[0], -1)
-    return np.asarray(flat.astype(_STORED[dtype]).view(np.int8))
+def to_bytes(tensor: Tensor, integers: Ints) -> NDArray[np.int8]:
+    """Return integers [samples, ...] of `tensor` as a board stores them, [samples, bytes].
+
+    Bits lie in words of 32, the last axis padded with zeros to whole words (SPEC section 7).
+    """
+    if tensor.dtype is not DType.BINARY:
+        flat = integers.reshape(integers.shape[0], -1)
+        return np.asarray(flat.astype(_STORED[tensor.dtype]).view(np.int8))
+    bits = integers.reshape(integers.shape[0], -1, tensor.shape[-1]) > 0
+    spare = -tensor.shape[-1] % _WORD_BITS
+    padded = np.pad(bits, ((0, 0), (0, 0), (0, spare)))
+    packed = np.packbits(padded, axis=-1, bitorder="little")
+    return packed.reshape(integers.shape[0], -1).view(np.int8)
 
 
-def from_bytes(dtype: DType, stored: NDArray[np.int8]) -> Ints:
-    """Return the integers of type `dtype` in the bytes of a board, along the last axis."""
-    return np.asarray(np.ascontiguousarray(stored).view(_STORED[dtype]).astype(np.int64))
+def from_bytes(tensor: Tensor, stored: NDArray[np.int8]) -> Ints:
+    """Return the integers of `tensor` in the bytes of a board, [..., elements]."""
+    kept = np.ascontiguousarray(stored)
+    if tensor.dtype is not DType.BINARY:
+        return np.asarray(kept.view(_STORED[tensor.dtype]).astype(np.int64))
+    bits = np.unpackbits(kept.view(np.uint8), axis=-1, bitorder="little")
+    words = -(-tensor.shape[-1] // _WORD_BITS)
+    rows = bits.reshape(*stored.shape[:-1], -1, words * _WORD_BITS)[..., : tensor.shape[-1]]
+    return np.where(rows.reshape(*stored.shape[:-1], tensor.size) > 0, 1, -1).astype(np.int64)
+
+
+def representative(edge: Edge, q: Ints) -> NDArray[np.float32]:
+    """Return a float input in the source's layout that the edge turns into these integers."""
+    if not edge.thresholds:
+        return dequantize(edge, q)
+    passed = (_to_source_layout(edge, q) - edge.lowest) // _step(edge)
+    levels = np.array(edge.thresholds, np.float32)
+    below = np.nextafter(levels[:1], np.float32(-np.inf))
+    return np.asarray(np.concatenate([below, levels])[passed])
+
+
+def _step(edge: Edge) -> int:
+    return 2 if edge.dtype is DType.BINARY else 1
 
 
 def _to_source_layout(edge: Edge, q: Ints) -> Ints:
@@ -121,6 +161,10 @@ def _real(
 
 
 def _from_real(edge: Edge, real: NDArray[np.float32]) -> Ints:
+    if edge.thresholds:
+        levels = np.array(edge.thresholds, np.float32)
+        passed = np.searchsorted(levels, real, side="right")
+        return np.asarray(edge.lowest + _step(edge) * passed.astype(np.int64))
     with np.errstate(over="ignore"):
         scaled = np.asarray(real / np.float32(edge.scale))
     if edge.rounding == "half_even":

@@ -27,8 +27,8 @@ class NotCompared:
 class Source:
     """Which file the graph came from; `reference` names the runtime it must equal."""
 
-    format: Literal["tflite", "onnx-qdq", "onnx-qoperator", "edgekit"]
-    reference: Literal["tflite-ref", "onnxruntime", "none"]
+    format: Literal["tflite", "onnx-qdq", "onnx-qoperator", "qonnx", "keras", "brevitas", "edgekit"]
+    reference: Literal["tflite-ref", "onnxruntime", "qonnx", "keras", "brevitas", "none"]
     sha256: str
 
 

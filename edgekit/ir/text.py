@@ -11,7 +11,10 @@ from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Node, constants_of, inputs_of
 from edgekit.ir.types import Edge, Padding, Requant, Tensor
 
-_NAMED_APART = {"label", "x", "xs", "a", "b", "parts", "y", "weight", "bias", "table"}
+_NAMED_APART = {
+    *("label", "x", "xs", "a", "b", "parts", "y", "weight", "bias", "table"),
+    *("thresholds", "connections", "tables"),
+}
 
 
 def dump(graph: Graph) -> str:
@@ -70,7 +73,19 @@ def _edge(graph: Graph, edge: Edge, *, full: bool) -> str:
         text += f" transpose={_value(edge.transpose, full=full)}"
     if edge.host_ops:
         text += f" host={'+'.join(edge.host_ops)}"
+    if edge.thresholds:
+        text += f" lowest={edge.lowest} thresholds={_reals(edge.thresholds, full=full)}"
+    if edge.channel_scale is not None:
+        text += f" channel_scale={_reals(edge.channel_scale, full=full)}"
+    if edge.channel_offset is not None:
+        text += f" channel_offset={_reals(edge.channel_offset, full=full)}"
     return f"{text} rounding={edge.rounding}" if full else f"{text}  # {edge.source_name}"
+
+
+def _reals(values: tuple[float, ...], *, full: bool) -> str:
+    shown = values if full or len(values) < 4 else values[:1]
+    text = ",".join(str(np.float32(value)) for value in shown)
+    return text if len(shown) == len(values) else f"{text},...x{len(values)}"
 
 
 def _value(value: object, *, full: bool) -> str:

@@ -89,7 +89,21 @@ class Tensor:
 
 
 HostOp = Literal["quantize", "dequantize", "softmax", "log_softmax"]
-SourceType = Literal["float32", "int8", "uint8", "int16"]
+SourceType = Literal["float32", "int8", "uint8", "int16", "int32"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputGrid:
+    """What a float input holds in truth: `real = float32(scale) * (integer - zero_point)`.
+
+    A model whose float input is first compared with thresholds says nothing of its own input; a
+    sensor's or image's integers are then what the board is given, and the thresholds are moved to
+    them by the source's own formula.
+    """
+
+    scale: float
+    zero_point: int
+    dtype: Literal["uint8", "int8"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +125,12 @@ class Edge:
     transpose: tuple[int, ...] | None = None
     rounding: Literal["half_away", "half_even"] = "half_away"  # of the float quantizer
     host_ops: tuple[HostOp, ...] = ()  # float operators of the source done on the host, in order
-    dtype: DType = DType.INT8  # of the graph's tensor: INT8 or INT16
+    dtype: DType = DType.INT8  # of the graph's tensor
+    # A float input that the source compares: q = lowest + step * (thresholds that x reaches), step
+    # 2 for BINARY; float32 numbers, rising. Empty: the input is scaled.
+    thresholds: tuple[float, ...] = ()
+    lowest: int = -1
+    # A float tail of the source, done on the host in float32 for each value of the last axis:
+    # real = channel_scale * (q - zero_point) + channel_offset. None: `scale` for all.
+    channel_scale: tuple[float, ...] | None = None
+    channel_offset: tuple[float, ...] | None = None

@@ -12,6 +12,7 @@ from edgekit.device.link import Link
 from edgekit.device.session import trace_node
 from edgekit.frontend.reference import run_reference
 from edgekit.ir import edges, interp
+from edgekit.passes.memory import tensor_bytes
 from edgekit.pipeline import equality, native
 from edgekit.pipeline.equality import Difference
 from edgekit.pipeline.equality import Link as ChainLink
@@ -53,12 +54,12 @@ def _links(
     meant = outputs[prepared.lowered.outputs[0].tensor].reshape(count, -1)
     links.append(ChainLink("graph", meant))
     progress.stage(f"generated C on this machine, {count} samples")
-    dtype = graph.outputs[0].dtype
-    size_bytes = meant.shape[1] * dtype.bits // 8
+    tensor = graph.tensors[graph.outputs[0].tensor]
+    size_bytes = tensor_bytes(tensor)
     host = native.run(prepared.plan, samples.as_bytes(), size_bytes, settings.work)
     if host is not None:
-        links.append(ChainLink("c", edges.from_bytes(dtype, host)))
-    links.append(ChainLink("board", edges.from_bytes(dtype, board)))
+        links.append(ChainLink("c", edges.from_bytes(tensor, host)))
+    links.append(ChainLink("board", edges.from_bytes(tensor, board)))
     return links
 
 
@@ -96,7 +97,7 @@ def _bisect(
 
         def read(node: int) -> NDArray[np.int64]:
             stored = np.frombuffer(trace_node(link, row, node), np.int8)
-            return edges.from_bytes(graph.tensors[graph.nodes[node].y].dtype, stored)
+            return edges.from_bytes(graph.tensors[graph.nodes[node].y], stored)
 
         located = equality.bisect(graph, sample, read, wrong)
         link.bye()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgekit.errors import ConfigError
 from edgekit.ir import edges
 from edgekit.ir.graph import Graph
-from edgekit.ir.types import DType, Edge
+from edgekit.ir.types import DType, Edge, InputGrid, Tensor
 
 _MAX_BYTES = 1 << 30
 _MAX_ELEMENTS = 1 << 26  # 2 GiB or so, with the copies that a comparison makes
@@ -39,14 +39,14 @@ class Samples:
     integers: NDArray[np.int64]
     labels: NDArray[np.int64] | None
     origin: str  # the file's name, or how they were made
-    dtype: DType = DType.INT8  # of the graph's input
+    tensor: Tensor  # the graph's input
 
     def __len__(self) -> int:
         return int(self.integers.shape[0])
 
     def as_bytes(self) -> NDArray[np.int8]:
         """Return the graph integers as the board takes them, (n, bytes)."""
-        return edges.to_bytes(self.dtype, self.integers)
+        return edges.to_bytes(self.tensor, self.integers)
 
 
 def read(path: Path | None, graph: Graph, *, seed: int) -> Samples:
@@ -66,18 +66,38 @@ def read(path: Path | None, graph: Graph, *, seed: int) -> Samples:
     labels = arrays.get("y")
     if labels is not None:
         labels = _labels(labels, integers.shape[0], graph, path)
-    return Samples(x, integers, labels, path.name, edge.dtype)
+    return Samples(x, integers, labels, path.name, graph.tensors[edge.tensor])
 
 
 def random(graph: Graph, count: int, seed: int) -> Samples:
     """Return `count` seeded samples, uniform over the integers of the model's input."""
     edge = graph.inputs[0]
-    shape = graph.tensors[edge.tensor].shape
+    tensor = graph.tensors[edge.tensor]
     generator = np.random.default_rng(seed)
     low, high = edge.dtype.low, edge.dtype.high
-    integers = generator.integers(low, high + 1, (count, *shape), dtype=np.int64)
+    integers = generator.integers(low, high + 1, (count, *tensor.shape), dtype=np.int64)
+    if edge.dtype is DType.BINARY:
+        integers = np.where(integers < 0, -1, 1)
+    if edge.thresholds:
+        # Two equal thresholds leave a level that no input reaches.
+        integers = edges.quantize(edge, edges.representative(edge, _within(edge, integers)))
     source = _source_of(edge, integers)
-    return Samples(source, integers, None, f"{count} random inputs, seed {seed}", edge.dtype)
+    return Samples(source, integers, None, f"{count} random inputs, seed {seed}", tensor)
+
+
+def grid_of(path: Path | None) -> InputGrid | None:
+    """Return the 8-bit integers that a data file states behind a float input, if it does.
+
+    Raises ConfigError for a file that is not an .npz or states no sensible scale.
+    """
+    if path is None:
+        return None
+    arrays = _arrays(path)
+    x = arrays["x"]
+    if x.dtype not in (np.uint8, np.int8) or not {"x_scale", "x_zero_point"} <= set(arrays):
+        return None
+    scale, zero_point = _scale_of(arrays, path)
+    return InputGrid(scale, zero_point, "uint8" if x.dtype == np.uint8 else "int8")
 
 
 def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Samples, str]:
@@ -89,7 +109,7 @@ def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Sa
     _, first = np.unique(rows, axis=0, return_index=True)
     keep = np.sort(first)[:room]
     chosen = Samples(
-        samples.source[keep], samples.integers[keep], None, samples.origin, samples.dtype
+        samples.source[keep], samples.integers[keep], None, samples.origin, samples.tensor
     )
     missing = min(_RANDOM_SAMPLES, room) - len(chosen)
     if missing <= 0:
@@ -98,7 +118,7 @@ def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Sa
     integers = np.concatenate([chosen.integers, extra.integers])
     source = np.concatenate([chosen.source, extra.source])
     note = f"{len(chosen)} distinct inputs of {samples.origin} and {missing} random ones"
-    return Samples(source, integers, None, note, samples.dtype), note
+    return Samples(source, integers, None, note, samples.tensor), note
 
 
 def digest(samples: Samples) -> str:
@@ -106,10 +126,15 @@ def digest(samples: Samples) -> str:
     return hashlib.sha256(samples.as_bytes().tobytes()).hexdigest()
 
 
+def _within(edge: Edge, integers: NDArray[np.int64]) -> NDArray[np.int64]:
+    step = 2 if edge.dtype is DType.BINARY else 1
+    return np.clip(integers, edge.lowest, edge.lowest + step * len(edge.thresholds))
+
+
 def _source_of(edge: Edge, integers: NDArray[np.int64]) -> NDArray[np.generic]:
     """Return what the source model takes to see these graph integers."""
     if edge.source_dtype == "float32":
-        return edges.dequantize(edge, integers)
+        return edges.representative(edge, integers)
     return edges.to_source_integers(edge, integers)
 
 
@@ -149,16 +174,21 @@ def _descaled(
             f"{path}: `x` holds {x.dtype} but the model's input {edge.source_name!r} is float32",
             hint="add x_scale and x_zero_point to the file, or store real values",
         )
+    scale, zero_point = _scale_of(arrays, path)
+    if x.size and (x.min() < -(2**31) or x.max() >= 2**31):
+        raise ConfigError(f"{path}: `x` holds {x.dtype} beyond 32 bits, which no scale is for")
+    real = (x.astype(np.int64) - zero_point).astype(np.float32) * np.float32(scale)
+    return real.astype(np.float32)
+
+
+def _scale_of(arrays: dict[str, NDArray[np.generic]], path: Path) -> tuple[float, int]:
     scale, zero = arrays["x_scale"], arrays["x_zero_point"]
     if not _is_scale(scale) or zero.size != 1 or not np.issubdtype(zero.dtype, np.integer):
         raise ConfigError(
             f"{path}: x_scale is {_brief(scale)} and x_zero_point {_brief(zero)}; "
             "wanted one positive number and one integer"
         )
-    if x.size and (x.min() < -(2**31) or x.max() >= 2**31):
-        raise ConfigError(f"{path}: `x` holds {x.dtype} beyond 32 bits, which no scale is for")
-    real = (x.astype(np.int64) - int(zero.item())).astype(np.float32) * np.float32(scale.item())
-    return real.astype(np.float32)
+    return float(scale.item()), int(zero.item())
 
 
 def _is_scale(scale: NDArray[np.generic]) -> bool:

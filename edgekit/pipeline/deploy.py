@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.build.hold import InUseError, hold
 from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
 from edgekit.ir import edges, text
+from edgekit.ir.graph import Graph
 from edgekit.passes import FOLD
 from edgekit.pipeline import chain, detail, keep, latency, power, stages
 from edgekit.pipeline.equality import top1
@@ -155,7 +160,7 @@ class _Deployment:
                 virtual=virtual,
             ),
             accuracy=top1(
-                edges.from_bytes(prepared.graph.outputs[0].dtype, done.outputs),
+                _scores(prepared.graph, done.outputs),
                 prepared.samples.labels,
             ),
             detail=replace(
@@ -212,6 +217,15 @@ class _Deployment:
 
     def _update(self, **changes: object) -> None:
         self._report = replace(self._report, **changes)  # type: ignore[arg-type]
+
+
+def _scores(graph: Graph, stored: NDArray[np.int8]) -> NDArray[Any]:
+    """Return what the classes are judged by, (n, outputs): real values where a tail scales them."""
+    edge = graph.outputs[0]
+    integers = edges.from_bytes(graph.tensors[edge.tensor], stored)
+    if edge.channel_scale is None and edge.channel_offset is None:
+        return integers
+    return edges.dequantize(edge, integers).reshape(len(integers), -1)
 
 
 def _histogram(done: Run, counts: Counts | None) -> Histogram | None:

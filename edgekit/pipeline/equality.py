@@ -6,6 +6,7 @@ import functools
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,7 +132,7 @@ def bisect(
     )
 
 
-def top1(outputs: NDArray[np.int64], labels: NDArray[np.int64] | None) -> Accuracy | None:
+def top1(outputs: NDArray[Any], labels: NDArray[np.int64] | None) -> Accuracy | None:
     """Return the share of samples whose largest output is the label's; ties: lowest index."""
     if labels is None or outputs.shape[1] < 2:
         return None

@@ -13,9 +13,9 @@ from edgekit import __version__
 from edgekit import board as boards
 from edgekit.board import Board, Cpu
 from edgekit.errors import ConfigError
-from edgekit.ir import interp
+from edgekit.ir import edges, interp
 from edgekit.ir.graph import Graph
-from edgekit.ir.types import DType
+from edgekit.passes.memory import tensor_bytes
 from edgekit.pipeline import stages
 from edgekit.progress import Progress, Silent
 from edgekit.target.mcu.package import (
@@ -106,18 +106,18 @@ def example_of(graph: Graph) -> Example:
     """
     source, sink = graph.inputs[0].tensor, graph.outputs[0].tensor
     tensor = graph.tensors[source]
-    kind = np.dtype(_stored(tensor.dtype))
-    size = _CANDIDATES * tensor.size * kind.itemsize
-    noise = np.frombuffer(hashlib.shake_128(b"edgekit").digest(size), kind)
-    inputs = noise.reshape(_CANDIDATES, *tensor.shape)
-    outputs = interp.run(graph, {source: inputs.astype(np.int64)})[sink]
-    outputs = outputs.astype(_stored(graph.tensors[sink].dtype)).reshape(_CANDIDATES, -1)
+    noise = np.frombuffer(
+        hashlib.shake_128(b"edgekit").digest(_CANDIDATES * tensor_bytes(tensor)), np.int8
+    )
+    stored = edges.from_bytes(tensor, noise.reshape(_CANDIDATES, -1))
+    inputs = np.clip(stored, tensor.dtype.low, tensor.dtype.high)
+    outputs = interp.run(graph, {source: inputs})[sink].reshape(_CANDIDATES, -1)
     best = int(np.argmax([np.unique(row).size for row in outputs]))
-    return Example(inputs[best].tobytes(), outputs[best].tobytes())
-
-
-def _stored(dtype: DType) -> str:
-    return "<i2" if dtype is DType.INT16 else "i1"
+    chosen, answered = inputs[best : best + 1], outputs[best : best + 1]
+    return Example(
+        edges.to_bytes(tensor, chosen).tobytes(),
+        edges.to_bytes(graph.tensors[sink], answered).tobytes(),
+    )
 
 
 def write(files: Mapping[PurePosixPath, bytes], directory: Path) -> None:

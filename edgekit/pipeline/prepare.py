@@ -36,7 +36,7 @@ class Prepared:
 def prepare(settings: Settings, *, progress: Progress) -> Prepared:
     """Load, lower, plan, read the samples, build: whatever can be refused is refused first."""
     progress.stage("load and compile")
-    graph = stages.load(settings.model)
+    graph = loaded(settings)
     chain = mcu.toolchain(None, settings.board.cpu)
     lowered = stages.lower(
         graph,
@@ -48,6 +48,15 @@ def prepare(settings: Settings, *, progress: Progress) -> Prepared:
     samples = data.read(settings.data, graph, seed=settings.seed)
     artifact = stages.build(plan, settings.work, progress=progress)
     return Prepared(graph, lowered.graph, lowered.arena, plan, artifact, samples, lowered.savings)
+
+
+def loaded(settings: Settings) -> Graph:
+    """Return the model's graph; an input that is compared takes the integers of the data file."""
+    graph = stages.load(settings.model, settings.grid)
+    if not graph.inputs[0].thresholds:
+        return graph
+    grid = data.grid_of(settings.data)
+    return graph if grid is None else stages.load(settings.model, grid)
 
 
 def traced(settings: Settings, prepared: Prepared, *, progress: Progress) -> Artifact:

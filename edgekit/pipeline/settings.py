@@ -14,6 +14,7 @@ from edgekit import config
 from edgekit.board import Board, Contract
 from edgekit.config import ContractWish, Options, Project
 from edgekit.errors import ConfigError
+from edgekit.ir.types import InputGrid
 from edgekit.measure.meter import METERS
 from edgekit.virtual.ppk2_emulator.device import Faults as MeterFaults
 from edgekit.virtual.process import Faults as TwinFaults
@@ -37,6 +38,7 @@ class Settings:
     seed: int = 0
     fold: bool = True  # dead channels are folded away
     arena_limit_bytes: int | None = None  # None: what the board's RAM has room for
+    grid: InputGrid | None = None  # the integers behind a float input; None: as the data file says
     config_file: Path | None = None
     twin_faults: TwinFaults | None = (
         None  # what goes wrong on the virtual board, for rigs' own tests
@@ -67,6 +69,7 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         contract=contract_of(options, project.contract, board),
         work=options.work or base / "build" / "edgekit",
         data=_existing(options.data or project.data, "data file"),
+        grid=grid_of(project),
         virtual=virtual,
         port=None if virtual else port,
         meter=meter_of(options, project, virtual),
@@ -75,6 +78,12 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         arena_limit_bytes=arena_limit_of(options, project),
         config_file=found,
     )
+
+
+def grid_of(project: Project) -> InputGrid | None:
+    """Return the integers behind a float input that the project file states."""
+    wish = project.input_grid
+    return None if wish is None else InputGrid(wish.scale, wish.zero_point, wish.dtype)
 
 
 def board_of(options: Options, project: Project) -> Board:

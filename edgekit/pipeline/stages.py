@@ -23,6 +23,7 @@ from edgekit.device.serial_port import open_port
 from edgekit.device.session import Run
 from edgekit.errors import DoesNotFitError
 from edgekit.ir.graph import Graph
+from edgekit.ir.types import InputGrid
 from edgekit.passes import optimize_with_savings, patches
 from edgekit.passes.memory import MemoryPlan
 from edgekit.passes.savings import Saving, saving
@@ -30,12 +31,12 @@ from edgekit.progress import Progress, Silent
 from edgekit.target import mcu
 
 
-def load(path: Path) -> Graph:
-    """Return the integer graph of a .tflite or .onnx model, checked.
+def load(path: Path, grid: InputGrid | None = None) -> Graph:
+    """Return the integer graph of a model file, checked; `grid` as for `frontend.load`.
 
     Raises ConfigError for a file that is no model, UnsupportedError for what cannot be exact.
     """
-    return frontend.load(Path(path))  # a string will do
+    return frontend.load(Path(path), grid=grid)  # a string will do
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -259,7 +259,9 @@ static void db(char *rest)
 
 static void results(void)
 {
-#if defined(MODEL_OUTPUT_INT16)
+#if defined(MODEL_OUTPUT_INT32)
+    const int32_t *y = (const int32_t *)(const void *)model_output();
+#elif defined(MODEL_OUTPUT_INT16)
     const int16_t *y = (const int16_t *)(const void *)model_output();
 #else
     const int8_t *y = model_output();

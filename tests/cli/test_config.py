@@ -81,7 +81,7 @@ def test_found_upwards(tmp_path: Path) -> None:
         (
             "zebra: 1",
             "unknown key 'zebra'",
-            "valid keys here: model, data, board, virtual, port, meter, arena_limit_bytes, "
+            "valid keys here: model, data, board, virtual, port, meter, arena_limit_bytes, input_grid, "
             "contract",
         ),
         (

@@ -100,8 +100,8 @@ def header(program: Program) -> str:
         "OUTPUT_SCALE_NANO": _nano(sink.scale),
     }
     for edge, what in ((source, "INPUT"), (sink, "OUTPUT")):
-        if edge.dtype is DType.INT16:
-            values[f"{what}_INT16"] = "1 /* elements of two bytes, as the CPU stores int16_t */"
+        if edge.dtype in _WIDE:
+            values[f"{what}_{edge.dtype.name}"] = _WIDE[edge.dtype]
     defines = "".join(f"#define {macro}_{name} {value}\n" for name, value in values.items())
     return f"""/* {program.title}
  * {_BANNER}
@@ -122,8 +122,16 @@ def header(program: Program) -> str:
 {_api(prefix)}"""
 
 
+_WIDE = {
+    DType.INT16: "1 /* elements of two bytes, as the CPU stores int16_t */",
+    DType.INT32: "1 /* elements of four bytes, as the CPU stores int32_t */",
+}
+
+
 def _integers(edge: Edge) -> str:
-    return f"int{edge.dtype.bits}"
+    if edge.dtype is DType.BINARY:
+        return "bits (1 for +1, 0 for -1) in words of 32, the lowest first, each row whole words"
+    return f"int{max(edge.dtype.bits, 8)}"
 
 
 _ROUNDINGS = {
