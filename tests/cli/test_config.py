@@ -81,8 +81,8 @@ def test_found_upwards(tmp_path: Path) -> None:
         (
             "zebra: 1",
             "unknown key 'zebra'",
-            "valid keys here: model, data, board, virtual, port, meter, arena_limit_bytes, input_grid, "
-            "contract",
+            "valid keys here: model, data, board, virtual, port, meter, arena_limit_bytes, "
+            "input_grid, contract",
         ),
         (
             "contract: {limit_mw: -1}",
