@@ -62,6 +62,7 @@ from edgekit.ir.nodes import (
     Transpose,
     inputs_of,
 )
+from edgekit.ir.types import DType
 
 Ints = NDArray[np.int64]
 
@@ -203,4 +204,6 @@ def _input(graph: Graph, name: str, x: Mapping[str, Ints]) -> Ints:
             f"input {name} reaches {array.min()} to {array.max()}; "
             f"{tensor.dtype.low} to {tensor.dtype.high} is wanted"
         )
+    if tensor.dtype is DType.BINARY and not array.all():
+        raise ConfigError(f"input {name} holds 0; -1 and 1 are wanted")
     return array.astype(np.int64).reshape(array.shape[0], *tensor.shape)
