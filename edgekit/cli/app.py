@@ -28,6 +28,7 @@ from edgekit.cli import (
     project_verbs,
     report_verbs,
     run_verbs,
+    train,
 )
 from edgekit.cli.output import complain, complain_of, failure_json, show_json
 from edgekit.errors import ConfigError, EdgekitError
@@ -59,6 +60,7 @@ VERBS = (
     gate.gate,
     report_verbs.bench,
     calibrate.calibrate,
+    train.train,
 )
 
 app = typer.Typer(

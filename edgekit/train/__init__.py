@@ -1,0 +1,1 @@
+"""Training of small integer networks; needs the extra `train` (PyTorch)."""

@@ -1,0 +1,164 @@
+"""Checkpoints: safetensors with the training file and a digest, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor
+
+from edgekit.errors import ConfigError
+from edgekit.train import config as settings
+from edgekit.train.config import TrainConfig
+from edgekit.train.network import Network
+
+FORMAT = "edgekit-train 1"
+_NETWORK = "network."
+_OPTIMIZER = "optimizer."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """State after `epoch` epochs. `optimizer` is empty in a finished model."""
+
+    config: TrainConfig
+    epoch: int
+    network: Mapping[str, Tensor]
+    optimizer: Mapping[str, Tensor]  # "<index of the parameter>.<name of the state>"
+
+
+def capture(
+    config: TrainConfig, epoch: int, network: Network, optimizer: torch.optim.Optimizer | None
+) -> Checkpoint:
+    """Return the state of a training."""
+    states = {} if optimizer is None else optimizer.state_dict()["state"]
+    flat = {f"{index}.{key}": value for index, row in states.items() for key, value in row.items()}
+    return Checkpoint(config, epoch, dict(network.state_dict()), flat)
+
+
+def restore(
+    checkpoint: Checkpoint, network: Network, optimizer: torch.optim.Optimizer | None
+) -> None:
+    """Put a state back, bit for bit.
+
+    Raises ConfigError for tensors that are missing, of another shape or not finite.
+    """
+    network.restore(checkpoint.network, "the checkpoint")
+    if optimizer is None or not checkpoint.optimizer:
+        return
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in checkpoint.optimizer.items():
+        index, key = name.split(".", 1)
+        parameter = parameters[int(index)]
+        if value.shape == parameter.shape:  # with the parameter's memory layout
+            value = torch.empty_like(parameter).copy_(value)
+        state.setdefault(int(index), {})[key] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` under a temporary name, flush it to the disk and rename it.
+
+    Raises ConfigError where the disk is full or not writable; what `path` held stays as it was.
+    """
+    tensors = _flat(checkpoint)
+    metadata = {
+        "format": FORMAT,
+        "config": checkpoint.config.model_dump_json(),
+        "epoch": str(checkpoint.epoch),
+        "sha256": _digest(tensors),
+    }
+    try:
+        replace_file(path, to_bytes(tensors, metadata))
+    except OSError as exc:
+        kept = "; the last good checkpoint is kept" if path.exists() else ""
+        raise ConfigError(
+            f"{path}: the state after epoch {checkpoint.epoch} cannot be written: "
+            f"{exc.strerror}{kept}",
+            hint="make room and run the same command: it resumes from the last checkpoint",
+        ) from exc
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that a reader, a crash or a full disk sees the old or the new.
+
+    Raises OSError where it cannot be written; nothing is left behind then.
+    """
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint or a finished model.
+
+    Raises UnsupportedError for a pickle, ConfigError for a file that is missing, damaged or not
+    of edgekit's training.
+    """
+    settings.refuse_pickle(path)
+    hint = "delete it to begin again, or restore a copy"
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as exc:
+        raise ConfigError(f"{path} does not exist") from exc
+    except (SafetensorError, OSError, ValueError) as exc:
+        raise ConfigError(f"{path} is damaged or no safetensors file: {exc}", hint=hint) from exc
+    if metadata.get("format") != FORMAT:
+        raise ConfigError(
+            f"{path} is no state of a training: its format is {metadata.get('format')!r}, "
+            f"wanted {FORMAT!r}"
+        )
+    if metadata.get("sha256") != _digest(tensors):
+        raise ConfigError(f"{path} is damaged: its tensors do not have the digest it says",
+                          hint=hint)  # fmt: skip
+    config = settings.parse(_json(metadata.get("config", ""), path), str(path))
+    network = {n[len(_NETWORK) :]: t for n, t in tensors.items() if n.startswith(_NETWORK)}
+    optimizer = {n[len(_OPTIMIZER) :]: t for n, t in tensors.items() if n.startswith(_OPTIMIZER)}
+    return Checkpoint(config, int(metadata["epoch"]), network, optimizer)
+
+
+def _json(text: str, path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as exc:
+        raise ConfigError(f"{path}: its training file is no JSON") from exc
+    return value if isinstance(value, dict) else {}
+
+
+def _flat(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    tensors = {f"{_NETWORK}{name}": value for name, value in checkpoint.network.items()}
+    tensors |= {f"{_OPTIMIZER}{name}": value for name, value in checkpoint.optimizer.items()}
+    return {name: value.detach().contiguous().clone() for name, value in tensors.items()}
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        array = tensors[name].numpy()
+        total.update(f"{name} {array.dtype} {array.shape};".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()

@@ -1,0 +1,321 @@
+"""The training file: a frozen model of CONFIG.yaml, its defaults and its errors.
+
+Relative paths are relative to the file. `edgekit train` says what each section does; the example
+`examples/digits_binary/train.yaml` is a whole one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from edgekit.errors import ConfigError, UnsupportedError
+
+_MAX_BYTES = 1 << 20
+PICKLED = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib"}
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegativeInt = Annotated[int, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Literal["float", "binary", "ternary", "int2", "int4", "int8"]
+Activation = Literal[
+    "none", "relu", "binary", "ternary", "int2", "int4", "int8", "uint2", "uint4", "uint8"
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DigitsData(_Strict):
+    """scikit-learn's digits; fractions of the whole set. Validation 0: none is held out."""
+
+    kind: Literal["digits"]
+    validation: Fraction = 0.15
+    test: Fraction = 0.25
+    split_seed: int = 0
+
+
+class IdxData(_Strict):
+    """A directory with the four files of MNIST, plain or gzip."""
+
+    kind: Literal["idx"]
+    path: Path
+    validation: Fraction = 0.1
+    split_seed: int = 0
+
+
+class NpzData(_Strict):
+    """An archive with train_x, train_y, test_x, test_y and optionally val_x, val_y."""
+
+    kind: Literal["npz"]
+    path: Path
+    validation: Fraction = 0.1
+    split_seed: int = 0
+
+
+TrainingData: TypeAlias = Annotated[DigitsData | IdxData | NpzData, Field(discriminator="kind")]
+
+
+class IntegerInput(_Strict):
+    """The samples as they are (uint8, int8), or float samples as int8 in steps of `scale`."""
+
+    kind: Literal["integer"] = "integer"
+    scale: Positive | None = None  # of float samples; default: the largest training value / 127
+
+
+class ThermometerInput(_Strict):
+    """`levels` binary channels a value, +1 where it reaches a threshold; 1: plain binary.
+
+    Thresholds are given, or evenly spaced, or equal shares of the training values.
+    """
+
+    kind: Literal["thermometer"]
+    levels: Annotated[int, Field(gt=0, le=255)] = 3
+    spacing: Literal["uniform", "quantile"] = "uniform"
+    per_feature: bool = False  # of flat samples: thresholds of each feature's own values
+    thresholds: tuple[float, ...] | None = None
+
+
+Input: TypeAlias = Annotated[IntegerInput | ThermometerInput, Field(discriminator="kind")]
+
+
+class _Weighted(_Strict):
+    weight: Weight = "binary"
+    activation: Activation = "none"
+    norm: Literal["batch", "none"] | None = None  # default: batch, and none in the last layer
+    sparsity: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of weights that end at 0
+
+
+class DenseLayer(_Weighted):
+    """Every input to every unit; samples of any shape are taken flat."""
+
+    kind: Literal["dense"]
+    units: Count
+
+
+class Conv2DLayer(_Weighted):
+    """Convolution over height and width; `pool` is a max-pool of that size and stride after it."""
+
+    kind: Literal["conv2d"]
+    channels: Count
+    kernel: Count | tuple[Count, Count] = 3
+    stride: Count | tuple[Count, Count] = 1
+    padding: Literal["same", "valid"] | NotNegativeInt = "same"  # same: half the kernel
+    pad_value: Literal[-1, 0, 1] = 0  # code of the cells around the input
+    pool: Count = 1
+
+
+class Conv1DLayer(_Weighted):
+    """Convolution over the first axis of (time, channels)."""
+
+    kind: Literal["conv1d"]
+    channels: Count
+    kernel: Count = 3
+    stride: Count = 1
+    padding: Literal["same", "valid"] | NotNegativeInt = "same"
+    pad_value: Literal[-1, 0, 1] = 0
+    pool: Count = 1
+
+
+class DepthwiseLayer(_Weighted):
+    """Each channel convolved by itself."""
+
+    kind: Literal["depthwise"]
+    kernel: Count | tuple[Count, Count] = 3
+    stride: Count | tuple[Count, Count] = 1
+    padding: Literal["same", "valid"] | NotNegativeInt = "same"
+    pad_value: Literal[-1, 0, 1] = 0
+    pool: Count = 1
+
+
+class AveragePoolLayer(_Strict):
+    """Mean over windows of `size`, or over all of each channel."""
+
+    kind: Literal["average_pool"]
+    size: Count | tuple[Count, Count] | Literal["all"] = "all"
+    activation: Activation = "none"
+
+
+class LutLayer(_Strict):
+    """Nodes that look up one bit by `inputs` bits of the layer before."""
+
+    kind: Literal["lut"]
+    nodes: Count
+    inputs: Literal[2, 3, 4, 5, 6] = 4
+    connections: Literal["learned", "random"] = "learned"
+
+
+class GroupCountLayer(_Strict):
+    """The classes' scores: the +1 in each of equal runs of bits, divided by `temperature`."""
+
+    kind: Literal["group_count"]
+    temperature: Positive = 1.0
+
+
+Layer: TypeAlias = Annotated[
+    DenseLayer
+    | Conv2DLayer
+    | Conv1DLayer
+    | DepthwiseLayer
+    | AveragePoolLayer
+    | LutLayer
+    | GroupCountLayer,
+    Field(discriminator="kind"),
+]
+WeightedLayer: TypeAlias = DenseLayer | Conv2DLayer | Conv1DLayer | DepthwiseLayer
+
+
+class TrainSettings(_Strict):
+    """The optimizer (AdamW) and its schedule."""
+
+    epochs: Count = 50
+    batch: Count = 64
+    learning_rate: Positive = 0.01  # at a batch of 64; grows with the square root of the batch
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05  # share of the steps, linear
+    final_rate: Share = 0.0  # the cosine ends at this share of the rate
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    epsilon: Positive = 1e-8
+    weight_decay: NotNegative = 0.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    sparsity_ramp: tuple[Share, Share] = (0.1, 0.6)  # shares of the epochs in which weights go
+    checkpoint_seconds: NotNegative = 20.0
+    compute: Literal["float32", "bfloat16"] = "float32"  # of convolutions while training
+    threads: Count = 1
+
+
+class Distillation(_Strict):
+    """A teacher: a trained work directory, or a training file that is trained first."""
+
+    teacher: Path
+    weight: Share = 0.7
+    temperature: Positive = 2.0
+
+
+class Augmentation(_Strict):
+    """Random changes of each training image, drawn anew every epoch."""
+
+    shift_pixels: NotNegative = 0.0
+    rotate_degrees: NotNegative = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0.1: 0.9 to 1.1 of the size
+    shear: NotNegative = 0.0
+    elastic_pixels: NotNegative = 0.0
+    elastic_grid: Annotated[int, Field(ge=2)] = 5
+
+
+class TrainConfig(_Strict):
+    """A whole training file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    data: TrainingData
+    input: Input = IntegerInput()
+    network: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    train: TrainSettings = TrainSettings()
+    augment: Augmentation | None = None
+    distill: Distillation | None = None
+    initial: Path | None = None  # weights to begin with: a model.safetensors of the same shapes
+
+    def digest(self) -> str:
+        """Return the sha256 of everything that decides the trained weights."""
+        values = self.model_dump(mode="json")
+        for unrelated in ("checkpoint_seconds",):
+            values["train"].pop(unrelated)
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def load(path: Path) -> TrainConfig:
+    """Read a training file.
+
+    Raises ConfigError for a file that cannot be read, is not YAML, or has an unknown key (the
+    nearest valid one is named) or a wrong value; UnsupportedError for a pickle.
+    """
+    refuse_pickle(path)
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {_MAX_BYTES} bytes: not a training file")
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{path} cannot be read: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path} is not UTF-8 text: {exc.reason}") from exc
+    except (yaml.YAMLError, ValueError, RecursionError) as exc:
+        raise ConfigError(f"{path} is not YAML: {' '.join(str(exc).split())}") from exc
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} holds a {type(data).__name__}, wanted keys with values")
+    return _anchored(parse(data, str(path)), path.resolve().parent)
+
+
+def parse(data: dict[str, Any], origin: str) -> TrainConfig:
+    """Return the training file of `data`; errors name `origin`."""
+    try:
+        return TrainConfig.model_validate(data)
+    except ValidationError as exc:
+        raise _translate(exc, origin) from exc
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise UnsupportedError for files that only unpickling could read."""
+    if path.suffix.lower() in PICKLED:
+        raise UnsupportedError(
+            f"{path} is a pickle by its name; reading one runs the code inside it",
+            hint="save the weights with safetensors, or train again from the training file",
+        )
+
+
+def _anchored(config: TrainConfig, base: Path) -> TrainConfig:
+    changes: dict[str, Any] = {}
+    if isinstance(config.data, IdxData | NpzData):
+        changes["data"] = config.data.model_copy(update={"path": base / config.data.path})
+    if config.distill is not None:
+        refuse_pickle(config.distill.teacher)
+        teacher = base / config.distill.teacher
+        changes["distill"] = config.distill.model_copy(update={"teacher": teacher})
+    if config.initial is not None:
+        refuse_pickle(config.initial)
+        changes["initial"] = base / config.initial
+    return config.model_copy(update=changes)
+
+
+def _translate(error: ValidationError, origin: str) -> ConfigError:
+    rows, hints = [], []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        if item["type"] == "extra_forbidden":
+            rows.append(f"unknown key {where!r}")
+            hints.append(_nearest(str(item["loc"][-1])))
+        elif item["type"] == "missing":
+            rows.append(f"{where} is missing")
+        elif item["type"] == "union_tag_invalid":
+            context = item["ctx"]
+            rows.append(f"{where}.kind {context['tag']!r} is none of {context['expected_tags']}")
+        else:
+            rows.append(f"{where}: {item['msg'].lower()}, found {_short(item['input'])}")
+    return ConfigError(f"{origin}: {'; '.join(rows)}", hint="; ".join(h for h in hints if h))
+
+
+def _nearest(key: str) -> str:
+    valid = sorted({name for model in _models(_Strict) for name in model.model_fields})
+    close = difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for child in base.__subclasses__():
+        yield child
+        yield from _models(child)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,218 @@
+"""The training loop: seeded, resumable after any epoch, one thread.
+
+Everything random in an epoch comes from a generator made of (seed, epoch), so a run that resumes
+from a checkpoint makes the same weights, bit for bit, as one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - its usual name
+from torch import Tensor
+
+from edgekit.errors import ConfigError
+from edgekit.progress import Progress
+from edgekit.train import augment, checkpoint, distill, prune, schedule
+from edgekit.train.config import TrainConfig
+from edgekit.train.data.dataset import Array, Dataset
+from edgekit.train.network import Network
+
+logger = logging.getLogger(__name__)
+
+_EVALUATED_AT_ONCE = 1000
+_SHOWN_EVALUATIONS = 20
+_STEPS_PER_UPDATE = 10
+
+
+@contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """Run with deterministic algorithms and `threads` threads, and put both back."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.get_num_threads()
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        torch.set_num_threads(before[1])
+
+
+def fit(
+    config: TrainConfig,
+    network: Network,
+    dataset: Dataset,
+    teacher: Network | None,
+    path: Path | None,
+    progress: Progress,
+) -> None:
+    """Train `network` in place, from the checkpoint at `path` where there is one.
+
+    Without a `path` nothing is kept. Raises ConfigError for a checkpoint of another training
+    file, a loss or weights that are not finite, and a disk that is full.
+    """
+    optimizer = _optimizer(config, network)
+    first = 0
+    if path is not None and path.exists():
+        state = checkpoint.read(path)
+        _check_same(config, state.config, path)
+        checkpoint.restore(state, network, optimizer)
+        first = state.epoch
+        logger.info("resumed after epoch %d of %d", first, config.train.epochs)
+    run = _Run(config, network, dataset, teacher, optimizer)
+    progress.stage("training", run.steps * config.train.epochs)
+    saved = started = time.monotonic()
+    for epoch in range(first, config.train.epochs):
+        prune.at_epoch(config, network, epoch)
+        mean_loss = run.epoch(epoch, progress)
+        _check_finite(network, epoch)
+        now = time.monotonic()
+        left = (now - started) / (epoch + 1 - first) * (config.train.epochs - epoch - 1)
+        _report(config, network, dataset, epoch, mean_loss, left)
+        last = epoch + 1 == config.train.epochs
+        if path is not None and (last or now - saved >= config.train.checkpoint_seconds):
+            checkpoint.write(path, checkpoint.capture(config, epoch + 1, network, optimizer))
+            saved = time.monotonic()
+    network.eval()
+
+
+class _Run:
+    """What the steps of one training share."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        network: Network,
+        dataset: Dataset,
+        teacher: Network | None,
+        optimizer: torch.optim.Optimizer,
+    ) -> None:
+        self.config, self.network, self.teacher = config, network, teacher
+        self.optimizer = optimizer
+        self.x = torch.from_numpy(np.ascontiguousarray(dataset.train_x))
+        self.y = torch.from_numpy(dataset.train_y)
+        self.batch = min(config.train.batch, len(self.y))
+        self.steps = len(self.y) // self.batch
+        if config.augment is not None:
+            augment.check(dataset.shape)
+
+    def epoch(self, epoch: int, progress: Progress) -> float:
+        """Run one epoch and return its mean loss."""
+        self.network.train()
+        generator = _generator(self.config.seed, epoch)
+        order = torch.randperm(len(self.y), generator=generator)
+        total = 0.0
+        for index in range(self.steps):
+            step = epoch * self.steps + index
+            rate = schedule.learning_rate(
+                self.config.train, step, self.steps * self.config.train.epochs
+            )
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            chosen = order[index * self.batch : (index + 1) * self.batch]
+            total += self._step(chosen, generator, epoch)
+            if step % _STEPS_PER_UPDATE == 0:
+                progress.advance(step)
+        return total / self.steps
+
+    def _step(self, chosen: Tensor, generator: torch.Generator, epoch: int) -> float:
+        x, y = self.x[chosen], self.y[chosen]
+        if self.config.augment is not None:
+            x = augment.augment(x, self.config.augment, generator)
+        scores = self.network(x)
+        loss = F.cross_entropy(scores, y, label_smoothing=self.config.train.label_smoothing)
+        if self.teacher is not None and self.config.distill is not None:
+            taught = distill.scores(self.teacher, x)
+            loss = distill.loss(scores, taught, loss, self.config.distill)
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise ConfigError(
+                f"the loss became {value} in epoch {epoch + 1}",
+                hint="lower train.learning_rate; the checkpoint of an earlier epoch is kept",
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.network.constrain()
+        return value
+
+
+@torch.no_grad()
+def accuracy(network: Network, x: Array, y: Array) -> float | None:
+    """Return the share of samples whose highest score (lowest index of equals) is the label.
+
+    None where there are no samples.
+    """
+    if len(y) == 0:
+        return None
+    network.eval()
+    right = 0
+    for begin in range(0, len(y), _EVALUATED_AT_ONCE):
+        part = torch.from_numpy(np.ascontiguousarray(x[begin : begin + _EVALUATED_AT_ONCE]))
+        found = network(part).numpy().argmax(axis=1)
+        right += int((found == y[begin : begin + _EVALUATED_AT_ONCE]).sum())
+    return right / len(y)
+
+
+def _optimizer(config: TrainConfig, network: Network) -> torch.optim.Optimizer:
+    """AdamW; weight decay pulls on latents and tables, not on scales, biases and scores."""
+    decayed: list[Tensor] = []
+    free: list[Tensor] = []
+    for name, parameter in network.named_parameters():
+        is_weight = name.endswith((".latent", ".tables"))
+        (decayed if is_weight else free).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": config.train.weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        lr=config.train.learning_rate,
+        betas=config.train.betas,
+        eps=config.train.epsilon,
+        fused=True,
+    )
+
+
+def _generator(seed: int, epoch: int) -> torch.Generator:
+    state = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]) >> 1)
+
+
+def _check_same(wanted: TrainConfig, found: TrainConfig, path: Path) -> None:
+    if wanted.digest() != found.digest():
+        raise ConfigError(
+            f"{path} is from another training file or seed",
+            hint="choose another --work, or --restart to begin again",
+        )
+
+
+def _check_finite(network: Network, epoch: int) -> None:
+    """A binary weight hides a latent that is NaN from the loss."""
+    for name, parameter in network.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            raise ConfigError(
+                f"{name} is no longer finite in epoch {epoch + 1}",
+                hint="lower train.learning_rate; the checkpoint of an earlier epoch is kept",
+            )
+
+
+def _report(
+    config: TrainConfig, network: Network, dataset: Dataset, epoch: int, loss: float, left: float
+) -> None:
+    every = -(-config.train.epochs // _SHOWN_EVALUATIONS)
+    if not logger.isEnabledFor(logging.INFO) or (epoch + 1) % every != 0:
+        return
+    share = accuracy(network, dataset.val_x, dataset.val_y)
+    shown = "none" if share is None else f"{100 * share:.2f} %"
+    logger.info(
+        "epoch %d of %d: loss %.4f, validation %s, %.0f s left",
+        *(epoch + 1, config.train.epochs, loss, shown, left),
+    )

@@ -1,0 +1,248 @@
+"""Training: learns, repeats itself, resumes after kill -9, and survives what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from small import BINARY, archive, training
+
+from edgekit.errors import ConfigError, UnsupportedError
+from edgekit.progress import Silent
+from edgekit.train import checkpoint, config, run
+
+pytestmark = pytest.mark.torch
+
+
+def _train(path: Path, work: Path, **changes: Any) -> run.Trained:
+    return run.train(config.parse(training(path, **changes), "a.yaml"), work, Silent())
+
+
+def _weights(work: Path) -> dict[str, np.ndarray]:
+    return {name: t.numpy() for name, t in checkpoint.read(work / run.MODEL).network.items()}
+
+
+def _assert_same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> None:
+    assert one.keys() == other.keys()
+    for name, values in one.items():
+        assert values.tobytes() == other[name].tobytes(), name
+
+
+def test_a_binary_network_learns_and_the_seed_decides_the_weights(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    settings = {"epochs": 30, "batch": 16}
+    first = _train(path, tmp_path / "1", train=settings)
+    _train(path, tmp_path / "2", train=settings)
+    _train(path, tmp_path / "3", train=settings, seed=1)
+    assert first.result["accuracy"]["validation"] > 0.8
+    _assert_same(_weights(tmp_path / "1"), _weights(tmp_path / "2"))
+    one, other = _weights(tmp_path / "1"), _weights(tmp_path / "3")
+    assert not np.array_equal(one["blocks.0.latent"], other["blocks.0.latent"])
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        BINARY,
+        [
+            {"kind": "conv2d", "channels": 4, "pool": 2, "weight": "int4", "activation": "uint4"},
+            {"kind": "depthwise", "weight": "ternary", "activation": "ternary", "sparsity": 0.5},
+            {"kind": "average_pool", "activation": "int8"},
+            {"kind": "dense", "units": 3, "weight": "int8", "norm": "batch"},
+        ],
+        [{"kind": "lut", "nodes": 12}, {"kind": "group_count", "temperature": 2}],
+    ],
+    ids=["binary", "mixed", "lut"],
+)
+def test_an_interrupted_training_ends_with_the_same_weights(
+    tmp_path: Path, network: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "a.npz", (6, 4, 1))
+    changes = {"network": network, "augment": {"shift_pixels": 1, "elastic_pixels": 0.5}}
+    _train(path, tmp_path / "whole", **changes)
+
+    real, written = checkpoint.write, []
+
+    def stop_after_two(place: Path, state: checkpoint.Checkpoint) -> None:
+        real(place, state)
+        written.append(state.epoch)
+        if state.epoch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "write", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        _train(path, tmp_path / "cut", **changes)
+    monkeypatch.setattr(checkpoint, "write", real)
+    assert written == [1, 2]
+    _train(path, tmp_path / "cut", **changes)
+    _assert_same(_weights(tmp_path / "whole"), _weights(tmp_path / "cut"))
+
+
+def test_resumed_after_kill_9(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    settings = {"epochs": 150, "batch": 16}
+    file = tmp_path / "a.yaml"
+    often = training(path, train={**settings, "checkpoint_seconds": 0})
+    file.write_text(yaml.safe_dump(often), encoding="utf-8")
+    command = [sys.executable, "-m", "edgekit", "train", str(file), "--json", "-o"]
+    work = tmp_path / "killed"
+    process = subprocess.Popen([*command, str(work)], stdout=subprocess.DEVNULL)
+    limit = time.monotonic() + 120
+    while not (work / run.CHECKPOINT).exists() and time.monotonic() < limit:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    epoch = checkpoint.read(work / run.CHECKPOINT).epoch
+    assert 0 < epoch < 150
+    file.write_text(yaml.safe_dump(training(path, train=settings)), encoding="utf-8")
+    done = subprocess.run([*command, str(work)], check=True, capture_output=True, text=True)
+    whole = run.train(config.load(file), tmp_path / "whole", Silent())
+    _assert_same(_weights(tmp_path / "whole"), _weights(work))
+    assert json.loads(done.stdout)["accuracy"] == whole.result["accuracy"]
+
+
+def test_a_finished_training_is_not_evaluated_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "a.npz")
+    first = _train(path, tmp_path / "w")
+    monkeypatch.setattr(run.loop, "accuracy", lambda *_: pytest.fail("evaluated again"))
+    again = _train(path, tmp_path / "w")
+    assert again.result == first.result
+    assert not again.network.training
+
+
+def test_another_training_file_is_not_mixed_in(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    _train(path, tmp_path / "w")
+    with pytest.raises(ConfigError, match="holds another training"):
+        _train(path, tmp_path / "w", seed=5)
+    (tmp_path / "w" / run.RESULT).unlink()
+    with pytest.raises(ConfigError, match="is from another training file or seed"):
+        _train(path, tmp_path / "w", seed=5)
+
+
+def test_a_full_disk_leaves_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = archive(tmp_path / "a.npz")
+    real = os.fsync
+    calls = []
+
+    def full_at_the_third(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 5:  # file and directory of two checkpoints, then the third file
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full_at_the_third)
+    with pytest.raises(ConfigError) as caught:
+        _train(path, tmp_path / "w")
+    assert caught.value.message.endswith(
+        "after epoch 3 cannot be written: No space left on device; the last good checkpoint is kept"
+    )
+    assert sorted(p.name for p in (tmp_path / "w").iterdir()) == [run.CHECKPOINT]
+    assert checkpoint.read(tmp_path / "w" / run.CHECKPOINT).epoch == 2
+    monkeypatch.setattr(os, "fsync", real)
+    _train(path, tmp_path / "w")
+    _train(path, tmp_path / "whole")
+    _assert_same(_weights(tmp_path / "w"), _weights(tmp_path / "whole"))
+
+
+def test_every_damaged_byte_of_a_checkpoint_is_noticed(tmp_path: Path) -> None:
+    _train(archive(tmp_path / "a.npz"), tmp_path / "w")
+    path = tmp_path / "w" / run.MODEL
+    good = path.read_bytes()
+    generator = np.random.default_rng(0)
+    for cut in (0, 5, 100, len(good) - 1):
+        path.write_bytes(good[:cut])
+        with pytest.raises(ConfigError):
+            checkpoint.read(path)
+    header = int.from_bytes(good[:8], "little") + 8
+    for place in generator.integers(header, len(good), 20):
+        damaged = bytearray(good)
+        damaged[place] ^= 1 << int(generator.integers(8))
+        path.write_bytes(damaged)
+        with pytest.raises(ConfigError, match="is damaged"):
+            checkpoint.read(path)
+
+
+def test_pickles_are_refused_as_teacher_and_as_beginning(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    for section in ({"initial": "net.pth"}, {"distill": {"teacher": "net.pt"}}):
+        with pytest.raises(UnsupportedError, match="is a pickle by its name"):
+            _train(path, tmp_path / "w", **section)
+
+
+def test_a_rate_that_is_too_high_is_said(tmp_path: Path) -> None:
+    network = [{"kind": "dense", "units": 3, "weight": "float"}]
+    with pytest.raises(ConfigError, match=r"the loss became|no longer finite"):
+        _train(
+            archive(tmp_path / "a.npz"),
+            tmp_path / "w",
+            network=network,
+            train={"epochs": 40, "learning_rate": 1e38, "warmup": 0},
+        )
+
+
+def test_a_latent_that_is_nan_is_noticed_behind_its_sign(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    _train(path, tmp_path / "w")
+    state = checkpoint.read(tmp_path / "w" / run.CHECKPOINT)
+    state.network["blocks.0.latent"][0, 0] = float("nan")
+    checkpoint.write(tmp_path / "bad.safetensors", state)
+    with pytest.raises(ConfigError, match=r"NaN or infinity in blocks\.0\.latent"):
+        _train(path, tmp_path / "w2", initial=str(tmp_path / "bad.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("network", "words"),
+    [
+        ([{"kind": "dense", "units": 4}], r"gives \(4,\), wanted one score for each of the 3"),
+        ([{"kind": "conv2d", "channels": 4}], r"network\.0 \(conv2d\): wants samples with height"),
+        ([{"kind": "lut", "nodes": 7}, {"kind": "group_count"}], "7 bits cannot be shared out"),
+        (
+            [{"kind": "dense", "units": 3, "weight": "float", "activation": "binary"}],
+            "float weights take the activations none and relu",
+        ),
+    ],
+)
+def test_layers_that_do_not_fit_are_named(tmp_path: Path, network: list, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        _train(archive(tmp_path / "a.npz"), tmp_path / "w", network=network)
+
+
+def test_a_student_learns_from_a_teacher_that_is_trained_first(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    floats = [
+        {"kind": "dense", "units": 16, "weight": "float", "activation": "relu"},
+        {"kind": "dense", "units": 3, "weight": "float"},
+    ]
+    teacher = training(path, network=floats, input={"kind": "integer"})
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(teacher), encoding="utf-8")
+    distilled = {"teacher": str(tmp_path / "t.yaml"), "weight": 0.9}
+    _train(path, tmp_path / "alone")
+    _train(path, tmp_path / "taught", distill=distilled)
+    alone, taught = _weights(tmp_path / "alone"), _weights(tmp_path / "taught")
+    assert not np.array_equal(alone["blocks.0.latent"], taught["blocks.0.latent"])
+    distilled["teacher"] = str(tmp_path / "taught" / "teacher")
+    _train(path, tmp_path / "again", distill=distilled)
+    _assert_same(taught, _weights(tmp_path / "again"))
+
+
+def test_sparsity_is_reached_and_pruned_weights_are_zero(tmp_path: Path) -> None:
+    network = [dict(BINARY[0], sparsity=0.8), BINARY[1]]
+    trained = _train(archive(tmp_path / "a.npz"), tmp_path / "w", network=network)
+    weight = trained.network.blocks[0].weights().codes
+    assert int((weight == 0).sum()) == round(0.8 * weight.numel())
+    assert set(weight.unique().tolist()) == {-1, 0, 1}
+    assert trained.result["bits"]["weights"] == 2 * weight.numel() + 3 * 16
