@@ -89,7 +89,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(
 
 def test_resumed_after_kill_9(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.npz")
-    settings = {"epochs": 150, "batch": 16}
+    settings = {"epochs": 60, "batch": 16}
     file = tmp_path / "a.yaml"
     often = training(path, train={**settings, "checkpoint_seconds": 0})
     file.write_text(yaml.safe_dump(often), encoding="utf-8")
@@ -102,7 +102,7 @@ def test_resumed_after_kill_9(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     epoch = checkpoint.read(work / run.CHECKPOINT).epoch
-    assert 0 < epoch < 150
+    assert 0 < epoch < 60
     file.write_text(yaml.safe_dump(training(path, train=settings)), encoding="utf-8")
     done = subprocess.run([*command, str(work)], check=True, capture_output=True, text=True)
     whole = run.train(config.load(file), tmp_path / "whole", Silent())
