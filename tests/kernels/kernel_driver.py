@@ -51,7 +51,7 @@ def host_library(
 
 def structures(pointers: type = ctypes.c_void_p) -> dict[str, type[ctypes.Structure]]:
     """Return every struct of edgekit.h and of what it includes as a ctypes class."""
-    names = ("edgekit.h", "ek_moves.h", "ek_mve_params.h", "ek_wide.h")
+    names = ("edgekit.h", "ek_bin_params.h", "ek_moves.h", "ek_mve_params.h", "ek_wide.h")
     headers = (FIRMWARE / "include" / name for name in names)
     text = re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in headers), flags=re.S)
     found: dict[str, type[ctypes.Structure]] = {}
@@ -82,12 +82,18 @@ class Kernels:
         dtype: DType = DType.INT8,
     ) -> NDArray[np.int64]:
         """Run the node's kernel on flat values of `dtype` and return its `size` outputs."""
+        given = [to_bytes(dtype, np.asarray(x)[np.newaxis])[0] for x in inputs]
+        return from_bytes(dtype, self.run_bytes(code, given, size * dtype.bits // 8))
+
+    def run_bytes(
+        self, code: NodeCode, inputs: Sequence[NDArray[np.int8]], size_bytes: int
+    ) -> NDArray[np.int8]:
+        """Run the node's kernel on stored tensors and return the `size_bytes` of its output."""
         keep: list[object] = []
         arrays = {a.name: _constant(a.c_type, a.values, keep) for a in code.arrays}
         params = fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
-        buffers = [_Guarded(to_bytes(dtype, np.asarray(x)[np.newaxis])[0]) for x in inputs]
+        buffers = [_Guarded(x) for x in inputs]
         scratch = _Guarded(self._noise.integers(-128, 128, code.scratch_bytes).astype(np.int8))
-        size_bytes = size * dtype.bits // 8
         out = _Guarded(self._noise.integers(-128, 128, size_bytes).astype(np.int8))
         arguments = [ctypes.byref(params)]
         arguments += [scratch.pointer()] if code.scratch_bytes else []
@@ -97,10 +103,9 @@ class Kernels:
         arguments += [out.pointer()]
         getattr(self._library, code.kernel)(*arguments)
         for buffer, x in zip(buffers, inputs, strict=True):
-            stored = from_bytes(dtype, buffer.values().astype(np.int8))
-            np.testing.assert_array_equal(stored, np.asarray(x).ravel())
+            np.testing.assert_array_equal(buffer.values(), x)
         scratch.values()
-        return from_bytes(dtype, out.values().astype(np.int8))
+        return out.values().astype(np.int8)
 
     def run_overlapped(
         self, code: NodeCode, x: NDArray[np.int64], size: int, behind_bytes: int

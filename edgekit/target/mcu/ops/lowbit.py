@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import NoReturn
 
 from edgekit.errors import UnsupportedError
-from edgekit.ir.nodes import LowBitNode, Reshape
+from edgekit.ir.lowbit import LowBitSum
+from edgekit.ir.nodes import LowBitConv2D, LowBitDense, LowBitNode, Reshape
+from edgekit.ir.types import DType
 from edgekit.target.mcu.code import Context, NodeCode
+from edgekit.target.mcu.ops.binary_conv2d import emit_binary_conv2d
 
 
 def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
@@ -15,7 +18,15 @@ def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
     Raises:
         UnsupportedError: no kernel takes these types.
     """
+    if isinstance(node, LowBitConv2D | LowBitDense) and _is_binary(context, node):
+        return emit_binary_conv2d(context, node)
     _refuse(context, node)
+
+
+def _is_binary(context: Context, node: LowBitSum) -> bool:
+    """Tell whether a sum is one of bits by weights of one bit."""
+    tensors = context.graph.tensors
+    return tensors[node.x].dtype is tensors[node.weight].dtype is DType.BINARY
 
 
 def emit_repack(context: Context, node: Reshape) -> NodeCode:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from edgekit.ir.geometry import kernel_of
+from edgekit.ir.geometry import Windowed, kernel_of
 from edgekit.ir.nodes import AveragePool, Conv2D, DepthwiseConv2D, MaxPool
 from edgekit.target.mcu import ctext
 from edgekit.target.mcu.code import Context
 
 
-def window(
-    context: Context, node: Conv2D | DepthwiseConv2D | AveragePool | MaxPool
-) -> dict[str, ctext.Value]:
+def window(context: Context, node: Windowed) -> dict[str, ctext.Value]:
     """Return the fields of the node's `ek_window`."""
     in_h, in_w, in_c = context.shape(node.x)
     out_h, out_w, _ = context.shape(node.y)
     kernel_h, kernel_w = kernel_of(context.graph, node)
-    dilation = node.dilation if isinstance(node, Conv2D | DepthwiseConv2D) else (1, 1)
+    dilation = (1, 1) if isinstance(node, AveragePool | MaxPool) else node.dilation
     return {
         "in_h": in_h,
         "in_w": in_w,
