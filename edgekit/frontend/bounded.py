@@ -23,10 +23,11 @@ from edgekit.errors import ConfigError, EdgekitError, ToolError, UnsupportedErro
 TIME_LIMIT_S = 600.0
 MEMORY_LIMIT_BYTES = 4 * 1024**3
 _TAIL_CHARACTERS = 400
-Form = Literal["tflite", "onnx", "keras", "hdf5"]
+Form = Literal["tflite", "onnx", "qonnx", "keras", "hdf5"]
 _INSTALL: dict[str, str] = {
     "tflite": "pip install 'edgekit[tflite]'",
     "onnx": "pip install 'edgekit[onnx]'",
+    "qonnx": "pip install 'edgekit[train]'",
     "keras": "pip install 'edgekit[larq]'",
     "hdf5": "pip install 'edgekit[larq]'",
 }

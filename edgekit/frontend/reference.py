@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import ConfigError
+from edgekit.errors import ConfigError, ToolError
 from edgekit.frontend import read, tflite
 from edgekit.frontend.bounded import TIME_LIMIT_S, BoundedProcess, Form
 from edgekit.ir import edges
 from edgekit.ir.graph import Graph
 
-_FORMS: dict[str, Form] = {"onnx-qdq": "onnx", "onnx-qoperator": "onnx", "keras": "keras"}
+_FORMS: dict[str, Form] = {
+    "onnx-qdq": "onnx",
+    "onnx-qoperator": "onnx",
+    "qonnx": "qonnx",
+    "keras": "keras",
+}
+_NEAR = 2.0**-20  # of the largest input: how far rounding moves a value of the grid
 
 
 def run_reference(
@@ -52,7 +58,11 @@ class Reference(BoundedProcess):
         _unchanged(path, graph)
         form = _FORMS[graph.source.format]
         source = _source_input(graph, x)
+        if form == "qonnx":
+            source = _on_grid(graph, source)
         found = self.request(path, form, source, time_limit_s=time_limit_s)
+        if form == "qonnx":
+            return _from_scores(graph, found["output"])
         return _graph_integers(graph, found["output"])
 
     def tensors(
@@ -91,6 +101,42 @@ def _graph_integers(graph: Graph, found: NDArray[Any]) -> NDArray[np.int64]:
     if edge.transpose is not None:
         integers = integers.transpose(edge.transpose)
     return integers.reshape(len(found), *graph.tensors[edge.tensor].shape)
+
+
+def _on_grid(graph: Graph, x: NDArray[Any]) -> NDArray[Any]:
+    """Return `x` as the float32 numbers of the edge's integers, if it is these but for rounding."""
+    edge = graph.inputs[0]
+    if edge.thresholds:
+        return x
+    meant = edges.dequantize(edge, edges.quantize(edge, x)).reshape(x.shape)
+    near = np.abs(meant - x).max(initial=0) <= _NEAR * np.abs(x).max(initial=0)
+    return meant if near else x
+
+
+def _from_scores(graph: Graph, found: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the integers that float scores of the source stand for.
+
+    Raises:
+        ToolError: a score is none of an integer, within a quarter of the distance of two.
+    """
+    edge = graph.outputs[0]
+    scores = found.astype(np.float64)
+    if edge.transpose is not None:
+        scores = scores.reshape(-1, *edge.source_shape[1:]).transpose(edge.transpose)
+    scores = scores.reshape(len(found), *graph.tensors[edge.tensor].shape)
+    scale = np.array(edge.scale if edge.channel_scale is None else edge.channel_scale)
+    offset = np.array(0.0 if edge.channel_offset is None else edge.channel_offset)
+    if not scale.all():
+        raise ToolError("a score of the model is constant: its integer cannot be seen in it")
+    places = (scores - offset) / scale
+    integers = np.rint(places)
+    away = float(np.abs(places - integers).max(initial=0))
+    if not away <= 0.25:
+        raise ToolError(
+            f"a score of the source is no integer's: it lies {away:.3g} of a step away from one",
+            hint="the sums of the last layer are too large for float32 scores",
+        )
+    return np.asarray(integers.astype(np.int64) + edge.zero_point)
 
 
 def _unchanged(path: Path, graph: Graph) -> bytes:

@@ -56,9 +56,16 @@ def run_onnx(model: Path, x: NDArray[Any], _: list[int]) -> Arrays:
     return {"output": reference.run(model, x)}
 
 
+def run_qonnx(model: Path, x: NDArray[Any], _: list[int]) -> Arrays:
+    """Return the float scores of a QONNX model, [samples, ...]."""
+    reference = importlib.import_module("edgekit.frontend.qonnx.reference")
+    return {"output": reference.run(model, x)}
+
+
 _RUNNERS: dict[str, Callable[[Path, NDArray[Any], list[int]], Arrays]] = {
     "tflite": run_tflite,
     "onnx": run_onnx,
+    "qonnx": run_qonnx,
 }
 
 

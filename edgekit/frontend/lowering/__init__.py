@@ -11,6 +11,7 @@ from edgekit.frontend.lowering.layers import (
     Softmax,
     Weighted,
 )
+from edgekit.frontend.lowering.lower import identifier, lower
 
 __all__ = [
     "AveragePool",
@@ -22,4 +23,6 @@ __all__ = [
     "Quantizer",
     "Softmax",
     "Weighted",
+    "identifier",
+    "lower",
 ]

@@ -19,7 +19,17 @@ from edgekit.frontend.onnx.tensors import Budget, array_of, dtype_name
 # Smaller than limits.MAX_FILE_BYTES: a protobuf can take 16 times its size once parsed.
 MAX_FILE_BYTES = 32 * 1024 * 1024
 MIN_OPSET, MAX_OPSET = 10, 25
-_DOMAINS = {"": "", "ai.onnx": "", "com.microsoft": "com.microsoft"}
+QONNX = "qonnx"  # what the domains of QONNX's and FINN's own operators are called here
+_MIN_OPSET_QONNX = 9
+_DOMAINS = {
+    "": "",
+    "ai.onnx": "",
+    "com.microsoft": "com.microsoft",
+    "onnx.brevitas": QONNX,
+    "qonnx.custom_op.general": QONNX,
+    "finn.custom_op.general": QONNX,
+    "finn": QONNX,
+}
 
 
 def read(path: Path, *, oldest: int = MIN_OPSET) -> Model:
@@ -79,6 +89,8 @@ def _model(proto: onnx.ModelProto, sha256: str, stem: str, oldest: int) -> Model
             hint="export the part of the model that runs on the device",
         )
     _check_names(inputs[0], outputs[0], operators, constants)
+    if any(operator.domain == QONNX for operator in operators):
+        oldest = min(oldest, _MIN_OPSET_QONNX)
     opset = _opset(proto, oldest)
     for operator in operators:
         _check_schema(operator, opset)
@@ -135,7 +147,7 @@ def _operator(node: onnx.NodeProto, index: int, budget: Budget) -> Operator:
     if domain not in _DOMAINS:
         raise UnsupportedError(
             f"{where}: operator of domain {domain!r} is not supported",
-            hint="ai.onnx and the quantized operators of com.microsoft are",
+            hint="ai.onnx, the quantized operators of com.microsoft, and QONNX's are",
         )
     if max(len(node.input), len(node.output), len(node.attribute)) > limits.MAX_NODE_OPERANDS:
         raise UnsupportedError(f"{where}: more than {limits.MAX_NODE_OPERANDS} operands")
