@@ -19,7 +19,7 @@ _FOREIGN = (
 )
 
 
-def load(path: Path, *, grid: InputGrid | None = None) -> Graph:  # noqa: ARG001
+def load(path: Path, *, grid: InputGrid | None = None) -> Graph:
     """Read a model file into a verified graph.
 
     Args:
@@ -39,9 +39,10 @@ def load(path: Path, *, grid: InputGrid | None = None) -> Graph:  # noqa: ARG001
     elif serialize.is_graph(data):
         graph = serialize.load_bytes(data, str(path))
     elif _may_be_onnx(data):
-        from edgekit.frontend import onnx
+        from edgekit.frontend import onnx, qonnx
 
-        graph = onnx.load(path)
+        model = onnx.read(path)
+        graph = qonnx.convert(model, grid) if qonnx.is_qonnx(model) else onnx.convert(model)
     else:
         kind = next((name for magic, name in _FOREIGN if data.startswith(magic)), "unknown")
         raise ConfigError(

@@ -8,6 +8,8 @@ from edgekit.frontend.onnx.convert import convert
 from edgekit.frontend.onnx.reader import read
 from edgekit.ir.graph import Graph
 
+__all__ = ["convert", "load", "read"]
+
 
 def load(path: Path) -> Graph:
     """Return the integer graph of the ONNX model in `path`.
