@@ -16,6 +16,8 @@ from edgekit.build import tools
 from edgekit.build.plan import Toolchain
 from edgekit.target.mcu import compilers
 
+pytestmark = pytest.mark.strict
+
 PORTS = FIRMWARE / "port"
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from writers.flat_bytes import from_bytes, to_bytes
 
-from edgekit.ir.edges import from_bytes, to_bytes
 from edgekit.ir.types import DType
 from edgekit.pipeline import native
 from edgekit.target.mcu.code import NodeCode

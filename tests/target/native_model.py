@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
+from writers.flat_bytes import from_bytes, to_bytes
 
 from edgekit.board import Board, find
 from edgekit.build.plan import BuildPlan
 from edgekit.build.run import write_files
-from edgekit.ir.edges import from_bytes, to_bytes
 from edgekit.ir.graph import Graph
 from edgekit.ir.types import DType
 from edgekit.passes import memory
