@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
+from case_builders import CaseBuilder, FewBitsBuilder, RectifiedBuilder, WideBuilder
 from kernel_driver import Kernels
-from numpy.typing import NDArray
 from writers.random_graphs import GraphBuilder
 
 from edgekit.ir.arithmetic import quantize_multiplier
 from edgekit.ir.check import verify
-from edgekit.ir.nodes import Add, Mul, Pad, Requantize
-from edgekit.ir.types import DType, Padding, Requant, Rounding
+from edgekit.ir.nodes import Add, Mul, Requantize
+from edgekit.ir.types import Padding, Rounding
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.features import Feature
 from edgekit.target.mcu.ops import emit_node
@@ -22,78 +22,6 @@ from edgekit.target.mcu.ops.mul import emit_float_mul
 
 Draw = np.random.Generator
 FIXED = (Rounding.DOUBLE, Rounding.TIES_UP, Rounding.SINGLE)
-
-
-class CaseBuilder(GraphBuilder):
-    """Also draws limits on one side only, and scales that are powers of two, which make ties."""
-
-    general = False  # additions keep the form of their source
-
-    def _limits(self) -> tuple[int, int]:
-        low, high = super()._limits()
-        kind = self.rng.integers(0, 4)
-        return (low if kind != 1 else -128), (high if kind != 2 else 127)
-
-    def requant(self, acc: NDArray[np.int64], channels: int) -> Requant:
-        drawn = super().requant(acc, channels)
-        if self.rng.random() < 0.7:
-            return drawn
-        unit = 1 << (23 if self.rounding is Rounding.FLOAT32_RNE else 30)
-        return dataclasses.replace(drawn, multiplier=tuple(unit for _ in drawn.multiplier))
-
-
-class WideBuilder(CaseBuilder):
-    """Activations of 16 bits, at zero point 0."""
-
-    def zero(self) -> int:
-        return 0
-
-    def _tensor(self, stem: str, shape: tuple[int, ...], dtype: DType = DType.INT16) -> str:
-        return super()._tensor(stem, shape, dtype)
-
-    def requant(self, acc: NDArray[np.int64], channels: int) -> Requant:
-        drawn = super().requant(acc, channels)
-        low, high = drawn.low * 256, drawn.high * 256 + 255
-        # 8 bits more: results spread over int16.
-        shift = tuple(min(e + 8, 0) for e in drawn.shift)
-        return dataclasses.replace(drawn, shift=shift, zero_point=0, low=low, high=high)
-
-    def add(self, a: str, b: str) -> str:
-        y = self._tensor("add", self.tensors[a].shape)
-        scales = self.rng.uniform(0.2, 0.9, 2)
-        top = 2 * float(scales.max())
-        pair = [quantize_multiplier(float(scale) / top) for scale in scales]
-        out = quantize_multiplier(top / 2**15 * float(self.rng.uniform(0.3, 1.0)))
-        low, high = (limit * 256 for limit in self._limits())
-        requant = Requant((out[0],), (out[1],), 0, low, high, self.rounding)
-        minus = bool(self.rng.integers(0, 2))
-        return self.append(Add(f"ADD {y}", a, b, y, 0, 0, 15, pair[0], pair[1], requant, minus))
-
-    def pad(self, x: str, before: tuple[int, ...], after: tuple[int, ...]) -> str:
-        shape = self.tensors[x].shape
-        y = self._tensor(
-            "pad", tuple(b + s + a for b, s, a in zip(before, shape, after, strict=True))
-        )
-        return self.append(Pad(f"PAD {y}", x, y, before, after, 0))
-
-
-class RectifiedBuilder(CaseBuilder):
-    """Clamps at the zero point, as a rectifier does, in three of four cases."""
-
-    def _weights(self, shape: tuple[int, ...], channels: int) -> tuple[str, str]:
-        """Biases beyond 16 bits in one of eight cases."""
-        weight, bias = super()._weights(shape, channels)
-        if self.seed % 8 == 3:
-            values = self.constants[bias] + self.rng.integers(-60_000, 60_000, channels)
-            values.setflags(write=False)
-            self.constants[bias] = values
-        return weight, bias
-
-    def requant(self, acc: NDArray[np.int64], channels: int) -> Requant:
-        drawn = super().requant(acc, channels)
-        if self.rng.random() < 0.25 or drawn.zero_point >= drawn.high:
-            return drawn
-        return dataclasses.replace(drawn, low=max(drawn.zero_point, -128))
 
 
 def _ints(draw: Draw, low: int, high: int, count: int) -> tuple[int, ...]:
@@ -176,6 +104,15 @@ def conv2d_or_dense(builder: GraphBuilder, draw: Draw) -> None:
         builder.conv(x, channels, (1, 1), stride=_ints(draw, 1, 2, 2))
     else:
         builder.conv(channels=channels, **_window(draw, builder, 8) | {"dilation": (1, 1)})
+
+
+def conv2d_or_dense_any(builder: GraphBuilder, draw: Draw) -> None:
+    """Of more than 32 channels at times."""
+    if draw.random() < 0.3:
+        dense(builder, draw)
+        return
+    channels = int(draw.integers(1, 14) if draw.random() < 0.8 else draw.integers(30, 70))
+    builder.conv(channels=channels, **_window(draw, builder, 5))
 
 
 def add(builder: GraphBuilder, draw: Draw) -> None:
@@ -303,6 +240,8 @@ CASES: dict[str, Callable[[GraphBuilder, Draw], None]] = {
     "ek_depthwise_rv32": depthwise_3x3_any,
     "ek_conv2d_mve": conv2d_or_dense,
     "ek_depthwise_mve": depthwise_3x3_any,
+    "ek_codes_s8": conv2d_or_dense_any,
+    "ek_codes_dsp": conv2d_or_dense_any,
     "ek_dense_s8": dense,
     "ek_dense_dsp": dense,
     "ek_add_linear_s8": add,
@@ -354,6 +293,8 @@ def build(kernel: str, rounding: Rounding, seed: int) -> CaseBuilder:
 def _kind(kernel: str) -> type[CaseBuilder]:
     if kernel.endswith("_s16"):
         return WideBuilder
+    if kernel.startswith("ek_codes"):
+        return FewBitsBuilder
     return RectifiedBuilder if kernel.endswith(("_dsp", "_mve", "_rv32")) else CaseBuilder
 
 

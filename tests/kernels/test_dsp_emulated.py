@@ -13,9 +13,9 @@ from edgekit.ir.types import Rounding
 
 pytestmark = [pytest.mark.gcc, pytest.mark.qemu]
 
-KERNELS = ("ek_conv2d_dsp", "ek_depthwise_dsp", "ek_dense_dsp")
-CONV, DEPTHWISE, DENSE = (f"kernels/{kernel}.c" for kernel in KERNELS)
-SHARED = "include/ek_dsp.h"
+KERNELS = ("ek_conv2d_dsp", "ek_depthwise_dsp", "ek_dense_dsp", "ek_codes_dsp")
+CONV, DEPTHWISE, DENSE, _ = (f"kernels/{kernel}.c" for kernel in KERNELS)
+SHARED, CODES = "include/ek_dsp.h", "include/ek_code_dsp.h"
 
 # file, what stands there, what the mutant has, rounding that must notice
 MUTANTS = {
@@ -35,6 +35,10 @@ MUTANTS = {
     "depthwise rows swapped": (DEPTHWISE, '"strb r9, [r11, r6]', '"strb r9, [r10, r6]', "SINGLE"),
     "dense inputs swapped": (DENSE, "%[offset], %[v], ror #8", "%[offset], %[v]", "SINGLE"),
     "dense rows swapped": (DENSE, '"other", "cd", "c"', '"w", "cd", "c"', "SINGLE"),
+    "code of the next place": (CODES, 'EK_CODE_SHIFT("6"), "")', 'EK_CODE_SHIFT("8"), "")', "SINGLE"),
+    "code with its neighbour": (CODES, '"0x000f000f", "0x00030003"', '"0x000f000f", "0x00070003"',
+                                "SINGLE"),
+    "codes of the third pixel": (CODES, '"smlad r3, r11, lr', '"smlad r3, r10, lr', "SINGLE"),
     "bytes of the wrong pair": (SHARED, '(ek_sxtab16_8, "sxtab16", ", ror #8")',
                                 '(ek_sxtab16_8, "sxtab16", "")', "SINGLE"),
     "fraction cut short": (SHARED, "asr #14", "asr #13", "TIES_UP"),
@@ -70,6 +74,6 @@ def test_mutant_is_found(name, tmp_path):
     text = path.read_text()
     assert text.count(old) >= 1, f"{file} does not hold {old!r}"
     path.write_text(text.replace(old, new))
-    kernel = "ek_depthwise_dsp" if file == SHARED else Path(file).stem
+    kernel = {SHARED: "ek_depthwise_dsp", CODES: "ek_codes_dsp"}.get(file, Path(file).stem)
     mutant = build_runner(tmp_path, [kernel], tmp_path / "firmware", cpu="cortex-m4f")
     assert batch(mutant, [kernel], [Rounding[rounding]], range(80)).differences(tmp_path) > 0

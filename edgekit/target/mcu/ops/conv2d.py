@@ -12,6 +12,7 @@ from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
 from edgekit.target.mcu.features import Feature
+from edgekit.target.mcu.ops.codes import emit_codes
 from edgekit.target.mcu.ops.conv2d_dsp import emit_conv2d_dsp
 from edgekit.target.mcu.ops.conv2d_mve import emit_conv2d_mve
 from edgekit.target.mcu.ops.conv2d_rv32 import emit_conv2d_rv32
@@ -30,6 +31,9 @@ def emit_conv2d(context: Context, node: Conv2D) -> NodeCode:
     """Return the C of `node`; scratch holds four windows and their sums, and padding."""
     if context.graph.tensors[node.x].dtype is DType.INT16:
         return emit_conv2d_wide(context, node)
+    few_bits = emit_codes(context, node)
+    if few_bits is not None:
+        return few_bits
     for feature, emit in _SPECIAL:
         special = emit(context, node) if feature in context.features else None
         if special is not None:

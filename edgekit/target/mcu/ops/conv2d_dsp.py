@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from edgekit.ir.nodes import Conv2D
 from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, direct, pairs
 from edgekit.target.mcu.code import Array, Context, NodeCode
-from edgekit.target.mcu.ops.overlap import behind_by_pixels
+from edgekit.target.mcu.ops.overlap import behind_by_pixels, ends_by_groups
 from edgekit.target.mcu.ops.window import dsp_window
 
 _PIXELS = 4
@@ -61,7 +59,4 @@ def emit_conv2d_dsp(context: Context, node: Conv2D) -> NodeCode | None:
 def behind_bytes(context: Context, node: Conv2D) -> int:
     """Return how far below the input the output must start if they overlap."""
     out_h, out_w, _ = context.shape(node.y)
-    pixels = out_h * out_w
-    fours = pixels // _PIXELS * _PIXELS
-    ends = np.concatenate([np.arange(_PIXELS, fours + 1, _PIXELS), np.arange(fours + 1, pixels)])
-    return behind_by_pixels(context, node, ends)
+    return behind_by_pixels(context, node, ends_by_groups(out_h * out_w, _PIXELS))

@@ -5,12 +5,16 @@ from __future__ import annotations
 from edgekit.ir.nodes import Dense
 from edgekit.target.mcu import ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.ops.codes import emit_codes
 from edgekit.target.mcu.ops.conv2d_mve import emit_dense_mve
 from edgekit.target.mcu.ops.dense_dsp import emit_dense_dsp
 
 
 def emit_dense(context: Context, node: Dense) -> NodeCode:
     """Return the C of `node`; the portable kernel needs no scratch."""
+    few_bits = emit_codes(context, node)
+    if few_bits is not None:
+        return few_bits
     for feature, emit in (("mve", emit_dense_mve), ("dsp", emit_dense_dsp)):
         special = emit(context, node) if feature in context.features else None
         if special is not None:

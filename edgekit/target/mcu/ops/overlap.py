@@ -34,6 +34,12 @@ def behind_by_pixels(context: Context, node: Windowed, ends: Ints, *, reread: bo
     return max((written * out_c - needed[read]).tolist(), default=-height * width * in_c)
 
 
+def ends_by_groups(pixels: int, at_once: int) -> Ints:
+    """Return the pixels up to which is written by groups of `at_once`, the rest one by one."""
+    whole = pixels // at_once * at_once
+    return np.concatenate([np.arange(at_once, whole + 1, at_once), np.arange(whole + 1, pixels)])
+
+
 def behind_by_rows(context: Context, node: Windowed, step: int) -> int:
     """Return the distance for a kernel that writes `step` output rows, channel after channel."""
     _, in_w, in_c = context.shape(node.x)

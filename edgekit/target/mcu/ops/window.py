@@ -8,7 +8,7 @@ from edgekit.target.mcu import ctext
 from edgekit.target.mcu.code import Context
 
 
-def window(context: Context, node: Windowed) -> dict[str, ctext.Value]:
+def window(context: Context, node: Windowed) -> dict[str, int]:
     """Return the fields of the node's `ek_window`."""
     in_h, in_w, in_c = context.shape(node.x)
     out_h, out_w, _ = context.shape(node.y)
@@ -49,8 +49,8 @@ def dsp_window(context: Context, node: Conv2D | DepthwiseConv2D) -> dict[str, ct
     """Return the fields of the node's `ek_dsp_window`, or None where one does not fit its type."""
     fields = {**window(context, node), "zero_point": node.input_zero_point}
     fits = all(
-        isinstance(value, int) and -(1 << bits) <= value < 1 << bits
+        -(1 << bits) <= value < 1 << bits
         for name, value in fields.items()
         for bits in [_LIMITS.get(name.split("_")[0], 7)]
     )
-    return fields if fits else None
+    return {**fields} if fits else None

@@ -1,0 +1,46 @@
+/* Layers whose weights take 1, 2 or 4 bits; part of edgekit.h.
+ *
+ * A weight is stored as a code, an unsigned number: w = factor * code - offset. An activation is
+ * read as v = q - base, which is 0..255. Then, over a window,
+ *   sum of (q - zero point) * w = factor * sum(v * code) - offset * sum(v) + a constant,
+ * and sum(v) is found once for all channels. Codes cost no more to multiply than bytes: an AND
+ * takes two of them from a word.
+ */
+#ifndef EK_CODES_H
+#define EK_CODES_H
+
+/* Weights: per pair of output channels a and b, `words` words. The depth runs over
+ * (kernel_h, kernel_w * in_c), each kernel row filled to a multiple of 4 and the whole to one of
+ * 16 / bits; what fills has code 0, as has a missing last channel. Each half of a word has 16 /
+ * bits codes, the first in the lowest bits. Portable kernels: the lower half holds codes of a, the
+ * upper half those of b. DSP kernels: of every four depths the order is 0, 2, 1, 3. Even ones are
+ * in lower halves, odd ones in upper halves, and in each half codes of a and b take turns. */
+typedef struct {
+    ek_window window;
+    int32_t out_c;
+    int32_t is_bits; /* x is of bits as in SPEC section 7, -1 and 1; 0: of int8 */
+    int32_t base;
+    int32_t outside; /* what cells outside the input hold, as q */
+    int32_t bits;
+    int32_t factor;
+    int32_t offset;
+    int32_t words;
+    int32_t run; /* words whose sums keep to 16 bits; portable kernels only */
+    const int32_t *weights;
+} ek_codes;
+
+/* out = requant(accumulator). Scratch: ek_codes_scratch bytes of edgekit/target/mcu/codes.py.
+ * Pixels are written in order, at most two (DSP: four) at once, after their windows were read. */
+typedef struct {
+    ek_codes codes;
+    const int32_t *bias; /* with all constants folded in */
+    ek_requant requant;
+} ek_codes_s8_params;
+
+void ek_codes_s8(const ek_codes_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+typedef ek_codes_s8_params ek_codes_dsp_params;
+
+void ek_codes_dsp(const ek_codes_dsp_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+#endif
