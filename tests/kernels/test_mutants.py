@@ -23,6 +23,9 @@ CONV_RV32, DEPTHWISE_RV32 = "kernels/ek_conv2d_rv32.c", "kernels/ek_depthwise_rv
 LANES, REQUANT, FLOAT32 = "include/ek_lanes.h", "include/ek_requant.h", "include/ek_float32.h"
 CONV, DEPTHWISE = "kernels/ek_conv2d_s8.c", "kernels/ek_depthwise_s8.c"
 DENSE, ADD, SOFTMAX = "kernels/ek_dense_s8.c", "kernels/ek_add_s8.c", "kernels/ek_softmax_s8.c"
+CODES, CODES_DSP = "kernels/ek_codes_s8.c", "kernels/ek_codes_dsp.c"
+CODE_ROWS, CODE_PAIRS = "include/ek_code_rows.h", "include/ek_code_pairs.h"
+CODE_DSP, CODE_REQUANT = "include/ek_code_dsp.h", "include/ek_code_requant.h"
 WIDE, WIDE_ADD = "kernels/ek_conv2d_s16.c", "kernels/ek_add_s16.c"
 WIDE_SCALE = "kernels/ek_requantize_s16.c"
 LINEAR = "kernels/ek_add_linear_s8.c"
@@ -179,6 +182,22 @@ MUTANTS = {
     "bilinear weights swapped": (BILINEAR, "right != 0 ? column[2]", "right == 0 ? column[2]",
                                  BILINEAR, "DOUBLE"),
     "resize column of a row": (NEAREST, "columns[j]", "columns[i]", NEAREST, "DOUBLE"),
+    "codes of one lane": (CODE_PAIRS, "* 0x00010001U", "* 0x00030001U", CODES, "SINGLE"),
+    "codes second pixel": (CODE_PAIRS, "v[2 * (i) + 1] * both", "v[2 * (i)] * both", CODES,
+                           "SINGLE"),
+    "codes run too long": (CODE_PAIRS, "end - w > run ? &w[run] : end", "end", CODES, "SINGLE"),
+    "codes fill a row": (CODE_PAIRS, "(i & 3) != 0", "(i & 1) != 0", CODES, "SINGLE"),
+    "codes outside": (CODE_ROWS, "(int8_t)p->outside", "(int8_t)(p->outside + 1)", CODES, "SINGLE"),
+    "codes border": (CODE_ROWS, "column + w->kernel_w <= w->in_w",
+                     "column + w->kernel_w <= w->in_w + 1", CODES, "SINGLE"),
+    "codes dilation": (CODE_ROWS, "column + kx * w->dilation_w", "column + kx", CODES, "SINGLE"),
+    "codes offset left out": (CODE_REQUANT, " - less[slot]", "", CODES_DSP, "SINGLE"),
+    "codes of the first channels": (CODE_DSP, "&p->weights[first / 2 * p->words]", "p->weights",
+                                    CODES_DSP, "SINGLE"),
+    "codes of the other channel": (CODE_DSP, "- (uint32_t)a) >> bits", ") >> bits", CODES_DSP,
+                                   "SINGLE"),
+    "codes last values": (CODE_DSP, "(base & 0xFF) * 0x01010101U", "(base & 0) * 0x01010101U",
+                          CODES_DSP, "SINGLE"),
     "softmax two Newton steps": (SOFTMAX, "i < 3", "i < 1", SOFTMAX, "DOUBLE"),
     "softmax sum in other units": (SOFTMAX, "divide_power(t, 12)", "(t >> 12)", SOFTMAX, "DOUBLE"),
 }  # fmt: skip
