@@ -64,7 +64,7 @@ def emit_binary_conv2d(context: Context, node: LowBitConv2D | LowBitDense) -> No
 def _window(context: Context, node: LowBitConv2D | LowBitDense) -> dict[str, ctext.Value]:
     """Return the `ek_window`; a fully connected layer has one that covers its input."""
     if isinstance(node, LowBitConv2D):
-        return window(context, node)
+        return {**window(context, node)}
     shape = context.shape(node.x)
     in_h, in_w, in_c = (1,) * (3 - len(shape)) + shape
     ones = ("out_h", "out_w", "stride_h", "stride_w", "dilation_h", "dilation_w")
