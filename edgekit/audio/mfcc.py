@@ -49,8 +49,9 @@ def frame_features(settings: Mfcc, frames: Ints) -> NDArray[np.int8]:
     """Return the features of frames of int16 values, (n, window) to (n, coefficients)."""
     tables = tables_of(settings)
     gain, windowed = _windowed(tables, frames)
-    energies = _mel_energies(tables, _power(_spectrum(tables, windowed)))
-    return _cepstrum(tables, _levels(settings, energies, gain))
+    spectrum = _spectrum(tables, np.ascontiguousarray(windowed.T))
+    energies = _mel_energies(tables, _power(spectrum))
+    return _cepstrum(tables, _levels(settings, energies, gain)).T
 
 
 def _windowed(tables: Tables, frames: Ints) -> tuple[Ints, Ints]:
@@ -63,36 +64,38 @@ def _windowed(tables: Tables, frames: Ints) -> tuple[Ints, Ints]:
     return gain, (products >> down) << up
 
 
+# From here on frames run along the last axis, which keeps numpy's inner loops long.
+
+
 def _spectrum(tables: Tables, x: Ints) -> tuple[Ints, Ints]:
-    """Return twice the spectrum of real frames in the bins 0 to window / 2 - 1, (n, window / 2).
+    """Return twice the spectrum of (window, n) real samples in the bins 0 to window / 2 - 1.
 
     Half as many complex points as samples: even samples are real parts, odd ones imaginary.
     """
-    re, im = _transform(tables, x[:, 0::2], x[:, 1::2])
-    mirror = -np.arange(re.shape[1]) % re.shape[1]
-    sum_re, sum_im = re + re[:, mirror], im - im[:, mirror]
-    difference_re, difference_im = re - re[:, mirror], im + im[:, mirror]
-    turned_re, turned_im = _rotate(tables.cosines, tables.sines, difference_im, -difference_re)
-    return sum_re + turned_re, sum_im + turned_im
+    re, im = _transform(tables, x[0::2], x[1::2])
+    mirror = -np.arange(len(re)) % len(re)
+    turns = tables.cosines[:, None], tables.sines[:, None]
+    turned_re, turned_im = _rotate(*turns, im + im[mirror], re[mirror] - re)
+    return re + re[mirror] + turned_re, im - im[mirror] + turned_im
 
 
 def _transform(tables: Tables, re: Ints, im: Ints) -> tuple[Ints, Ints]:
-    """Return the discrete Fourier transform along the last axis, radix 2, decimated in time."""
-    points = re.shape[1]
+    """Return the discrete Fourier transform along the first axis, radix 2, decimated in time."""
+    points, count = re.shape
     order = np.array([int(f"{i:0{points.bit_length() - 1}b}"[::-1], 2) for i in range(points)])
-    re, im = re[:, order], im[:, order]
+    re, im = re[order], im[order]
     half = 1
     while half < points:
-        shape = (re.shape[0], points // (2 * half), 2, half)
-        re, im = re.reshape(shape), im.reshape(shape)
+        shape = (points // (2 * half), 2, half, count)
+        (a_re, b_re), (a_im, b_im) = (
+            part.reshape(shape).swapaxes(0, 1) for part in (re, im)
+        )  # each (groups, half, n)
         step = points // half
-        turned = _rotate(tables.cosines[::step], tables.sines[::step], re[:, :, 1], im[:, :, 1])
-        for part, source in zip(turned, (re, im), strict=True):
-            part[..., 0] = source[:, :, 1, 0]  # the first is not turned: exact
-        first = re[:, :, 0], im[:, :, 0]
-        re = np.stack([first[0] + turned[0], first[0] - turned[0]], axis=2)
-        im = np.stack([first[1] + turned[1], first[1] - turned[1]], axis=2)
-        re, im = re.reshape(-1, points), im.reshape(-1, points)
+        turns = tables.cosines[::step, None], tables.sines[::step, None]
+        t_re, t_im = _rotate(*turns, b_re, b_im)
+        t_re[:, 0], t_im[:, 0] = b_re[:, 0], b_im[:, 0]  # the first is not turned: exact
+        re = np.stack([a_re + t_re, a_re - t_re], axis=1).reshape(points, count)
+        im = np.stack([a_im + t_im, a_im - t_im], axis=1).reshape(points, count)
         half *= 2
     return re, im
 
@@ -114,25 +117,24 @@ def _power(spectrum: tuple[Ints, Ints]) -> Ints:
 def _mel_energies(tables: Tables, power: Ints) -> Ints:
     """Return the energy under each triangle: what rises in it and what falls in it."""
     mel = tables.triangles
-    weights = np.array(mel.weights, np.int64)
-    bins = power[:, mel.first_bin : mel.first_bin + len(weights)]
+    weights = np.array(mel.weights, np.int64)[:, None]
+    bins = power[mel.first_bin : mel.first_bin + len(weights)]
     rising, total = _slope_sums(bins * weights, mel.slopes), _slope_sums(bins, mel.slopes)
     falling = (total << MEL_BITS) - rising
-    energies: Ints = rising[:, :-1] + falling[:, 1:]
+    energies: Ints = rising[:-1] + falling[1:]
     return energies
 
 
 def _slope_sums(values: Ints, slopes: tuple[int, ...]) -> Ints:
-    """Return the sum over each slope's bins, (n, slopes); a slope may have none."""
-    running = np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))
-    edges = running[:, list(slopes)]
-    sums: Ints = np.diff(edges, axis=1)
+    """Return the sum over each slope's bins, (slopes, n); a slope may have none."""
+    running = np.pad(np.cumsum(values, axis=0), ((1, 0), (0, 0)))
+    sums: Ints = np.diff(running[list(slopes)], axis=0)
     return sums
 
 
 def _levels(settings: Mfcc, energies: Ints, gain: Ints) -> Ints:
     """Return the base-2 logarithms above the floor, LEVEL_BITS; what is below gives 0."""
-    level = (log2(energies) >> (LOG_BITS - LEVEL_BITS)) - (2 * gain[:, None] << LEVEL_BITS)
+    level = (log2(energies) >> (LOG_BITS - LEVEL_BITS)) - (2 * gain << LEVEL_BITS)
     levels: Ints = np.maximum(level - (settings.floor << LEVEL_BITS), 0)
     return levels
 
@@ -151,7 +153,7 @@ def log2(x: Ints) -> Ints:
 
 
 def _cepstrum(tables: Tables, levels: Ints) -> NDArray[np.int8]:
-    sums = levels @ tables.cosine_rows.T + tables.starts
+    sums = tables.cosine_rows @ levels + tables.starts[:, None]
     return (sums >> OUTPUT_SHIFT).clip(-128, 127).astype(np.int8)
 
 

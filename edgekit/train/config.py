@@ -64,7 +64,53 @@ class NpzData(_Strict):
     split_seed: int = 0
 
 
-TrainingData: TypeAlias = Annotated[DigitsData | IdxData | NpzData, Field(discriminator="kind")]
+class Held(_Strict):
+    """Recordings kept apart: those of a group or a take that is listed."""
+
+    groups: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+class MfccSettings(_Strict):
+    """The front end: docs/reference/mfcc.md."""
+
+    rate_hz: Count = 8000
+    window: Count = 256
+    hop: Count = 160
+    frames: Count = 49
+    mels: Count = 26
+    coefficients: Count = 13
+    low_hz: NotNegativeInt = 60
+    high_hz: Count = 4000
+    floor: NotNegativeInt = 22
+
+
+class Perturbed(_Strict):
+    """How far the copies of a recording are changed: edgekit/audio/perturb.py."""
+
+    speed: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    equalizer_db: NotNegative = 4.0
+    loudness_db: tuple[float, float] = (-25.0, 5.0)
+    noise_db: tuple[float, float] = (5.0, 45.0)
+
+
+class WavData(_Strict):
+    """A folder or zip of wav files, 16-bit mono; labels are in their names."""
+
+    kind: Literal["wav"]
+    path: Path
+    names: str = "{label}_{group}_{take}.wav"
+    test: Held
+    validation: Held = Held()
+    mfcc: MfccSettings = MfccSettings()
+    copies: NotNegativeInt = 0  # of each training recording, changed
+    perturb: Perturbed = Perturbed()
+    split_seed: int = 0  # of the changes
+
+
+TrainingData: TypeAlias = Annotated[
+    DigitsData | IdxData | NpzData | WavData, Field(discriminator="kind")
+]
 
 
 class IntegerInput(_Strict):
@@ -275,7 +321,7 @@ def refuse_pickle(path: Path) -> None:
 
 def _anchored(config: TrainConfig, base: Path) -> TrainConfig:
     changes: dict[str, Any] = {}
-    if isinstance(config.data, IdxData | NpzData):
+    if isinstance(config.data, IdxData | NpzData | WavData):
         changes["data"] = config.data.model_copy(update={"path": base / config.data.path})
     if config.distill is not None:
         refuse_pickle(config.distill.teacher)

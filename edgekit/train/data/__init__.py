@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from edgekit.train.config import DigitsData, IdxData, NpzData, TrainingData
-from edgekit.train.data import digits, idx, npz
+from edgekit.train.config import DigitsData, IdxData, NpzData, TrainingData, WavData
+from edgekit.train.data import digits, idx, npz, wavs
 from edgekit.train.data.dataset import Dataset, checked
 
 
@@ -25,5 +25,7 @@ def load(source: TrainingData) -> Dataset:
         case NpzData():
             found = npz.load(source.path, source.validation, source.split_seed)
             return checked(found, str(source.path))
+        case WavData():
+            return checked(wavs.load(source), str(source.path))
         case _:
             assert_never(source)
