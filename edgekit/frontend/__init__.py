@@ -11,9 +11,8 @@ from edgekit.ir.graph import Graph
 from edgekit.ir.types import InputGrid
 
 _TFLITE = b"TFL3"
+_KERAS = (b"\x89HDF\r\n\x1a\n", b"PK\x03\x04")  # HDF5, zip
 _FOREIGN = (
-    (b"\x89HDF", "an HDF5 (Keras) file"),
-    (b"PK\x03\x04", "a zip archive (Keras v3, PyTorch or SavedModel)"),
     (b"\x7fELF", "a program"),
     (b"\x80", "a Python pickle"),
 )
@@ -38,6 +37,10 @@ def load(path: Path, *, grid: InputGrid | None = None) -> Graph:
         graph = tflite.load_bytes(data, path.stem)
     elif serialize.is_graph(data):
         graph = serialize.load_bytes(data, str(path))
+    elif data.startswith(_KERAS):
+        from edgekit.frontend import keras
+
+        graph = keras.load(path, grid)
     elif _may_be_onnx(data):
         from edgekit.frontend import onnx, qonnx
 
@@ -47,7 +50,7 @@ def load(path: Path, *, grid: InputGrid | None = None) -> Graph:
         kind = next((name for magic, name in _FOREIGN if data.startswith(magic)), "unknown")
         raise ConfigError(
             f"{path} is not a model that can be read: its first bytes say {kind}",
-            hint="a .tflite, .onnx or .safetensors graph file is wanted",
+            hint="a .tflite, .onnx, .h5, .keras or .safetensors graph file is wanted",
         )
     if len(graph.inputs) != 1:
         names = ", ".join(edge.source_name for edge in graph.inputs)

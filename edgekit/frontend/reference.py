@@ -58,9 +58,10 @@ class Reference(BoundedProcess):
         _unchanged(path, graph)
         form = _FORMS[graph.source.format]
         source = _source_input(graph, x)
-        if form == "qonnx":
+        if form in ("qonnx", "keras"):
             source = _on_grid(graph, source)
-        found = self.request(path, form, source, time_limit_s=time_limit_s)
+        extra = _scale_bits(graph) if form == "keras" else ()
+        found = self.request(path, form, source, extra, time_limit_s=time_limit_s)
         if form == "qonnx":
             return _from_scores(graph, found["output"])
         return _graph_integers(graph, found["output"])
@@ -111,6 +112,11 @@ def _on_grid(graph: Graph, x: NDArray[Any]) -> NDArray[Any]:
     meant = edges.dequantize(edge, edges.quantize(edge, x)).reshape(x.shape)
     near = np.abs(meant - x).max(initial=0) <= _NEAR * np.abs(x).max(initial=0)
     return meant if near else x
+
+
+def _scale_bits(graph: Graph) -> tuple[int]:
+    """Return the bits of the float32 that a step of the input is worth."""
+    return (int(np.float32(graph.inputs[0].scale).view(np.int32)),)
 
 
 def _from_scores(graph: Graph, found: NDArray[Any]) -> NDArray[np.int64]:

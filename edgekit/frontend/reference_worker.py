@@ -62,9 +62,33 @@ def run_qonnx(model: Path, x: NDArray[Any], _: list[int]) -> Arrays:
     return {"output": reference.run(model, x)}
 
 
+def run_hdf5(path: Path, _: NDArray[Any], __: list[int]) -> Arrays:
+    """Return a Keras file's configuration, the names of its weights, and the weights."""
+    hdf5 = importlib.import_module("edgekit.frontend.keras.hdf5")
+    config, weights = hdf5.read(path)
+    names = json.dumps(list(weights)).encode("utf-8")
+    arrays = {f"array_{place}": array for place, array in enumerate(weights.values())}
+    texts = {"config": np.frombuffer(config, np.uint8), "names": np.frombuffer(names, np.uint8)}
+    return {**texts, **arrays}
+
+
+def run_keras(model: Path, x: NDArray[Any], scale_bits: list[int]) -> Arrays:
+    """Return the last integer tensor as graph integers, [samples, ...].
+
+    Args:
+        model: the file.
+        x: [samples, *input shape without batch], float32.
+        scale_bits: the bits of the float32 that one step of the input's grid is worth.
+    """
+    reference = importlib.import_module("edgekit.frontend.keras.reference")
+    return {"output": reference.run(model, x, np.array(scale_bits, np.int32).view(np.float32)[0])}
+
+
 _RUNNERS: dict[str, Callable[[Path, NDArray[Any], list[int]], Arrays]] = {
     "tflite": run_tflite,
     "onnx": run_onnx,
+    "hdf5": run_hdf5,
+    "keras": run_keras,
     "qonnx": run_qonnx,
 }
 
