@@ -23,7 +23,14 @@ from edgekit.frontend.lowering.layers import (
 from edgekit.frontend.lowering.nodes import Nodes
 from edgekit.frontend.lowering.scores import linear_scale
 from edgekit.frontend.lowering.steps import fold
-from edgekit.frontend.lowering.sums import Stored, Sum, holding, of_activation, of_layer
+from edgekit.frontend.lowering.sums import (
+    Stored,
+    Sum,
+    holding,
+    of_activation,
+    of_layer,
+    reads_reversed,
+)
 from edgekit.ir import nodes as ir
 from edgekit.ir.geometry import window_shape
 from edgekit.ir.graph import NotCompared
@@ -50,6 +57,9 @@ class Chain:
             )
         match layer:
             case Weighted():
+                stored = self._stored(layer)
+                if not reads_reversed(stored, layer):
+                    self.state = self._upright(stored, layer)
                 self.state = of_layer(self._stored(layer), layer, self._shape_after(layer))
             case Elementwise():
                 self.state = self._sum(layer).then(layer)
@@ -71,7 +81,42 @@ class Chain:
             return self.state
         if self.state.places is not None and self.state.shape[:-1] != (1, 1):
             raise _refuse(layer, "it stands between a Flatten and a dense layer")
-        return _unflipped_activation(self.state, layer)
+        return of_activation(self._upright(self.state, layer))
+
+    def _upright(self, source: Stored, layer: Layer) -> Stored:
+        """Return the activation with no reversed channels: where there are, one more node.
+
+        q = low + high - s where s is stored reversed: a weight of -1 for each such channel.
+        """
+        flipped = source.flipped
+        if not flipped.any():
+            return source
+        if len(source.shape) != 3:
+            raise _refuse(layer, "it follows an activation whose order is reversed")
+        label = f"{layer.label}: order"
+        sign = np.where(flipped, -1, 1).astype(np.int64).reshape(1, 1, -1)
+        offset = np.where(flipped, source.low + source.high, 0).astype(np.int64)
+        step = 2 if source.dtype is DType.BINARY else 1
+        row = np.arange(source.low + 1, source.high + 1, step, dtype=np.int64)
+        rows = np.tile(row, (flipped.size, 1))
+        y = self.built.activation(source.shape, source.dtype)
+        self.built.nodes.append(
+            ir.LowBitDepthwiseConv2D(
+                label=label,
+                x=source.tensor,
+                y=y,
+                weight=self.built.constant("weight", sign, DType.BINARY, label),
+                bias=self.built.constant("bias", offset, DType.INT32, label),
+                stride=(1, 1),
+                dilation=(1, 1),
+                padding=NO_PADDING,
+                padding_value=0,
+                input_zero_point=0,
+                thresholds=self.built.constant("thresholds", rows, DType.INT32, label),
+                low=source.low,
+            )
+        )
+        return replace(source, tensor=y, flipped=np.zeros_like(flipped))
 
     def _stored(self, layer: Layer) -> Stored:
         """Return the activation that `layer` reads; sums without a quantizer become one."""
@@ -150,9 +195,7 @@ class Chain:
 
     def _max_pool(self, layer: MaxPool) -> None:
         if isinstance(self.state, Stored):
-            if self.state.flipped.any():
-                raise _refuse(layer, "it follows an activation whose order is reversed")
-            self._pooled(self.state, layer)
+            self._pooled(self._upright(self.state, layer), layer)
         elif self.state.pool is not None:
             raise _refuse(layer, "there is no quantizer between two max-pools")
         else:
@@ -207,12 +250,6 @@ def negated(total: Sum, rows: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -
     weight = total.weight * sign.reshape(shape)
     dtype = holding(weight, total.layer)
     return replace(total, weight=weight, offset=total.offset * sign, dtype=dtype)
-
-
-def _unflipped_activation(source: Stored, layer: Layer) -> Sum:
-    if source.flipped.any():
-        raise _refuse(layer, "it follows an activation whose order is reversed")
-    return of_activation(source)
 
 
 def _fits(total: Sum, dtype: DType) -> bool:

@@ -167,6 +167,16 @@ def holding(weight: Ints, layer: Weighted) -> DType:
     )
 
 
+def reads_reversed(source: Stored, layer: Weighted) -> bool:
+    """Say whether `layer` can read a tensor with reversed channels: not where it pads them.
+
+    A padded cell counts the same in every channel; reversed ones would want another value.
+    """
+    windows = layer.kind != "dense" and layer.padding != NO_PADDING
+    extra = source.low + source.high - 2 * source.zero_point
+    return not (windows and (extra or layer.padding_value))
+
+
 def _unflipped(source: Stored, layer: Weighted) -> tuple[Ints, Ints]:
     """Return weights for the tensor as it is stored, and what the sums need beside them."""
     weight = layer.weight
@@ -180,13 +190,6 @@ def _unflipped(source: Stored, layer: Weighted) -> tuple[Ints, Ints]:
         return weight, none
     # q - z = -(s - z) + (low + high - 2 z), s what is stored
     extra = source.low + source.high - 2 * source.zero_point
-    windows = layer.kind != "dense" and layer.padding != NO_PADDING
-    if windows and (extra or layer.padding_value):
-        raise UnsupportedError(
-            f"{layer.label}: it pads an activation whose order a negative batch norm after a "
-            "max-pool reverses",
-            hint="put the batch norm before the max-pool",
-        )
     flipped = source.flipped
     if layer.kind == "dense":
         flipped = np.resize(flipped, weight.shape[1])
