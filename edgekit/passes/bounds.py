@@ -16,6 +16,7 @@ from edgekit.ir.interp.conv2d import conv2d_accumulators
 from edgekit.ir.interp.dense import dense_accumulators
 from edgekit.ir.interp.depthwise_conv2d import depthwise_accumulators
 from edgekit.ir.interp.lookup import lookup
+from edgekit.ir.interp.lowbit import low_bit_accumulators, threshold
 from edgekit.ir.nodes import (
     Add,
     AveragePool,
@@ -24,6 +25,9 @@ from edgekit.ir.nodes import (
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
     Lut8,
     MaxPool,
     Node,
@@ -35,14 +39,14 @@ from edgekit.ir.nodes import (
     Rows,
     Slice,
     Stack,
+    Threshold,
     Transpose,
+    Weighted,
     inputs_of,
 )
 
 Ints = NDArray[np.int64]
 Bounds = tuple[Ints, Ints]  # lowest and highest value of each element, both of the tensor's shape
-
-Weighted = Conv2D | DepthwiseConv2D | Dense
 
 
 def element_bounds(graph: Graph) -> dict[str, Bounds]:
@@ -69,6 +73,8 @@ def weighted_sums(node: Weighted, x: Ints, weight: Ints, bias: Ints) -> Ints:
             sums = depthwise_accumulators(node, batch, weight, bias)
         case Dense():
             sums = dense_accumulators(node, batch, weight, bias)
+        case LowBitConv2D() | LowBitDepthwiseConv2D() | LowBitDense():
+            sums = low_bit_accumulators(node, batch, weight, bias)
         case _:
             assert_never(node)
     return np.asarray(sums[0])
@@ -78,6 +84,8 @@ def _node_bounds(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Boun
     match node:
         case Conv2D() | DepthwiseConv2D() | Dense():
             return _weighted(graph, node, *bounds[node.x])
+        case LowBitConv2D() | LowBitDepthwiseConv2D() | LowBitDense():
+            return _weighted(graph, node, *bounds[node.x])
         case Add() if node.subtract:
             (low_a, high_a), (low_b, high_b) = bounds[node.a], bounds[node.b]
             # Both may be one tensor, at two scales: its lowest less its highest value, and back.
@@ -85,7 +93,7 @@ def _node_bounds(graph: Graph, node: Node, bounds: Mapping[str, Bounds]) -> Boun
             return low, high
         case Add() | AveragePool() | MaxPool() | Pad() | Reshape() | Clamp() | Requantize():
             return _rising(graph, node, bounds)
-        case Rows() | Stack() | Concat() | Transpose() | Slice():
+        case Rows() | Stack() | Concat() | Transpose() | Slice() | Threshold():
             return _rising(graph, node, bounds)
         case ResizeNearest() | ResizeBilinear():
             return _rising(graph, node, bounds)
@@ -122,7 +130,12 @@ def _weighted(graph: Graph, node: Weighted, low: Ints, high: Ints) -> Bounds:
 
     def reached(below: Ints, above: Ints) -> Ints:
         acc = weighted_sums(node, below, rising, bias) + weighted_sums(node, above, falling, zero)
-        return requantize(acc, node.requant)
+        if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
+            return requantize(acc, node.requant)
+        if node.thresholds is None:
+            return acc
+        dtype = graph.tensors[node.y].dtype
+        return threshold(acc, graph.constants[node.thresholds], node.low, dtype)
 
     return reached(low, high), reached(high, low)
 

@@ -22,6 +22,9 @@ from edgekit.ir.nodes import (
     Conv2D,
     Dense,
     DepthwiseConv2D,
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
     Lut8,
     MaxPool,
     Mul,
@@ -34,6 +37,7 @@ from edgekit.ir.nodes import (
     Rows,
     Slice,
     Stack,
+    Threshold,
     Transpose,
     inputs_of,
 )
@@ -41,6 +45,7 @@ from edgekit.passes.bounds import Bounds, weighted_sums
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Mixing = Conv2D | Dense | LowBitConv2D | LowBitDense  # nodes whose sums go over channels
 Channels = Mapping[str, Mask]  # for each activation, which channels stay
 
 
@@ -56,7 +61,7 @@ class Terms:
     fixed: Ints
 
 
-def terms(graph: Graph, node: Conv2D | Dense, bounds: Bounds) -> Terms:
+def terms(graph: Graph, node: Mixing, bounds: Bounds) -> Terms:
     """Return the terms of `node`, whose input has the elementwise `bounds`."""
     weight = by_channel(graph, node)
     live = weight.any(axis=1)
@@ -64,7 +69,7 @@ def terms(graph: Graph, node: Conv2D | Dense, bounds: Bounds) -> Terms:
     channels = weight.shape[-1]
     low, high = (end.reshape(-1, channels) for end in bounds)
     constant = (low == high).all(axis=0) & live.any(axis=0)
-    if isinstance(node, Dense):
+    if isinstance(node, Dense | LowBitDense):
         parts = np.einsum("ec,oec->oc", low - node.input_zero_point, weight)
         live[:, constant], fixed[:, constant] = False, parts[:, constant]
         return Terms(live, fixed)
@@ -79,7 +84,7 @@ def terms(graph: Graph, node: Conv2D | Dense, bounds: Bounds) -> Terms:
     return Terms(live, fixed)
 
 
-def by_channel(graph: Graph, node: Conv2D | Dense) -> Ints:
+def by_channel(graph: Graph, node: Mixing) -> Ints:
     """Return the weights as (C_out, weights of a channel, C_in)."""
     weight = graph.constants[node.weight]
     return weight.reshape(weight.shape[0], -1, graph.tensors[node.x].shape[-1])
@@ -114,7 +119,7 @@ def _grow(graph: Graph, need: Mapping[str, Mask], found: Mapping[str, Terms]) ->
             out = need[node.y]
             if not out.any():
                 continue  # it will be removed
-            if isinstance(node, Conv2D | Dense):
+            if isinstance(node, Mixing):
                 need[node.x][found[node.y].live[out].any(axis=0)] = True
             else:
                 _tie(graph, node, need)
@@ -139,7 +144,7 @@ def _tie(graph: Graph, node: Node, need: Mapping[str, Mask]) -> None:
             mask[:] = out[:] = True
             continue
         mask[origin[out]] = True
-        if not (isinstance(node, DepthwiseConv2D) and mask.size == 1):
+        if not (isinstance(node, DepthwiseConv2D | LowBitDepthwiseConv2D) and mask.size == 1):
             # One channel may have any number of outputs; several have as many each.
             out |= mask[origin]
 
@@ -149,13 +154,13 @@ def _origin(graph: Graph, node: Node) -> Ints | None:
     (first, *_), channels = inputs_of(node), graph.tensors[node.y].shape[-1]
     before = graph.tensors[first].shape
     match node:
-        case DepthwiseConv2D():
+        case DepthwiseConv2D() | LowBitDepthwiseConv2D():
             return np.arange(channels) // (channels // before[-1])
         case Add() | AveragePool() | MaxPool() | Clamp() | Requantize() | Lut8() | ResizeNearest():
             return np.arange(channels)
         case Reshape() if channels == graph.tensors[node.y].size:
             return np.arange(channels) % before[-1]
-        case ResizeBilinear():
+        case ResizeBilinear() | Threshold():
             return np.arange(channels)
         case _:
             return np.arange(channels) if _keeps_channels(graph, node, before, channels) else None

@@ -11,10 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D, Lut8, Node, Requantize, constants_of
+from edgekit.ir.nodes import (
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
+    Lut8,
+    Node,
+    Requantize,
+    Threshold,
+    Weighted,
+    constants_of,
+)
 from edgekit.ir.types import Requant, Tensor
-from edgekit.passes.bounds import Weighted, element_bounds
-from edgekit.passes.channels import Channels, Mask, Terms, by_channel, needed, terms
+from edgekit.passes.bounds import element_bounds
+from edgekit.passes.channels import Channels, Mask, Mixing, Terms, by_channel, needed, terms
 from edgekit.passes.rewrite import rebuild
 
 Ints = NDArray[np.int64]
@@ -37,7 +50,7 @@ def _fold(graph: Graph) -> Graph | None:
     found = {
         node.y: terms(graph, node, bounds[node.x])
         for node in graph.nodes
-        if isinstance(node, Conv2D | Dense)
+        if isinstance(node, Mixing)
     }
     keep = needed(graph, found)
     if all(mask.all() for mask in keep.values()):
@@ -68,36 +81,43 @@ class _Fold:
     def _node(self, node: Node) -> Node:
         rows = self._keep[node.y]
         match node:
-            case Conv2D() | Dense():
+            case Conv2D() | Dense() | LowBitConv2D() | LowBitDense():
                 return self._mixing(node, rows, self._keep[node.x])
-            case DepthwiseConv2D() if not rows.all():
-                weight, bias = (self._before.constants[name] for name in constants_of(node))
+            case DepthwiseConv2D() | LowBitDepthwiseConv2D() if not rows.all():
+                weight, bias = (self._before.constants[n] for n in (node.weight, node.bias))
                 return self._weighted(node, rows, weight[..., rows], bias[rows])
             case Lut8() if not rows.all() and self._before.constants[node.table].ndim == 2:
                 table = self._before.constants[node.table][rows]
                 return replace(node, table=self._constant(node.table, table))
+            case Threshold() if self._tensors[node.thresholds].shape[0] > 1 and not rows.all():
+                levels = self._before.constants[node.thresholds][rows]
+                return replace(node, thresholds=self._constant(node.thresholds, levels))
             case Requantize():
                 return replace(node, requant=_select(node.requant, rows))
             case _:
                 return node
 
-    def _mixing(self, node: Conv2D | Dense, rows: Mask, columns: Mask) -> Node:
+    def _mixing(self, node: Mixing, rows: Mask, columns: Mask) -> Node:
         if rows.all() and columns.all():
             return node
         weight = by_channel(self._before, node)[rows][..., columns]
         shape = self._before.tensors[node.weight].shape
-        inner = (*shape[1:3], weight.shape[2]) if isinstance(node, Conv2D) else (-1,)
+        spatial = isinstance(node, Conv2D | LowBitConv2D)
+        inner = (*shape[1:3], weight.shape[2]) if spatial else (-1,)
         bias = self._before.constants[node.bias][rows]
         bias = bias + self._terms[node.y].fixed[rows][:, ~columns].sum(axis=1)
         return self._weighted(node, rows, weight.reshape(weight.shape[0], *inner), bias)
 
     def _weighted(self, node: Weighted, rows: Mask, weight: Ints, bias: Ints) -> Weighted:
-        return replace(
-            node,
-            weight=self._constant(node.weight, weight),
-            bias=self._constant(node.bias, bias),
-            requant=_select(node.requant, rows),
-        )
+        weight_name = self._constant(node.weight, weight)
+        bias_name = self._constant(node.bias, bias)
+        if isinstance(node, Conv2D | DepthwiseConv2D | Dense):
+            requant = _select(node.requant, rows)
+            return replace(node, weight=weight_name, bias=bias_name, requant=requant)
+        levels = node.thresholds
+        if levels is not None:
+            levels = self._constant(levels, self._before.constants[levels][rows])
+        return replace(node, weight=weight_name, bias=bias_name, thresholds=levels)
 
     def _constant(self, name: str, value: Ints) -> str:
         """Store a constant's new value and return its name: another one if it has two readers."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgekit.ir.check import macs
 from edgekit.ir.graph import Graph
-from edgekit.ir.nodes import Conv2D, Dense, DepthwiseConv2D
+from edgekit.ir.nodes import Weighted
 
 _WORDS = {
     "macs": "MACs",
@@ -74,5 +74,5 @@ def _macs(graph: Graph) -> int:
 
 def _weights(graph: Graph) -> int:
     """Return how many weights are stored; a constant that two nodes read is stored once."""
-    weighted = (n for n in graph.nodes if isinstance(n, Conv2D | DepthwiseConv2D | Dense))
+    weighted = (n for n in graph.nodes if isinstance(n, Weighted))
     return sum(graph.tensors[name].size for name in {node.weight for node in weighted})
