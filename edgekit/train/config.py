@@ -113,14 +113,18 @@ TrainingData: TypeAlias = Annotated[
 ]
 
 
-class IntegerInput(_Strict):
+class _Input(_Strict):
+    block: Count = 1  # squares of so many pixels a side become channels of one place
+
+
+class IntegerInput(_Input):
     """The samples as they are (uint8, int8), or float samples as int8 in steps of `scale`."""
 
     kind: Literal["integer"] = "integer"
     scale: Positive | None = None  # of float samples; default: the largest training value / 127
 
 
-class ThermometerInput(_Strict):
+class ThermometerInput(_Input):
     """`levels` binary channels a value, +1 where it reaches a threshold; 1: plain binary.
 
     Thresholds are given, or evenly spaced, or equal shares of the training values.

@@ -19,20 +19,19 @@ class Integers(nn.Module):
     """The samples' own integers, or float samples in steps of a scale, as int8.
 
     Codes are the integers, which reach `bound`; the scale is 1 / bound, so that values stay near
-    1. `step` is that of float samples: code = round(x / step), ties to even, in -127 to 127.
+    1. `step` is that of float samples: code = round(x / step), ties to even, in -128 to 127.
     """
 
-    def __init__(self, bound: float, step: float | None) -> None:
+    def __init__(self, bound: float, step: float | None, block: int = 1) -> None:
         super().__init__()
-        self.bound = bound
-        self.step = step
+        self.bound, self.step, self.block = bound, step, block
         self.register_buffer("scale", torch.tensor([1 / bound]), persistent=False)
 
     def forward(self, x: Tensor) -> Coded:
         """Return the codes of samples (B, ...)."""
-        codes = channels_first(x.float())
+        codes = channels_first(in_blocks(x.float(), self.block))
         if self.step is not None:
-            codes = torch.round(codes / self.step).clamp(-127, 127)
+            codes = torch.round(codes / torch.tensor(self.step)).clamp(-128, 127)
         return Coded(codes, self.scale, self.bound)
 
 
@@ -41,13 +40,14 @@ class Thermometer(nn.Module):
 
     bound = 1.0
 
-    def __init__(self, thresholds: NDArray[np.float32]) -> None:
+    def __init__(self, thresholds: NDArray[np.float32], block: int = 1) -> None:
         super().__init__()
+        self.block = block
         self.register_buffer("thresholds", torch.from_numpy(thresholds), persistent=False)
 
     def forward(self, x: Tensor) -> Coded:
         """Return the bits of samples (B, ...), levels times as many channels."""
-        values = channels_first(x.float())
+        values = channels_first(in_blocks(x.float(), self.block))
         shape = (1, *self.thresholds.shape) + (1,) * (values.dim() - 2)
         bits = torch.where(values.unsqueeze(1) >= self.thresholds.reshape(shape), 1.0, -1.0)
         bits = bits.flatten(1, 2)
@@ -65,10 +65,20 @@ def encoding_of(wanted: Input, dataset: Dataset) -> tuple[InputEncoding, tuple[i
     Raises ConfigError for thresholds that do not ascend or do not belong to the data.
     """
     shape = dataset.shape if len(dataset.shape) != 2 else (1, *dataset.shape)
+    shape = _block_shape(shape, wanted.block)
     if isinstance(wanted, IntegerInput):
         return _integers(wanted, dataset), shape
     thresholds = _thresholds(wanted, dataset)
-    return Thermometer(thresholds), (*shape[:-1], shape[-1] * len(thresholds))
+    return Thermometer(thresholds, wanted.block), (*shape[:-1], shape[-1] * len(thresholds))
+
+
+def in_blocks(x: Tensor, block: int) -> Tensor:
+    """Return (B, H, W, C) as (B, H/b, W/b, b*b*C): rows, columns, then channels of a square."""
+    if block == 1:
+        return x
+    count, height, width, channels = x.shape
+    parts = x.reshape(count, height // block, block, width // block, block * channels)
+    return parts.transpose(2, 3).reshape(count, height // block, width // block, -1)
 
 
 def channels_first(x: Tensor) -> Tensor:
@@ -78,14 +88,22 @@ def channels_first(x: Tensor) -> Tensor:
     return x.permute(0, 3, 1, 2) if x.dim() == 4 else x
 
 
+def _block_shape(shape: tuple[int, ...], block: int) -> tuple[int, ...]:
+    if block == 1:
+        return shape
+    if len(shape) != 3 or shape[0] % block or shape[1] % block:
+        raise ConfigError(f"input.block of {block} does not divide samples of {shape}")
+    return (shape[0] // block, shape[1] // block, shape[2] * block * block)
+
+
 def _integers(wanted: IntegerInput, dataset: Dataset) -> Integers:
     x = dataset.train_x
     if x.dtype != np.float32:
         if wanted.scale is not None:
             raise ConfigError(f"input.scale is for float samples, the data hold {x.dtype}")
-        return Integers(255.0 if x.dtype == np.uint8 else 128.0, None)
+        return Integers(255.0 if x.dtype == np.uint8 else 128.0, None, wanted.block)
     step = wanted.scale or float(np.abs(x).max()) / 127 or 1.0
-    return Integers(127.0, float(np.float32(step)))
+    return Integers(128.0, float(np.float32(step)), wanted.block)
 
 
 def _thresholds(wanted: ThermometerInput, dataset: Dataset) -> NDArray[np.float32]:

@@ -72,7 +72,7 @@ class WeightedSpec:
 class ChannelScaling(nn.Module):
     """Real values per channel from accumulators: batch normalization, or an integer bias.
 
-    Evaluation: `codes * factor + offset`, two float32 operations. gamma is kept positive, so that
+    Evaluation: `(sum + bias) * factor + offset`, two float32 operations after an exact sum. gamma is kept positive, so that
     the activation rises with the accumulator; a weight's sign does what a negative gamma would.
     """
 
@@ -125,6 +125,7 @@ class ChannelScaling(nn.Module):
             )  # fmt: skip
         if self.norm == "none":
             sums = sums + self.integer_bias().reshape(wide)
+        sums = sums.float()
         factor, offset = self.affine(scale)
         if factor is not None:
             sums = sums * factor.reshape(wide)
@@ -183,7 +184,7 @@ class Weighted(nn.Module):
         sums = self.sums(x, weight)
         if self.spec.window is not None and max(self.spec.window.pool) > 1:
             sums = F.max_pool2d(sums, self.spec.window.pool)
-        scale = _product(x.scale, weight.scale)
+        scale = product(x.scale, weight.scale)
         return cast("Coded", self.activation(self.scaling(sums, scale)))
 
     def sums(self, x: Coded, weight: Coded) -> Tensor:
@@ -194,7 +195,7 @@ class Weighted(nn.Module):
         if math.isinf(bound):
             return self._products(x.codes, weight.codes, torch.float32)
         wide = torch.float32 if bound < _FLOAT32_EXACT else torch.float64
-        return torch.round(self._products(x.codes, weight.codes, wide)).float()
+        return torch.round(self._products(x.codes, weight.codes, wide))
 
     def _products(self, x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
         window = self.spec.window
@@ -229,6 +230,11 @@ class AveragePool(nn.Module):
         self.window = window
         self.activation = quantizers.for_activation(activation)
 
+    @property
+    def keeps_sums(self) -> bool:
+        """Whether there is no activation: the sums are the codes."""
+        return isinstance(self.activation, quantizers.Real) and not self.activation.relu
+
     def factor(self, scale: Tensor | None) -> Tensor:
         """Return what evaluation multiplies the sums by, (1,)."""
         share = torch.tensor([1 / math.prod(self.window.kernel)])
@@ -240,7 +246,7 @@ class AveragePool(nn.Module):
         sums = F.avg_pool2d(x.codes, self.window.kernel, self.window.stride, divisor_override=1)
         if not self.training and not math.isinf(x.bound):
             sums = torch.round(sums)
-        if isinstance(self.activation, quantizers.Real) and not self.activation.relu:
+        if self.keeps_sums:
             return Coded(sums, self.factor(x.scale), x.bound * cells)
         return cast("Coded", self.activation(sums * self.factor(x.scale)))
 
@@ -250,7 +256,8 @@ def flatten(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.dim() == 4 else x
 
 
-def _product(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+def product(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    """Return the product of two scales; None is 1."""
     if a is None or b is None:
         return b if a is None else a
     return a * b

@@ -12,14 +12,16 @@ from typing import Any
 from edgekit.build.hold import hold
 from edgekit.errors import ConfigError
 from edgekit.progress import Progress
-from edgekit.train import checkpoint, config, data, distill, loop, network
+from edgekit.ir import serialize
+from edgekit.train import checkpoint, config, data, distill, export, loop, network
 from edgekit.train.config import TrainConfig
 from edgekit.train.data.dataset import Dataset
 from edgekit.train.layers import Weighted
 from edgekit.train.lut import LookUpTables
 from edgekit.train.network import Network
 
-CHECKPOINT, MODEL, RESULT = "checkpoint.safetensors", "model.safetensors", "result.json"
+CHECKPOINT, MODEL = "checkpoint.safetensors", "model.safetensors"
+GRAPH, RESULT = "graph.safetensors", "result.json"
 _STORED_BITS = {"float": 32, "binary": 1, "ternary": 2, "int2": 2, "int4": 4, "int8": 8}
 
 
@@ -53,7 +55,7 @@ def train(wanted: TrainConfig, work: Path, progress: Progress, *, restart: bool 
     work.mkdir(parents=True, exist_ok=True)
     with hold(work, wait=False), loop.reproducible(wanted.train.threads):
         if restart:
-            for name in (CHECKPOINT, MODEL, RESULT):
+            for name in (CHECKPOINT, MODEL, GRAPH, RESULT):
                 (work / name).unlink(missing_ok=True)
         progress.stage("data")
         dataset = data.load(wanted.data)
@@ -68,6 +70,9 @@ def train(wanted: TrainConfig, work: Path, progress: Progress, *, restart: bool 
         started = time.monotonic()
         loop.fit(wanted, built, dataset, teacher, work / CHECKPOINT, progress)
         checkpoint.write(work / MODEL, checkpoint.capture(wanted, wanted.train.epochs, built, None))
+        if _integer(built):
+            graph = export.to_graph(built, wanted.name, dataset.shape, dataset.train_x.dtype)
+            serialize.save(graph, work / GRAPH)
         result = _result(wanted, built, dataset, work, time.monotonic() - started)
         checkpoint.replace_file(work / RESULT, json.dumps(result, indent=1).encode())
         return Trained(wanted, built, dataset, result)
@@ -86,6 +91,11 @@ def bits(trained: Network) -> Bits:
             address = max(math.ceil(math.log2(block.width)), 1)
             connections += block.connections().numel() * address
     return Bits(weights, tables, connections, nonzero)
+
+
+def _integer(built: Network) -> bool:
+    """Whether all weights are of few bits; a float network has no integer graph."""
+    return all(block.spec.weight != "float" for _, block in built.weighted())
 
 
 def _begin(wanted: TrainConfig, built: Network) -> None:
@@ -154,4 +164,5 @@ def _result(
         "seconds": round(seconds, 1),  # of this run; a resumed one did not do it all
         "checkpoint": str(work / CHECKPOINT),
         "model": str(work / MODEL),
+        "graph": str(work / GRAPH) if _integer(built) else None,
     }
