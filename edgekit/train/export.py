@@ -109,7 +109,8 @@ def activation_of(quantizer: nn.Module, label: str) -> Activation:
             low, high = quantizer.low, quantizer.high
 
             def levels(y: Real) -> Ints:
-                return np.rint(np.clip(y * inverse, low, high)).astype(np.int64) - low
+                codes = np.rint(np.clip(y * inverse, low, high)).astype(np.int64)
+                return np.asarray(codes - low)
 
             return Activation(levels, high - low, _holding(low, high), low, high, scale)
         case _:
@@ -149,7 +150,7 @@ def _weighted(
         dtype = DType.TERNARY
     low, high = _reach(weight, bias, x, 0 if spec.window is None else spec.window.pad_value)
     stored = _layout(weight, spec.kind)
-    shape = (spec.outputs,)
+    shape: tuple[int, ...] = (spec.outputs,)
     if spec.window is not None:
         shape = (*_sums_shape(spec.window, x.shape), spec.outputs)
 
@@ -357,4 +358,3 @@ def _sums_shape(window: Window, shape: tuple[int, ...]) -> tuple[int, int]:
 def _sums_type(low: Ints, high: Ints) -> DType:
     fits = DType.INT16.low <= low.min() and high.max() <= DType.INT16.high
     return DType.INT16 if fits else DType.INT32
-

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from edgekit.train import quantizers
 from edgekit.train.config import Activation, Weight
-from edgekit.train.quantizers import Coded, round_through
+from edgekit.train.quantizers import Coded, flatten, round_through
 
 _FLOAT32_EXACT = 1 << 24
 _BATCH_NORM_EPSILON = 1e-5
@@ -72,8 +72,9 @@ class WeightedSpec:
 class ChannelScaling(nn.Module):
     """Real values per channel from accumulators: batch normalization, or an integer bias.
 
-    Evaluation: `(sum + bias) * factor + offset`, two float32 operations after an exact sum. gamma is kept positive, so that
-    the activation rises with the accumulator; a weight's sign does what a negative gamma would.
+    Evaluation: `(sum + bias) * factor + offset`, two float32 operations after an exact sum.
+    gamma is kept positive, so that the activation rises with the accumulator; a weight's sign
+    does what a negative gamma would.
     """
 
     def __init__(self, spec: WeightedSpec) -> None:
@@ -249,11 +250,6 @@ class AveragePool(nn.Module):
         if self.keeps_sums:
             return Coded(sums, self.factor(x.scale), x.bound * cells)
         return cast("Coded", self.activation(sums * self.factor(x.scale)))
-
-
-def flatten(x: Tensor) -> Tensor:
-    """Return (B, N) with spatial cells in the order of the graph: height, width, channel."""
-    return x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.dim() == 4 else x
 
 
 def product(a: Tensor | None, b: Tensor | None) -> Tensor | None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
-from edgekit.train.quantizers import Coded
+from edgekit.train.quantizers import Coded, flatten
 
 
 class _LookUp(torch.autograd.Function):
@@ -84,7 +84,7 @@ class LookUpTables(nn.Module):
 
     def forward(self, x: Coded) -> Coded:
         """Return the nodes' answers, (B, nodes)."""
-        flat = x.codes.flatten(1)
+        flat = flatten(x.codes)
         if self.learned:
             bits = cast("Tensor", _Connect.apply(flat, self.scores))
         else:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from edgekit.errors import ConfigError
 from edgekit.train import config as settings
 from edgekit.train.data.dataset import Dataset
-from edgekit.train.encoding import InputEncoding, encoding_of
+from edgekit.train.encoding import InputEncoding, Integers, encoding_of
 from edgekit.train.layers import AveragePool, Weighted, WeightedSpec, Window
 from edgekit.train.lut import GroupCount, LookUpTables
 from edgekit.train.quantizers import Coded
@@ -98,6 +98,7 @@ def build(config: settings.TrainConfig, dataset: Dataset) -> Network:
     for position, layer in enumerate(config.network):
         last = position == len(config.network) - 1
         try:
+            _check_padding(layer, encoding, config.network[:position])
             block, shape = _block(layer, shape, dataset.classes, generator, last=last)
         except ConfigError as exc:
             raise ConfigError(f"network.{position} ({layer.kind}): {exc.message}") from exc
@@ -200,6 +201,19 @@ def _spec(
         window=window,
         head=last,
     )
+
+
+def _check_padding(
+    layer: settings.Layer, encoding: InputEncoding, before: tuple[settings.Layer, ...]
+) -> None:
+    """The cells around an unsigned activation cannot hold -1."""
+    if getattr(layer, "pad_value", 0) >= 0:
+        return
+    last = before[-1] if before else None
+    kind = getattr(last, "activation", "binary")
+    unsigned = kind in ("relu", "uint2", "uint4", "uint8")
+    if unsigned or (last is None and isinstance(encoding, Integers) and encoding.bound == 255):
+        raise ConfigError("pad_value -1 around an input that is never negative")
 
 
 def _after(window: Window, shape: tuple[int, ...]) -> tuple[int, int]:

@@ -206,3 +206,8 @@ def for_activation(kind: Activation) -> nn.Module:
         case "int2" | "int4" | "int8" | "uint2" | "uint4" | "uint8":
             low, high, _ = ACTIVATIONS[kind]
             return Uniform(low, high)
+
+
+def flatten(x: Tensor) -> Tensor:
+    """Return (B, N) with spatial cells in the order of the graph: height, width, channel."""
+    return x.permute(0, 2, 3, 1).reshape(len(x), -1) if x.dim() == 4 else x

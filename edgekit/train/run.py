@@ -11,8 +11,8 @@ from typing import Any
 
 from edgekit.build.hold import hold
 from edgekit.errors import ConfigError
-from edgekit.progress import Progress
 from edgekit.ir import serialize
+from edgekit.progress import Progress
 from edgekit.train import checkpoint, config, data, distill, export, loop, network
 from edgekit.train.config import TrainConfig
 from edgekit.train.data.dataset import Dataset

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -93,9 +92,9 @@ def test_resumed_after_kill_9(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     often = training(path, train={**settings, "checkpoint_seconds": 0})
     file.write_text(yaml.safe_dump(often), encoding="utf-8")
-    command = [sys.executable, "-m", "edgekit", "train", str(file), "--json", "-o"]
     work = tmp_path / "killed"
-    process = subprocess.Popen([*command, str(work)], stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "edgekit", "train", str(file), "-o", str(work)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     limit = time.monotonic() + 120
     while not (work / run.CHECKPOINT).exists() and time.monotonic() < limit:
         time.sleep(0.005)
@@ -103,11 +102,10 @@ def test_resumed_after_kill_9(tmp_path: Path) -> None:
     assert process.wait() == -signal.SIGKILL
     epoch = checkpoint.read(work / run.CHECKPOINT).epoch
     assert 0 < epoch < 60
-    file.write_text(yaml.safe_dump(training(path, train=settings)), encoding="utf-8")
-    done = subprocess.run([*command, str(work)], check=True, capture_output=True, text=True)
-    whole = run.train(config.load(file), tmp_path / "whole", Silent())
+    resumed = _train(path, work, train=settings)
+    whole = _train(path, tmp_path / "whole", train=settings)
     _assert_same(_weights(tmp_path / "whole"), _weights(work))
-    assert json.loads(done.stdout)["accuracy"] == whole.result["accuracy"]
+    assert resumed.result["accuracy"] == whole.result["accuracy"]
 
 
 def test_a_finished_training_is_not_evaluated_again(
@@ -214,11 +212,23 @@ def test_a_latent_that_is_nan_is_noticed_behind_its_sign(tmp_path: Path) -> None
             [{"kind": "dense", "units": 3, "weight": "float", "activation": "binary"}],
             "float weights take the activations none and relu",
         ),
+        ([{"kind": "dense", "units": 3, "sparsity": 2}], r"network\.0\.dense\.sparsity"),
     ],
 )
 def test_layers_that_do_not_fit_are_named(tmp_path: Path, network: list, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         _train(archive(tmp_path / "a.npz"), tmp_path / "w", network=network)
+
+
+def test_padding_with_a_value_that_the_input_cannot_have_is_refused(tmp_path: Path) -> None:
+    network = [{"kind": "conv2d", "channels": 2, "pad_value": -1}, BINARY[1]]
+    with pytest.raises(ConfigError, match="pad_value -1 around an input that is never negative"):
+        _train(
+            archive(tmp_path / "a.npz", (6, 6, 1)),
+            tmp_path / "w",
+            network=network,
+            input={"kind": "integer"},
+        )
 
 
 def test_a_student_learns_from_a_teacher_that_is_trained_first(tmp_path: Path) -> None:
