@@ -25,7 +25,11 @@ _PACKAGES: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("unicorn",), "virtual boards", "virtual"),
     (("capstone",), "cycle counts on virtual boards", "virtual"),
     (("pyelftools",), "virtual boards", "virtual"),
-    (("scikit-learn",), "training the digits example", "train"),
+    (("torch",), "training and fine-tuning", "train"),
+    (("scikit-learn",), "the digits data set", "train"),
+    (("qonnx",), "equality with QONNX models", "train"),
+    (("brevitas",), "modules built of Brevitas layers", "train"),
+    (("h5py",), "Larq and QKeras files", "larq"),
 )
 # USB identities of meters with a driver: (vendor, product) -> scheme of --meter.
 _METERS: Mapping[tuple[int, int], str] = {(0x1915, 0xC00A): "ppk2"}
