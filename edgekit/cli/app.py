@@ -22,6 +22,7 @@ import typer
 from edgekit import __version__
 from edgekit.cli import (
     calibrate,
+    compress,
     gate,
     model_verbs,
     package,
@@ -61,6 +62,7 @@ VERBS = (
     report_verbs.bench,
     calibrate.calibrate,
     train.train,
+    compress.compress,
 )
 
 app = typer.Typer(

@@ -15,7 +15,7 @@ from edgekit.build import tools
 from edgekit.ir import check
 from edgekit.pipeline import detail
 from edgekit.pipeline.deploy import run
-from edgekit.pipeline.prepare import prepare
+from edgekit.pipeline.prepare import Prepared, prepare
 from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import attach
 from edgekit.progress import Progress, Silent
@@ -54,13 +54,13 @@ def bench(
                 fold=fold,
                 arena_limit_bytes=arena_limit_bytes,
             )
-            rows.append(_row(settings, progress))
+            rows.append(row(settings, prepare(settings, progress=progress), progress))
     compiler = mcu.compiler(mcu.toolchain(None, board.cpu), board.cpu)
     return {"schema": 1, "tools": {compiler: tools.version(compiler)}, "models": rows}
 
 
-def _row(settings: Settings, progress: Progress) -> dict[str, Any]:
-    prepared = prepare(settings, progress=progress)
+def row(settings: Settings, prepared: Prepared, progress: Progress) -> dict[str, Any]:
+    """Return the figures of one built model; see `bench`."""
     counts: Counts | None = None
     if settings.virtual:
         with attach(settings, prepared.artifact, prepared.macs, progress=progress) as station:

@@ -2,7 +2,7 @@
 
 from edgekit.target.mcu.compilers import compiler, toolchain
 from edgekit.target.mcu.fit import arena_room_bytes
-from edgekit.target.mcu.plan import emit, kernels, needs, overlaps, scratch_bytes
+from edgekit.target.mcu.plan import emit, kernels, needs, overlaps, scratch_bytes, weights_bytes
 
 __all__ = [
     "arena_room_bytes",
@@ -13,4 +13,5 @@ __all__ = [
     "overlaps",
     "scratch_bytes",
     "toolchain",
+    "weights_bytes",
 ]

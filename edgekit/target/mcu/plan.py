@@ -61,6 +61,14 @@ def kernels(graph: Graph, board: Board) -> Mapping[str, str]:
     return {node.output: node.kernel for node in _codes(graph, board)}
 
 
+def weights_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
+    """Return the bytes of each node's weights as stored, by the tensor it writes."""
+    return {
+        code.output: sum(array.size_bytes for array in code.arrays if array.is_weights)
+        for code in _codes(graph, board)
+    }
+
+
 def program_of(
     graph: Graph, memory: MemoryPlan, board: Board, *, prefix: str = "model"
 ) -> source.Program:
