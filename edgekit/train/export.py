@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgekit.errors import UnsupportedError
-from edgekit.frontend.lowering import ladder
 from edgekit.frontend.lowering.nodes import Nodes
-from edgekit.ir import check, nodes
+from edgekit.ir import check, ladder, nodes
 from edgekit.ir.graph import Graph, Source
 from edgekit.ir.types import DType, Edge, Padding
 from edgekit.train import quantizers

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgekit.errors import UnsupportedError
-from edgekit.frontend.lowering import ladder
 from edgekit.frontend.lowering.layers import (
     Elementwise,
     Flatten,
@@ -19,7 +18,7 @@ from edgekit.frontend.lowering.layers import (
 from edgekit.frontend.lowering.nodes import Nodes
 from edgekit.frontend.lowering.steps import composed, level_count, level_of
 from edgekit.frontend.lowering.sums import Stored
-from edgekit.ir import edges
+from edgekit.ir import edges, ladder
 from edgekit.ir.types import DType, Edge, InputGrid
 
 _MANY_LEVELS = 16  # from here on an edge with a scale is tried

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
-from edgekit.frontend.lowering import ladder
 from edgekit.frontend.lowering.layers import Elementwise, Ints, Quantizer, Real
 from edgekit.frontend.lowering.sums import Sum
+from edgekit.ir import ladder
 from edgekit.ir.types import DType
 
 Bools = NDArray[np.bool_]
