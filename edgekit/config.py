@@ -81,6 +81,7 @@ class Options:
     seed: int = 0
     fold: bool = True
     arena_limit_bytes: int | None = None
+    input_grid: str | None = None  # SCALE[,ZERO[,TYPE]]
 
 
 def find(start: Path) -> Path | None:

@@ -25,6 +25,7 @@ def check(
     config: options.Config = None,
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
+    input_grid: options.InputGrid = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -37,9 +38,9 @@ def check(
 
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
-    wanted = Options(model=model, board=board, arena_limit_bytes=arena_limit)
+    wanted = Options(model=model, board=board, arena_limit_bytes=arena_limit, input_grid=input_grid)
     chosen = settings.board_of(wanted, project) if board or project.board else None
-    graph = load(settings.model_of(wanted, project), grid=settings.grid_of(project))
+    graph = load(settings.model_of(wanted, project), grid=settings.grid_of(wanted, project))
     passes = PassDump(print_now=dump_passes and not json)
     arena: MemoryPlan | None = None
     if chosen is None:
@@ -155,6 +156,7 @@ def compile_(
     dry_run: options.DryRun = False,
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
+    input_grid: options.InputGrid = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -169,6 +171,7 @@ def compile_(
         work=work,
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
+        input_grid=input_grid,
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
@@ -193,6 +196,7 @@ def build(
     dry_run: options.DryRun = False,
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
+    input_grid: options.InputGrid = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -207,6 +211,7 @@ def build(
         work=work,
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
+        input_grid=input_grid,
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:

@@ -102,6 +102,15 @@ ArenaLimit: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+InputGrid: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--input-grid",
+        metavar="SCALE[,ZERO[,TYPE]]",
+        help="Integers behind a float input that the model compares at once, such as 1/255.",
+        show_default=False,
+    ),
+]
 Toolchain: TypeAlias = Annotated[
     Chain | None, typer.Option("--toolchain", help="C compiler; default: the best installed.")
 ]

@@ -14,7 +14,8 @@ from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
     from edgekit.board import Board, Cpu
-    from edgekit.config import Project
+    from edgekit.config import Options, Project
+    from edgekit.ir.graph import Graph
     from edgekit.pipeline.package import Package
 
 
@@ -46,9 +47,11 @@ def package(
     config: options.Config = None,
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
+    input_grid: options.InputGrid = None,
     json: options.Json = False,
 ) -> int:
     """Make a library for CMake, Zephyr, Arduino and others."""
+    from edgekit.config import Options
     from edgekit.target.mcu.package import check_prefix
 
     if form is None:
@@ -58,14 +61,14 @@ def package(
     if output is None:
         raise ConfigError("no output directory was named", hint="pass -o DIR, a new directory")
     check_prefix(prefix)
-    file, target, limit = _subject(model, board, cpu, arena_limit, config)
+    said = Options(model=model, arena_limit_bytes=arena_limit, input_grid=input_grid)
+    graph, target, limit = _subject(said, board, cpu, config)
 
     from edgekit.pipeline import package as packages
-    from edgekit.pipeline import stages
 
     with progress() as stage:
         made = packages.package(
-            stages.load(file),
+            graph,
             target,
             form.value,
             prefix=prefix,
@@ -79,23 +82,19 @@ def package(
 
 
 def _subject(
-    model: Path | None,
-    board: str | None,
-    cpu: str | None,
-    arena_limit: int | None,
-    config: Path | None,
-) -> tuple[Path, Board | Cpu, int | None]:
-    """Return the model file, what to compile it for and in which arena; options go first."""
+    wanted: Options, board: str | None, cpu: str | None, config: Path | None
+) -> tuple[Graph, Board | Cpu, int | None]:
+    """Return the model, what to compile it for and in which arena; options go first."""
     from edgekit import config as project_files
-    from edgekit.config import Options, Project
-    from edgekit.pipeline import settings
+    from edgekit.config import Project
+    from edgekit.pipeline import settings, stages
 
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
     target = _target(board, cpu, project)
-    wanted = Options(model=model, arena_limit_bytes=arena_limit)
     limit = settings.arena_limit_of(wanted, project)
-    return settings.model_of(wanted, project), target, limit
+    file, grid = settings.model_of(wanted, project), settings.grid_of(wanted, project)
+    return stages.load(file, grid), target, limit
 
 
 def _target(board: str | None, cpu: str | None, project: Project) -> Board | Cpu:

@@ -43,6 +43,7 @@ def bench(
     port: options.PortUrl = None,
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
+    input_grid: options.InputGrid = None,
     config: options.Config = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the JSON there as well.")
@@ -55,14 +56,14 @@ def bench(
     from edgekit import config as project_files
     from edgekit.config import Options, Project
     from edgekit.pipeline.bench import bench as count
-    from edgekit.pipeline.settings import arena_limit_of, board_of
+    from edgekit.pipeline.settings import arena_limit_of, board_of, grid_of
 
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
     for model in models:  # all are looked at before the first is built
         if not model.is_file():
             raise ConfigError(f"model file {model} does not exist or is not a file")
-    wanted = Options(board=board, arena_limit_bytes=arena_limit)
+    wanted = Options(board=board, arena_limit_bytes=arena_limit, input_grid=input_grid)
     chosen = board_of(wanted, project)
     on_twin = project.virtual if virtual is None else virtual
     with progress() as stage:
@@ -73,6 +74,7 @@ def bench(
             port=port,
             fold=not no_fold,
             arena_limit_bytes=arena_limit_of(wanted, project),
+            grid=grid_of(wanted, project),
             progress=stage,
         )
     if output is not None:

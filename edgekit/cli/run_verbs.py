@@ -167,6 +167,7 @@ def verify(
     seed: options.Seed = 0,
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
+    input_grid: options.InputGrid = None,
     config: options.Config = None,
     work: options.Work = None,
     json: options.Json = False,
@@ -184,6 +185,7 @@ def verify(
         seed=seed,
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
+        input_grid=input_grid,
         work=work,
     )
     settings = _resolved(wanted, config)
@@ -209,6 +211,7 @@ def deploy(
     seed: options.Seed = 0,
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
+    input_grid: options.InputGrid = None,
     config: options.Config = None,
     work: options.Work = None,
     dry_run: options.DryRun = False,
@@ -233,6 +236,7 @@ def deploy(
         seed=seed,
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
+        input_grid=input_grid,
         work=work,
     )
     settings = _resolved(wanted, config)

@@ -13,6 +13,7 @@ import numpy as np
 from edgekit.board import Board
 from edgekit.build import tools
 from edgekit.ir import check
+from edgekit.ir.types import InputGrid
 from edgekit.pipeline import detail
 from edgekit.pipeline.deploy import run
 from edgekit.pipeline.prepare import Prepared, prepare
@@ -32,12 +33,14 @@ def bench(
     port: str | None = None,
     fold: bool = True,
     arena_limit_bytes: int | None = None,
+    grid: InputGrid | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Return the figures of each model, as docs/reference/report.md lists them.
 
     A twin counts instructions exactly and cycles as an interval; hardware measures cycles only.
-    `fold` False keeps the models' dead channels; `arena_limit_bytes` bounds each arena.
+    `fold` False keeps the models' dead channels; `arena_limit_bytes` bounds each arena;
+    `grid` states the integers behind float inputs that are compared.
     Raises what building and running raise.
     """
     progress = progress or Silent()
@@ -53,6 +56,7 @@ def bench(
                 port=port,
                 fold=fold,
                 arena_limit_bytes=arena_limit_bytes,
+                grid=grid,
             )
             rows.append(row(settings, prepare(settings, progress=progress), progress))
     compiler = mcu.compiler(mcu.toolchain(None, board.cpu), board.cpu)

@@ -69,7 +69,7 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         contract=contract_of(options, project.contract, board),
         work=options.work or base / "build" / "edgekit",
         data=_existing(options.data or project.data, "data file"),
-        grid=grid_of(project),
+        grid=grid_of(options, project),
         virtual=virtual,
         port=None if virtual else port,
         meter=meter_of(options, project, virtual),
@@ -80,10 +80,33 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
     )
 
 
-def grid_of(project: Project) -> InputGrid | None:
-    """Return the integers behind a float input that the project file states."""
-    wish = project.input_grid
-    return None if wish is None else InputGrid(wish.scale, wish.zero_point, wish.dtype)
+def grid_of(options: Options, project: Project) -> InputGrid | None:
+    """Return the integers behind a float input, where the user states them.
+
+    Raises ConfigError unless the option reads SCALE[,ZERO[,TYPE]] with a positive scale, which may
+    be a fraction.
+    """
+    if options.input_grid is None:
+        wish = project.input_grid
+        return None if wish is None else InputGrid(wish.scale, wish.zero_point, wish.dtype)
+    given = options.input_grid.count(",") + 1
+    scale, zero, dtype = (*options.input_grid.split(","), *("0", "uint8")[given - 1 :])[:3]
+    try:
+        over, under = (*scale.split("/"), "1")[:2]
+        number, point = float(over) / float(under), int(zero)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        number, point = 0.0, 0
+    if (
+        given > 3
+        or scale.count("/") > 1
+        or not 0 < number < math.inf
+        or dtype not in ("uint8", "int8")
+    ):
+        raise ConfigError(
+            f"--input-grid {options.input_grid} does not read SCALE[,ZERO[,TYPE]]",
+            hint="for pixels of 0 to 255 that the model takes as 0 to 1: --input-grid 1/255",
+        )
+    return InputGrid(number, point, "uint8" if dtype == "uint8" else "int8")
 
 
 def board_of(options: Options, project: Project) -> Board:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from edgekit import board, config
-from edgekit.config import ContractWish, Options, Project
+from edgekit.config import ContractWish, GridWish, Options, Project
 from edgekit.errors import ConfigError
+from edgekit.ir.types import InputGrid
 from edgekit.pipeline import settings
 
 BOARD = "nucleo-l4r5zi"
@@ -238,3 +239,26 @@ def test_what_the_yaml_reader_itself_chokes_on(tmp_path: Path, text: str) -> Non
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match="is not YAML"):
         board.find(str(path))
+
+
+@pytest.mark.parametrize(
+    ("said", "grid"),
+    [
+        ("1/255", InputGrid(1 / 255, 0, "uint8")),
+        ("0.5,3", InputGrid(0.5, 3, "uint8")),
+        ("2,-1,int8", InputGrid(2.0, -1, "int8")),
+    ],
+)
+def test_grid_of_an_input(said: str, grid: InputGrid) -> None:
+    assert settings.grid_of(Options(input_grid=said), Project()) == grid
+    wish = Project(input_grid=GridWish(scale=7.0))
+    assert settings.grid_of(Options(input_grid=said), wish) == grid
+    assert settings.grid_of(Options(), wish) == InputGrid(7.0, 0, "uint8")
+
+
+@pytest.mark.parametrize(
+    "said", ["", "x", "0", "-1", "1/0", "1/2/3", "1e999", "inf", "1,2,int16", "1,x", "1,2,int8,4"]
+)
+def test_grid_that_is_none(said: str) -> None:
+    with pytest.raises(ConfigError, match=r"SCALE\[,ZERO\[,TYPE\]\]"):
+        settings.grid_of(Options(input_grid=said), Project())
