@@ -263,6 +263,14 @@ class Augmentation(_Strict):
     elastic_grid: Annotated[int, Field(ge=2)] = 5
 
 
+class Voices(_Strict):
+    """Random changes of features of speech, drawn anew every epoch."""
+
+    offset: NotNegative = 0.0  # spread of a constant in each coefficient: another microphone
+    shift_frames: NotNegativeInt = 0
+    mask_frames: NotNegativeInt = 0  # longest gap
+
+
 class TrainConfig(_Strict):
     """A whole training file."""
 
@@ -273,6 +281,7 @@ class TrainConfig(_Strict):
     network: Annotated[tuple[Layer, ...], Field(min_length=1)]
     train: TrainSettings = TrainSettings()
     augment: Augmentation | None = None
+    voices: Voices | None = None
     distill: Distillation | None = None
     initial: Path | None = None  # weights to begin with: a model.safetensors of the same shapes
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from edgekit.errors import ConfigError
 from edgekit.progress import Progress
-from edgekit.train import augment, checkpoint, distill, prune, schedule
+from edgekit.train import augment, checkpoint, distill, prune, schedule, voices
 from edgekit.train.config import TrainConfig
 from edgekit.train.data.dataset import Array, Dataset
 from edgekit.train.network import Network
@@ -102,6 +102,8 @@ class _Run:
         self.steps = len(self.y) // self.batch
         if config.augment is not None:
             augment.check(dataset.shape)
+        if config.voices is not None:
+            voices.check(dataset.shape, self.x.dtype)
 
     def epoch(self, epoch: int, progress: Progress) -> float:
         """Run one epoch and return its mean loss."""
@@ -126,6 +128,8 @@ class _Run:
         x, y = self.x[chosen], self.y[chosen]
         if self.config.augment is not None:
             x = augment.augment(x, self.config.augment, generator)
+        if self.config.voices is not None:
+            x = voices.change(x, self.config.voices, generator)
         scores = self.network(x)
         loss = F.cross_entropy(scores, y, label_smoothing=self.config.train.label_smoothing)
         if self.teacher is not None and self.config.distill is not None:

@@ -17,6 +17,8 @@ from edgekit.audio import mfcc, recordings, wav
 from edgekit.audio.perturb import Perturbation, centred, perturb
 from edgekit.audio.tables import WORD_8K
 from edgekit.errors import ConfigError
+from edgekit.train import data
+from edgekit.train.config import WavData
 
 FSDD_NAMES = "{label}_{group}_{take}.wav"
 
@@ -30,8 +32,8 @@ def wav_bytes(
         file.setnchannels(channels)
         file.setsampwidth(width)
         file.setframerate(rate)
-        data = samples.astype("<i2").tobytes()
-        file.writeframes(data[: len(data) // (channels * width) * channels * width])
+        content = samples.astype("<i2").tobytes()
+        file.writeframes(content[: len(content) // (channels * width) * channels * width])
     return stream.getvalue()
 
 
@@ -53,12 +55,12 @@ def test_other_parts_and_the_extensible_header_are_understood() -> None:
     extra = b"LIST" + struct.pack("<I", 3) + b"abc\0"  # an odd size is padded
     subformat = struct.pack("<HHIH", 22, 16, 4, 1) + b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
     form = b"fmt " + struct.pack("<I", 40) + struct.pack("<H", 0xFFFE) + plain[22:36] + subformat
-    data = plain[:12] + extra + form + plain[36:]
-    np.testing.assert_array_equal(wav.decode(data, 8000, "a.wav"), SOUND)
+    whole = plain[:12] + extra + form + plain[36:]
+    np.testing.assert_array_equal(wav.decode(whole, 8000, "a.wav"), SOUND)
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("content", "message"),
     [
         (b"", "is no wav file"),
         (b"ID3\4" * 20, "is no wav file"),
@@ -75,16 +77,16 @@ def test_other_parts_and_the_extensible_header_are_understood() -> None:
         (wav_bytes(SOUND).replace(b"fmt ", b"xxx "), "does not say what its samples are"),
     ],
 )
-def test_broken_wav_files_are_refused(data: bytes, message: str) -> None:
+def test_broken_wav_files_are_refused(content: bytes, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"^a\.wav .*{message}"):
-        wav.decode(data, 8000, "a.wav")
+        wav.decode(content, 8000, "a.wav")
 
 
 def test_no_prefix_of_a_wav_file_passes() -> None:
-    data = wav_bytes(SOUND)
-    for length in range(len(data)):
+    whole = wav_bytes(SOUND)
+    for length in range(len(whole)):
         with pytest.raises(ConfigError):
-            wav.decode(data[:length], 8000, "a.wav")
+            wav.decode(whole[:length], 8000, "a.wav")
 
 
 @pytest.fixture
@@ -146,9 +148,9 @@ def test_what_holds_no_recordings_is_refused(folder: Path, tmp_path: Path) -> No
 
 def test_a_damaged_member_is_refused(folder: Path) -> None:
     path = zipped(folder)
-    data = bytearray(path.read_bytes())
-    data[2000] ^= 0xFF  # the archive's own checksum finds it
-    path.write_bytes(bytes(data))
+    content = bytearray(path.read_bytes())
+    content[2000] ^= 0xFF  # the archive's own checksum finds it
+    path.write_bytes(bytes(content))
     with pytest.raises(ConfigError, match="cannot be read as a zip"):
         recordings.read(path, FSDD_NAMES, 8000)
 
@@ -180,12 +182,9 @@ def test_changed_copies_differ_and_repeat_themselves() -> None:
 
 
 def loaded(path: Path, **changes: Any) -> Any:
-    data = pytest.importorskip("edgekit.train.data")
-    config = pytest.importorskip("edgekit.train.config")
-    return data.load(config.WavData(kind="wav", path=path, **changes))
+    return data.load(WavData(kind="wav", path=path, **changes))
 
 
-@pytest.mark.torch
 def test_training_gets_what_the_board_computes(folder: Path) -> None:
     found = loaded(folder, test={"groups": ["eve"]}, validation={"takes": ["3"]}, copies=2)
     assert (len(found.train_y), len(found.val_y), len(found.test_y)) == (2 * 2 * 3 * 3, 4, 8)
@@ -198,7 +197,6 @@ def test_training_gets_what_the_board_computes(folder: Path) -> None:
     assert (found.train_x[:12] != found.train_x[12:24]).any(axis=(1, 2)).all()
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize(
     ("test", "validation", "message"),
     [
@@ -215,7 +213,6 @@ def test_parts_without_recordings_are_refused(
     assert "groups ann, bob, eve and the takes 0, 1, 2, 3" in caught.value.hint
 
 
-@pytest.mark.torch
 def test_a_label_missing_from_a_part_is_refused(folder: Path) -> None:
     for path in folder.glob("low_eve_*.wav"):
         path.unlink()
