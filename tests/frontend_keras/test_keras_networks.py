@@ -152,6 +152,16 @@ def test_pools(check: Check) -> None:
     assert sum(isinstance(node, MaxPool) for node in graph.nodes) == 2
 
 
+@pytest.mark.parametrize("kind", ["GlobalMaxPooling2D", "GlobalAveragePooling2D"])
+@pytest.mark.parametrize("keep", [False, True])
+def test_global_pools(check: Check, kind: str, keep: bool) -> None:
+    net = KerasNet((6, 5, 2), 12).conv((2, 2), 2, 8, **SIGNS)
+    if "Average" in kind:
+        net.norm(8).layer("SteSign")
+    net.layer(kind, {"keepdims": keep}).norm(8).layer("SteSign")
+    check(net.layer("Flatten").dense(8, 4))
+
+
 def test_functions_between(check: Check) -> None:
     net = KerasNet((12,), 10).layer("Rescaling", {"scale": 0.5, "offset": -0.25})
     net.layer("Dropout", {"rate": 0.2}).dense(12, 16, **SIGNS).norm(16)

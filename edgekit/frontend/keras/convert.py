@@ -38,18 +38,25 @@ def convert(source: model.Model, grid: InputGrid | None) -> Graph:
 
 
 def _flattened_late(layers: tuple[model.Layer, ...]) -> list[model.Layer]:
-    """Return the layers with each Flatten behind the functions of one value that follow it."""
+    """Return the layers with each Flatten behind the functions of one value that follow it.
+
+    They mean the same there; a batch norm only where channels and features are the same.
+    """
     found = list(layers)
-    for place in reversed(range(len(found) - 1)):
-        at = place
-        while (
-            isinstance(found[at], model.Flatten)
-            and at + 1 < len(found)
-            and isinstance(found[at + 1], model.Activation | model.Function | model.Scaling)
-        ):
+    for place in reversed(range(len(found))):
+        at, flatten = place, found[place]
+        if not isinstance(flatten, model.Flatten):
+            continue
+        while at + 1 < len(found) and _commutes(flatten, found[at + 1]):
             found[at], found[at + 1] = found[at + 1], found[at]
             at += 1
     return found
+
+
+def _commutes(flatten: model.Flatten, layer: model.Layer) -> bool:
+    if isinstance(layer, model.BatchNorm):
+        return flatten.of_one_cell
+    return isinstance(layer, model.Activation | model.Function | model.Scaling)
 
 
 class _Walk:
@@ -217,9 +224,6 @@ class _Walk:
             self.layers.append(lowering.MaxPool(layer.label, size, layer.stride, pad))
         else:
             self.layers.append(lowering.AveragePool(layer.label, size, layer.stride))
-        if layer.size is None and not layer.keep_axes:
-            self.layers.append(lowering.Flatten(layer.label, channels_first=False))
-            self.shape = (channels,)
 
 
 def stored_type(low: int, high: int, signs: bool, label: str) -> tuple[DType, int]:

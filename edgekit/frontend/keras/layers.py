@@ -282,16 +282,16 @@ def _pool(config: LayerConfig, _: Variables, __: Place) -> tuple[model.Layer, ..
     kind: Literal["max", "average"] = "max" if config.kind.startswith("Max") else "average"
     if kind == "average" and padding != "valid":
         raise fields.refuse("an average with padding divides by several counts", hint="pad valid")
-    pool = model.Pool(
-        fields.label, kind, size, stride, "same" if padding == "same" else "valid", True
-    )
-    return (pool,)
+    same: Literal["valid", "same"] = "same" if padding == "same" else "valid"
+    return (model.Pool(fields.label, kind, size, stride, same),)
 
 
 def _global_pool(config: LayerConfig, _: Variables, __: Place) -> tuple[model.Layer, ...]:
     kind: Literal["max", "average"] = "max" if "Max" in config.kind else "average"
+    label = config.fields.label
+    pool = model.Pool(label, kind, None, _PAIR, "valid")
     keep = config.fields.flag("keepdims", False)
-    return (model.Pool(config.fields.label, kind, None, _PAIR, "valid", keep),)
+    return (pool,) if keep else (pool, model.Flatten(label, of_one_cell=True))
 
 
 def _flatten(config: LayerConfig, _: Variables, __: Place) -> tuple[model.Layer, ...]:

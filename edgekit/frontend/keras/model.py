@@ -79,21 +79,21 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Max or average over windows; `size` None: over the whole image."""
+    """Max or average over windows; `size` None: over the whole image, one cell is left."""
 
     label: str
     kind: Literal["max", "average"]
     size: tuple[int, int] | None
     stride: tuple[int, int]
     padding: Literal["valid", "same"]
-    keep_axes: bool  # of a global pool
 
 
 @dataclass(frozen=True, slots=True)
 class Flatten:
-    """All features on one axis, in row-major order."""
+    """All features on one axis, in row-major order; `of_one_cell`: behind a global pool."""
 
     label: str
+    of_one_cell: bool = False
 
 
 @dataclass(frozen=True, slots=True)

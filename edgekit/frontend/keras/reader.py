@@ -24,8 +24,7 @@ def model_of(archive: Archive) -> model.Model:
     for each in parsed.chain:
         for layer in build(each, variables, Place(rank)):
             layers.append(layer)
-            flat = isinstance(layer, model.Flatten)
-            if flat or (isinstance(layer, model.Pool) and not layer.size and not layer.keep_axes):
+            if isinstance(layer, model.Flatten):
                 rank = 2
     if not any(isinstance(layer, model.Weighted) for layer in layers):
         raise UnsupportedError(

@@ -221,18 +221,15 @@ def _pool(layer: model.Pool, state: State) -> State:
     def windows(x: NDArray[Any]) -> NDArray[Any]:
         return _patches(x, size, layer.stride, (1, 1), layer.padding, -np.inf)
 
-    def shaped(x: NDArray[Any]) -> NDArray[Any]:
-        return x if layer.size or layer.keep_axes else x.reshape(len(x), -1)
-
     if layer.kind == "max":
         values = windows(state.values).max(axis=(3, 4))
         integers = state.integers
         if integers is not None:
             pooled = windows(integers.astype(np.float64)).max(axis=(3, 4))
-            integers = shaped(pooled).astype(np.int64)
-        return State(shaped(values), state.unit, integers)
+            integers = pooled.astype(np.int64)
+        return State(values, state.unit, integers)
     cells = np.float32(size[0] * size[1])
     values = windows(state.values).sum(axis=(3, 4), dtype=np.float32) / cells
     levels = np.rint(state.values.astype(np.float64) / float(state.unit))
     integers = windows(levels).sum(axis=(3, 4)).astype(np.int64)
-    return State(shaped(np.asarray(values, np.float32)), state.unit, shaped(integers))
+    return State(np.asarray(values, np.float32), state.unit, integers)
