@@ -24,12 +24,13 @@ typedef struct {
     int32_t bits;
     int32_t factor;
     int32_t offset;
+    int32_t parts; /* 2: weights of a byte, each as two codes of 4 bits; else 1 */
     int32_t words;
     int32_t run; /* words whose sums keep to 16 bits; portable kernels only */
     const int32_t *weights;
 } ek_codes;
 
-/* out = requant(accumulator). Scratch: ek_codes_scratch bytes of edgekit/target/mcu/codes.py.
+/* out = requant(accumulator). Scratch: what edgekit/target/mcu/ops/codes.py says.
  * Pixels are written in order, at most two (DSP: four) at once, after their windows were read. */
 typedef struct {
     ek_codes codes;
@@ -42,5 +43,22 @@ void ek_codes_s8(const ek_codes_s8_params *p, int32_t *scratch, const int8_t *x,
 typedef ek_codes_s8_params ek_codes_dsp_params;
 
 void ek_codes_dsp(const ek_codes_dsp_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+/* Sums that meet thresholds, or are stored. starts: all constants of each channel; with to_bits
+ * less its threshold, and the output is +1 where the sum is not negative. Scratch as above. */
+typedef struct {
+    ek_codes codes;
+    const int32_t *starts;
+    int32_t to_bits;
+    int32_t pixel_bytes;  /* of outputs */
+    ek_bin_result result; /* without to_bits */
+} ek_low_codes_s8_params;
+
+void ek_low_codes_s8(const ek_low_codes_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
+typedef ek_low_codes_s8_params ek_low_codes_dsp_params;
+
+void ek_low_codes_dsp(const ek_low_codes_dsp_params *p, int32_t *scratch, const int8_t *x,
+                      int8_t *y);
 
 #endif

@@ -4,5 +4,5 @@
 
 void ek_codes_s8(const ek_codes_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y)
 {
-    ek_code_run_all(p, scratch, x, y);
+    ek_code_requant(p, scratch, x, y);
 }

@@ -27,6 +27,8 @@ RESULTS = (DType.BINARY, DType.TERNARY, DType.INT4, DType.INT8, DType.INT16, DTy
 class BinaryBuilder(GraphBuilder):
     """Grows graphs of low-bit nodes."""
 
+    zero_point = 0
+
     def bits(self, *shape: int) -> str:
         """Append an input of bits."""
         name = self._tensor("bits", shape, DType.BINARY)
@@ -48,9 +50,10 @@ class BinaryBuilder(GraphBuilder):
         shape = (outputs, self.tensors[x].size)
         weight, bias = self._bits_and_bias(shape, outputs)
         y = self._tensor("dense", (outputs,), result)
-        draft = LowBitDense(f"DENSE {y}", x, y, weight, bias, 0, None, 0)
+        draft = LowBitDense(f"DENSE {y}", x, y, weight, bias, self.zero_point, None, 0)
         thresholds, low = self._thresholds(draft, outputs, result)
-        return self.append(LowBitDense(f"DENSE {y}", x, y, weight, bias, 0, thresholds, low))
+        placed = (weight, bias, self.zero_point)
+        return self.append(LowBitDense(f"DENSE {y}", x, y, *placed, thresholds, low))
 
     def binary_conv(
         self,
@@ -74,7 +77,7 @@ class BinaryBuilder(GraphBuilder):
         size = window_shape((source[0], source[1]), kernel, stride, dilation, padding)
         y = self._tensor("conv", (*size, channels), result)
         kind = LowBitDepthwiseConv2D if depthwise else LowBitConv2D
-        placed = (stride, dilation, padding, padding_value, 0)
+        placed = (stride, dilation, padding, padding_value, self.zero_point)
         draft = kind(f"CONV {y}", x, y, weight, bias, *placed, None, 0)
         thresholds, low = self._thresholds(draft, channels, result)
         return self.append(kind(f"CONV {y}", x, y, weight, bias, *placed, thresholds, low))

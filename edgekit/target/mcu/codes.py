@@ -18,20 +18,30 @@ FEW_BITS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4)
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`weight = factor * code - offset`, codes of `bits` bits."""
+    """`weight = factor * code - offset`, codes of `bits` bits, or two of them a weight."""
 
     bits: int
     factor: int
     offset: int
+    parts: int = 1
 
     def codes(self, weight: Ints) -> Ints:
-        """Return the codes of weights that the form holds."""
-        return (weight + self.offset) // self.factor
+        """Return (C, ...) weights that the form holds as codes, (C * parts, ...)."""
+        codes: Ints = (weight + self.offset) // self.factor
+        if self.parts == 1:
+            return codes
+        both = np.stack([codes & 15, codes >> 4], axis=1)
+        return both.reshape(-1, *weight.shape[1:])
 
 
 _BINARY = Form(1, 2, 1)
 # By lowest and highest weight, narrowest first.
-_FORMS = ((-1, 1, Form(2, 1, 1)), (-2, 1, Form(2, 1, 2)), (-8, 7, Form(4, 1, 8)))
+_FORMS = (
+    (-1, 1, Form(2, 1, 1)),
+    (-2, 1, Form(2, 1, 2)),
+    (-8, 7, Form(4, 1, 8)),
+    (-128, 127, Form(4, 1, 128, 2)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,12 @@ class Packed:
     run: int  # words whose sums keep to 16 bits
 
 
-def form_of(weight: Ints) -> Form | None:
-    """Return the narrowest form that holds `weight`, or None."""
+def form_of(weight: Ints) -> Form:
+    """Return the narrowest form that holds `weight`, int8 integers."""
     if (np.abs(weight) == 1).all():
         return _BINARY
     low, high = int(weight.min()), int(weight.max())
-    fitting = (form for first, last, form in _FORMS if first <= low and high <= last)
-    return next(fitting, None)
+    return next(form for first, last, form in _FORMS if first <= low and high <= last)
 
 
 def packed(weight: Ints, values: Values, *, in_pairs: bool) -> Packed | None:
@@ -67,12 +76,12 @@ def packed(weight: Ints, values: Values, *, in_pairs: bool) -> Packed | None:
     `in_pairs`: in the order of the DSP kernels, two depths side by side.
     """
     form = form_of(weight)
-    if form is None:
-        return None
     codes = _filled(form.codes(weight), 16 // form.bits)
     largest = (values.high - values.low) * max(int(codes.max()), 1)
     run = (_LANE - 1) // (largest * (16 // form.bits))
-    if largest * codes.shape[1] >= _SUM_LIMIT >> form.bits or (run < 1 and not in_pairs):
+    if largest * codes.shape[1] >= _SUM_LIMIT >> form.bits * form.parts or (
+        run < 1 and not in_pairs
+    ):
         return None
     words = _by_depth_pairs(codes, form.bits) if in_pairs else _by_channel_pairs(codes, form.bits)
     return Packed(form, tuple(words.ravel().tolist()), words.shape[1], run)

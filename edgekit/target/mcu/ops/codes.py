@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.ir.nodes import Conv2D, Dense
+from edgekit.ir.nodes import Conv2D, Dense, LowBitConv2D, LowBitDense
 from edgekit.ir.types import DType
-from edgekit.passes.memory import Overlap
+from edgekit.passes.memory import Overlap, tensor_bytes
 from edgekit.target.mcu import codes, ctext, pack, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
+from edgekit.target.mcu.ops.binary_result import result_of
 from edgekit.target.mcu.ops.overlap import behind_by_pixels, ends_by_groups
 from edgekit.target.mcu.ops.window import window
+
+Weighted = Conv2D | Dense | LowBitConv2D | LowBitDense
 
 _CHANNELS = 32  # EK_CODE_CHANNELS
 _PIXELS = {False: 2, True: 4}  # EK_CODE_PIXELS, portable and DSP
@@ -66,9 +69,56 @@ def emit_codes(context: Context, node: Conv2D | Dense) -> NodeCode | None:
     )
 
 
-def codes_of(
-    context: Context, node: Conv2D | Dense, values: codes.Values, outside: int
-) -> Codes | None:
+def emit_low_codes(context: Context, node: LowBitConv2D | LowBitDense) -> NodeCode | None:
+    """Return the C of a low-bit layer, or None where no kernel serves it."""
+    source, to = context.graph.tensors[node.x].dtype, context.graph.tensors[node.y]
+    values = codes.Values(source.low, source.high)
+    outside = node.input_zero_point
+    if isinstance(node, LowBitConv2D):
+        outside += node.padding_value
+    found = codes_of(context, node, values, outside) if source.bits <= 8 else None
+    if found is None:
+        return None
+    to_bits = to.dtype is DType.BINARY
+    starts = Array("b", context.index, _starts(context, node, values, to_bits), "where sums start")
+    result, arrays = result_of(context, node)
+    channels = to.shape[-1]
+    return NodeCode(
+        index=context.index,
+        kernel="ek_low_codes_dsp" if "dsp" in context.features else "ek_low_codes_s8",
+        params={
+            "codes": found.fields,
+            "starts": starts.name,
+            "to_bits": int(to_bits),
+            "pixel_bytes": tensor_bytes(to) // (to.size // channels),
+            "result": result,
+        },
+        arrays=(found.weights, starts, *arrays),
+        inputs=(node.x,),
+        output=node.y,
+        scratch_bytes=found.scratch_bytes,
+    )
+
+
+def _starts(
+    context: Context, node: LowBitConv2D | LowBitDense, values: codes.Values, to_bits: bool
+) -> tuple[int, ...]:
+    """Return what is added to sum((q - values.low) * w); with `to_bits` less the threshold."""
+    constants = context.graph.constants
+    bias = constants[node.bias]
+    weight = constants[node.weight].reshape(len(bias), -1)
+    starts = bias + (values.low - node.input_zero_point) * weight.sum(axis=1)
+    if to_bits and node.thresholds is not None:
+        # Beyond what a sum reaches all thresholds are alike.
+        low, high = values.low - node.input_zero_point, values.high - node.input_zero_point
+        ends = weight * low, weight * high
+        least = bias + np.minimum(*ends).sum(axis=1)
+        most = bias + np.maximum(*ends).sum(axis=1)
+        starts = starts - np.clip(constants[node.thresholds][:, 0], least, most + 1)
+    return tuple(starts.tolist())
+
+
+def codes_of(context: Context, node: Weighted, values: codes.Values, outside: int) -> Codes | None:
     """Return the `ek_codes` of `node`, or None where its weights do not fit one.
 
     Args:
@@ -86,7 +136,8 @@ def codes_of(
     if found is None:
         return None
     form = found.form
-    about = f"{len(weight)} filters of {'x'.join(map(str, rows))}, codes of {form.bits} bits"
+    size = "x".join(map(str, rows))
+    about = f"{len(weight)} filters of {size}, codes of {form.bits * form.parts} bits"
     array = Array("p", context.index, found.words, about)
     pixels = fields["out_h"] * fields["out_w"]
     slots = _PIXELS[in_pairs] if not in_pairs or pixels >= _PIXELS[True] else 1
@@ -101,18 +152,19 @@ def codes_of(
             "bits": form.bits,
             "factor": form.factor,
             "offset": form.offset,
+            "parts": form.parts,
             "words": found.per_pair,
             "run": found.run,
             "weights": array.name,
         },
         array,
-        4 * _CHANNELS * _PIXELS[in_pairs] + values_bytes + run,
+        4 * _CHANNELS * _PIXELS[in_pairs] * form.parts + values_bytes + run,
     )
 
 
-def _window(context: Context, node: Conv2D | Dense) -> dict[str, int]:
+def _window(context: Context, node: Weighted) -> dict[str, int]:
     """Return the fields of the `ek_window`: a fully connected layer has one that sees all."""
-    if isinstance(node, Conv2D):
+    if isinstance(node, Conv2D | LowBitConv2D):
         return window(context, node)
     channels = context.shape(node.x)[-1]
     cells = context.size(node.x) // channels

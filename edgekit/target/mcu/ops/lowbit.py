@@ -10,6 +10,7 @@ from edgekit.ir.nodes import LowBitConv2D, LowBitDense, LowBitNode, Reshape
 from edgekit.ir.types import DType
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops.binary_conv2d import emit_binary_conv2d
+from edgekit.target.mcu.ops.codes import emit_low_codes
 
 
 def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
@@ -20,6 +21,10 @@ def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
     """
     if isinstance(node, LowBitConv2D | LowBitDense) and _is_binary(context, node):
         return emit_binary_conv2d(context, node)
+    if isinstance(node, LowBitConv2D | LowBitDense):
+        by_codes = emit_low_codes(context, node)
+        if by_codes is not None:
+            return by_codes
     _refuse(context, node)
 
 

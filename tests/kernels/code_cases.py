@@ -1,0 +1,60 @@
+"""Random single low-bit nodes whose weights are codes: every type of input, weight and result."""
+
+from __future__ import annotations
+
+import numpy as np
+from binary_cases import CHANNELS, convolution
+from kernel_cases import features_of
+from writers.random_binary import RESULTS, BinaryBuilder
+
+from edgekit.ir.types import DType
+
+INPUTS = (DType.INT8, DType.INT4, DType.INT2, DType.TERNARY, DType.BINARY)
+WEIGHTS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4, DType.INT8)
+KERNELS = ("ek_low_codes_s8", "ek_low_codes_dsp")
+
+
+class CodesBuilder(BinaryBuilder):
+    """Draws weights of `weights`; inputs of bits become inputs of `inputs`."""
+
+    inputs_of = DType.INT8
+    weights_of = DType.TERNARY
+
+    def bits(self, *shape: int) -> str:
+        if self.inputs_of is DType.BINARY:
+            return super().bits(*shape)
+        return super().bytes(*shape, dtype=self.inputs_of)
+
+    def _bits_and_bias(self, shape: tuple[int, ...], channels: int) -> tuple[str, str]:
+        dtype = self.weights_of
+        drawn = self.rng.integers(dtype.low, dtype.high + 1, shape)
+        if dtype is DType.BINARY:
+            drawn = np.where(drawn < 0, -1, 1)
+        elif self.rng.random() < 0.3:
+            drawn[self.rng.random(shape) < 0.8] = 0
+        weight = self.constant("weight", drawn, dtype)
+        bias = self.constant("bias", self.rng.integers(-200, 200, channels), DType.INT32)
+        return weight, bias
+
+
+def build_codes(seed: int) -> CodesBuilder:
+    """Return case number `seed`: a fully connected layer or a convolution."""
+    draw = np.random.default_rng([seed, 13])
+    builder = CodesBuilder(seed, samples=2)
+    builder.inputs_of = INPUTS[seed % len(INPUTS)]
+    builder.weights_of = WEIGHTS[seed // len(INPUTS) % len(WEIGHTS)]
+    result = RESULTS[int(draw.integers(0, len(RESULTS)))]
+    if builder.inputs_of is DType.INT8:
+        builder.zero_point = int(draw.integers(-127, 127))
+    wide = builder.inputs_of is DType.INT8 and builder.weights_of in (DType.INT4, DType.INT8)
+    result = DType.INT32 if wide and result is DType.INT16 else result
+    outputs = int(draw.choice(CHANNELS))
+    if draw.random() < 0.4:
+        shape = (int(draw.integers(1, 300)),) if draw.random() < 0.7 else (2, 3, 7)
+        builder.binary_dense(builder.bits(*shape), outputs, result)
+    else:
+        convolution(builder, draw, outputs, result)
+    return builder
+
+
+__all__ = ["KERNELS", "build_codes", "features_of"]

@@ -1,0 +1,13 @@
+"""Low-bit layers with weights as codes against the interpreter."""
+
+from __future__ import annotations
+
+import pytest
+from binary_cases import wrong_bytes
+from code_cases import KERNELS, build_codes
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_equals_interpreter(kernels, kernel):
+    for seed in range(100):
+        assert wrong_bytes(kernels, build_codes(seed), kernel) == 0, f"seed {seed}"
