@@ -79,23 +79,44 @@ static void ek_code_windows(const ek_codes *p, int32_t *scratch, const int8_t *x
     ((int32_t)(((uint32_t)(word) >> (2 * (i) * (bits))) & (((1U << 2 * (bits)) - 1U) * 0x10001U)))
 #define EK_CODE_A(both, bits) ((both) & (int32_t)(((1U << (bits)) - 1U) * 0x10001U))
 
+/* Two depths of two channels in one pixel. */
+#define EK_CODE_PAIR(i, bits)                                                                      \
+    both = EK_CODE_BOTH(word, i, bits);                                                            \
+    ab = ek_smlad(*v, both, ab);                                                                   \
+    a = ek_smlad(*v, EK_CODE_A(both, bits), a);                                                    \
+    v += stride;
+#define EK_CODE_PAIRS_4(bits) EK_CODE_PAIR(0, bits) EK_CODE_PAIR(1, bits)
+#define EK_CODE_PAIRS_2(bits) EK_CODE_PAIRS_4(bits) EK_CODE_PAIR(2, bits) EK_CODE_PAIR(3, bits)
+#define EK_CODE_PAIRS_1(bits)                                                                      \
+    EK_CODE_PAIRS_2(bits)                                                                          \
+    EK_CODE_PAIR(4, bits) EK_CODE_PAIR(5, bits) EK_CODE_PAIR(6, bits) EK_CODE_PAIR(7, bits)
+
 /* Two channels in one pixel. */
-static inline void ek_code_one(const int32_t *v, int32_t stride, const int32_t *w, int32_t words,
-                               int32_t bits, int32_t *sums)
-{
-    int32_t a = 0;
-    int32_t ab = 0;
-    for (const int32_t *end = &w[words]; w != end; w++) {
-        const int32_t word = *w;
-        for (int32_t i = 0; i < 8 / bits; i++) {
-            const int32_t both = EK_CODE_BOTH(word, i, bits);
-            ab = ek_smlad(*v, both, ab);
-            a = ek_smlad(*v, EK_CODE_A(both, bits), a);
-            v += stride;
-        }
+#define EK_CODE_ONE(name, bits)                                                                    \
+    EK_DSP_LOOP void name(const int32_t *v, int32_t stride, const int32_t *w, int32_t words,       \
+                          int32_t *sums)                                                           \
+    {                                                                                              \
+        int32_t a = 0;                                                                             \
+        int32_t ab = 0;                                                                            \
+        for (const int32_t *end = &w[words]; w != end; w++) {                                      \
+            const int32_t word = *w;                                                               \
+            int32_t both;                                                                          \
+            EK_CODE_PAIRS_##bits(bits)                                                             \
+        }                                                                                          \
+        sums[0] = a;                                                                               \
+        sums[EK_CODE_PIXELS] = (int32_t)((uint32_t)ab - (uint32_t)a) >> (bits);                    \
     }
-    sums[0] = a;
-    sums[EK_CODE_PIXELS] = (int32_t)((uint32_t)ab - (uint32_t)a) >> bits;
+
+EK_CODE_ONE(ek_code_one_w1, 1)
+EK_CODE_ONE(ek_code_one_w2, 2)
+EK_CODE_ONE(ek_code_one_w4, 4)
+
+static void ek_code_one(const int32_t *v, int32_t stride, const int32_t *w, int32_t words,
+                        int32_t bits, int32_t *sums)
+{
+    (bits == 1   ? ek_code_one_w1
+     : bits == 2 ? ek_code_one_w2
+                 : ek_code_one_w4)(v, stride, w, words, sums);
 }
 
 typedef struct {
@@ -200,20 +221,6 @@ EK_CODE_FOUR(ek_code_four_w1, 1)
 EK_CODE_FOUR(ek_code_four_w2, 2)
 EK_CODE_FOUR(ek_code_four_w4, 4)
 
-/* Channels of one pixel, pair by pair. */
-#define EK_CODE_SINGLE(name, bits)                                                                 \
-    EK_DSP_LOOP void name(const ek_code_job *job, int32_t stride, int32_t words)                   \
-    {                                                                                              \
-        for (int32_t pair = 0; pair < job->pairs; pair++) {                                        \
-            ek_code_one(job->v, stride, &job->weights[pair * words], words, bits,                  \
-                        &job->sums[2 * EK_CODE_PIXELS * pair]);                                    \
-        }                                                                                          \
-    }
-
-EK_CODE_SINGLE(ek_code_single_w1, 1)
-EK_CODE_SINGLE(ek_code_single_w2, 2)
-EK_CODE_SINGLE(ek_code_single_w4, 4)
-
 /* Sums of `count` channels from `first` on, an even one, over `n` gathered windows, 1 or 4. */
 static void ek_code_multiply(const ek_codes *p, const int32_t *scratch, int32_t first,
                              int32_t count, int32_t n, int32_t *sums)
@@ -224,9 +231,10 @@ static void ek_code_multiply(const ek_codes *p, const int32_t *scratch, int32_t 
     if (n == EK_CODE_PIXELS) {
         (p->bits == 1 ? ek_code_four_w1 : p->bits == 2 ? ek_code_four_w2 : ek_code_four_w4)(&job);
     } else {
-        (p->bits == 1   ? ek_code_single_w1
-         : p->bits == 2 ? ek_code_single_w2
-                        : ek_code_single_w4)(&job, stride, p->words);
+        for (int32_t pair = 0; pair < job.pairs; pair++) {
+            ek_code_one(scratch, stride, &job.weights[pair * p->words], p->words, p->bits,
+                        &sums[2 * EK_CODE_PIXELS * pair]);
+        }
     }
 }
 

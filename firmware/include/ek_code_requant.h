@@ -4,6 +4,9 @@
 
 #include "ek_code_walk.h"
 
+#define EK_CODE_OUT(slot)                                                                          \
+    out[(slot)*out_c] = ek_apply(&scale, sums[slot] * group.factor - group.less[slot] + constant)
+
 /* Parameters are copied: a store of int8 may change anything that a pointer leads to. */
 static void ek_code_scaled(const void *params, const ek_code_group *g, int8_t *y)
 {
@@ -12,12 +15,21 @@ static void ek_code_scaled(const void *params, const ek_code_group *g, int8_t *y
     const ek_code_group group = *g;
     const int32_t *bias = &p->bias[group.first];
     const int32_t out_c = p->codes.out_c;
+    const int32_t *sums = group.sums;
     int8_t *out = &y[group.first];
-    for (int32_t c = 0; c < group.count; c++) {
-        const ek_scale scale = ek_scale_of(&requant, group.first + c);
-        for (int32_t slot = 0; slot < group.n; slot++) {
-            out[slot * out_c + c] = ek_apply(&scale, ek_code_sum(&group, c, slot) + bias[c]);
+    for (int32_t c = group.first; c < group.first + group.count; c++) {
+        const ek_scale scale = ek_scale_of(&requant, c);
+        const int32_t constant = *bias++;
+        EK_CODE_OUT(0);
+        if (group.n > 1) {
+            EK_CODE_OUT(1);
+#if EK_CODE_PIXELS == 4
+            EK_CODE_OUT(2);
+            EK_CODE_OUT(3);
+#endif
         }
+        sums += EK_CODE_PIXELS;
+        out++;
     }
 }
 

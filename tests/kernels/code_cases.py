@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from binary_cases import CHANNELS, convolution
-from kernel_cases import features_of
 from writers.random_binary import RESULTS, BinaryBuilder
 
 from edgekit.ir.types import DType
@@ -55,6 +54,3 @@ def build_codes(seed: int) -> CodesBuilder:
     else:
         convolution(builder, draw, outputs, result)
     return builder
-
-
-__all__ = ["KERNELS", "build_codes", "features_of"]
