@@ -31,7 +31,7 @@ class Form:
         if self.parts == 1:
             return codes
         both = np.stack([codes & 15, codes >> 4], axis=1)
-        return both.reshape(-1, *weight.shape[1:])
+        return np.asarray(both.reshape(-1, *weight.shape[1:]))
 
 
 _BINARY = Form(1, 2, 1)
