@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,13 +49,17 @@ def load(path: Path, data: Dataset) -> FloatNet:
             hint="deploy it as it is, or train it with float weights and an integer input",
         )
     found: list[Layer] = []
+    scale = 1.0 / network.encoding.bound  # real = scale * code, of what the next layer reads
     for position, block in enumerate(network.blocks):
         label = f"{type(block).__name__.lower()}_{position}"
         if isinstance(block, layers.Weighted):
-            found += _weighted(label, block)
+            found += _weighted(label, block, scale)
+            scale = 1.0
         elif isinstance(block, layers.AveragePool) and isinstance(block.activation, Real):
             found.append(AveragePool(label, block.window.kernel, block.window.stride))
             found += [Relu(f"{label}_relu")] if block.activation.relu else []
+            cells = math.prod(block.window.kernel)
+            scale = 1.0 if block.activation.relu else scale / cells
         else:
             raise _integer(path, label, type(block).__name__)
     shape = data.shape if len(data.shape) != 2 else (1, *data.shape)
@@ -71,13 +76,14 @@ def load(path: Path, data: Dataset) -> FloatNet:
     return _scaled(net, 1.0 / (network.encoding.bound * (network.encoding.step or 1.0)))
 
 
-def _weighted(label: str, block: layers.Weighted) -> list[Layer]:
+def _weighted(label: str, block: layers.Weighted, scale: float) -> list[Layer]:
+    """Return the layers of a block; its bias is added to sums of codes, in units of `scale`."""
     spec = block.spec
     if spec.weight != "float" or not isinstance(block.activation, Real):
         raise _integer(Path(label), label, f"{spec.weight} weights, activation {spec.activation}")
     weight = block.latent * block.mask
     factor, offset = block.scaling.affine(None)
-    bias = block.scaling.integer_bias()
+    bias = block.scaling.integer_bias() * scale
     if factor is not None:
         weight = weight * factor.reshape(-1, *(1,) * (weight.dim() - 1))
         bias = bias * factor
