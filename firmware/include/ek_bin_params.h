@@ -56,6 +56,102 @@ typedef struct {
 
 void ek_bin_conv2d(const ek_bin_conv2d_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
+/* The depthwise form: each output channel has the weights and the input channel of its own.
+ * Weights: per word of 32 output channels, inverted, per window position. Starts as above, all
+ * channels counted 32 at once; a last word's missing channels start as outputs that are never +1.
+ * planes: 2^(planes - 1) is more than the positions of a window.
+ * Scratch: 4 bytes for each plane, and 8 for each position of a window. */
+typedef struct {
+    ek_window window;
+    int32_t multiplier; /* output channels per input channel */
+    int32_t planes;
+    int32_t padding;
+    int32_t to_bits;
+    int32_t column_classes;
+    const int8_t *classes;
+    const int32_t *weights;
+    const int32_t *starts;
+    ek_bin_result result;
+} ek_bin_depthwise_params;
+
+void ek_bin_depthwise(const ek_bin_depthwise_params *p, int32_t *scratch, const int8_t *x,
+                      int8_t *y);
+
+/* Bit l * channels + c of a pixel is set if x[c] >= thresholds[l * row + c * step]; thresholds are
+ * -128 to 128, and 128 is never reached. */
+typedef struct {
+    int32_t pixels;
+    int32_t channels;
+    int32_t levels;
+    int32_t row;  /* channels; 1: one threshold of a level for all */
+    int32_t step; /* 1; then 0 */
+    const int16_t *thresholds;
+} ek_bin_threshold_params;
+
+void ek_bin_threshold(const ek_bin_threshold_params *p, const int8_t *x, int8_t *y);
+
+/* The general form. x has `bytes` bytes a value, 1, 2 or 4; 0: it is bits. to_bits 0: y is
+ * low + the number of the channel's thresholds that are at most x, in one byte. Else bits as above.
+ * Thresholds: [channels or 1][levels], ascending. */
+typedef struct {
+    int32_t pixels;
+    int32_t channels;
+    int32_t levels;
+    int32_t bytes;
+    int32_t to_bits;
+    int32_t low;
+    int32_t step; /* levels; 0: one row for all channels */
+    const int32_t *thresholds;
+} ek_threshold_params;
+
+void ek_threshold(const ek_threshold_params *p, const int8_t *x, int8_t *y);
+
+/* Maximum over the cells inside the input: a bit is set if one of them is. */
+typedef struct {
+    ek_window window;
+} ek_bin_maxpool_params;
+
+void ek_bin_maxpool(const ek_bin_maxpool_params *p, const int8_t *x, int8_t *y);
+
+/* The same bits in rows of another length. */
+typedef struct {
+    int32_t size;
+    int32_t in_row;
+    int32_t out_row;
+} ek_bin_reshape_params;
+
+void ek_bin_reshape(const ek_bin_reshape_params *p, const int8_t *x, int8_t *y);
+
+/* The output is (n0, n1, n2, n3) bits; bit (i, j, k, l) is that at start + i * step0 + j * step1 +
+ * k * step2 + l * step3, unused bits of the input's rows counted. */
+typedef struct {
+    int32_t start;
+    int32_t n0;
+    int32_t n1;
+    int32_t n2;
+    int32_t n3;
+    int32_t step0;
+    int32_t step1;
+    int32_t step2;
+    int32_t step3;
+} ek_bin_copy_params;
+
+void ek_bin_copy(const ek_bin_copy_params *p, const int8_t *x, int8_t *y);
+
+/* xs[k] is (rows, widths[k]) bits; the output's rows hold one row of each. */
+typedef struct {
+    int32_t rows;
+    int32_t count;
+    const int32_t *widths;
+} ek_bin_concat_params;
+
+void ek_bin_concat(const ek_bin_concat_params *p, const int8_t *const *xs, int8_t *y);
+
+/* Cells of `value`, 0 or -1 (all bits), added around an image of (in_h, in_w, in_c) bits. */
+typedef ek_pad_s8_params ek_bin_pad_params;
+
+void ek_bin_pad(const ek_bin_pad_params *p, const int8_t *x, int8_t *y);
+
 #ifdef __cplusplus
 }
 #endif

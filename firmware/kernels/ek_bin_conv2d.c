@@ -97,51 +97,27 @@ static int32_t equal_bits(const uint32_t *x, const int32_t *row, int32_t words)
     return sum;
 }
 
-/* Appends the low `count` bits of a word, the others being 0. */
-typedef struct {
-    uint32_t *to;
-    uint32_t word; /* what is in no word yet */
-    int32_t used;  /* its bits, less than 32 */
-} bit_writer;
-
-EK_BIN_INLINE void append(bit_writer *out, uint32_t bits, int32_t count)
-{
-    const int32_t room = EK_BIN_LANES - out->used;
-    out->word |= bits << out->used;
-    out->used += count;
-    if (count >= room) {
-        *out->to++ = out->word;
-        out->word = room < EK_BIN_LANES ? bits >> room : 0;
-        out->used -= EK_BIN_LANES;
-    }
-}
-
 /* The bits under a window, one after the other. */
 static void gather(const ek_bin_conv2d_params *p, int32_t top, int32_t left, const uint32_t *x,
                    uint32_t *bits)
 {
     const ek_window *w = &p->window;
     const int32_t words = (w->in_c + EK_BIN_LANES - 1) / EK_BIN_LANES;
-    bit_writer out = {bits, 0, 0};
+    ek_bin_writer out = {bits, 0, 0};
     for (int32_t i = 0; i < w->kernel_h; i++) {
         const int32_t row = top + i * w->dilation_h;
         for (int32_t j = 0; j < w->kernel_w; j++) {
             const int32_t column = left + j * w->dilation_w;
             const int inside = row >= 0 && row < w->in_h && column >= 0 && column < w->in_w;
             const uint32_t *cell = &x[inside ? (row * w->in_w + column) * words : 0];
-            int32_t channels = w->in_c;
-            for (; channels >= EK_BIN_LANES; channels -= EK_BIN_LANES) {
-                append(&out, inside ? *cell++ : (uint32_t)p->padding, EK_BIN_LANES);
-            }
-            if (channels > 0) {
-                const uint32_t unused = ~0U << channels;
-                append(&out, inside ? *cell : (uint32_t)p->padding & ~unused, channels);
+            if (inside) {
+                ek_bin_append_all(&out, cell, w->in_c);
+            } else {
+                ek_bin_fill(&out, (uint32_t)p->padding, w->in_c);
             }
         }
     }
-    if (out.used > 0) {
-        *out.to = out.word;
-    }
+    ek_bin_flush(&out);
 }
 
 /* parities[i] is the parity of bits 0 to i. */
@@ -158,23 +134,6 @@ static void accumulate(const uint32_t *bits, int32_t words, uint32_t *parities)
         v ^= before;
         before = (uint32_t)((int32_t)v >> 31);
         parities[i] = v;
-    }
-}
-
-/* Writes the sum of an output channel. */
-static void put(const ek_bin_result *r, int32_t channel, int32_t sum, int8_t *y)
-{
-    if (r->levels > 0) {
-        const int32_t *t = &r->thresholds[channel * r->levels];
-        int32_t value = r->low;
-        for (int32_t i = 0; i < r->levels; i++) {
-            value += sum >= t[i] ? 1 : 0;
-        }
-        y[channel] = (int8_t)value;
-    } else if (r->bytes == 2) {
-        ((int16_t *)(void *)y)[channel] = (int16_t)sum;
-    } else {
-        ((int32_t *)(void *)y)[channel] = sum;
     }
 }
 
@@ -227,15 +186,12 @@ static void sums_of(const ek_bin_conv2d_params *p, const work *k, const int32_t 
         if (c % EK_BIN_LANES == 0) {
             w = count_word(p, k, w, 0);
         }
-        uint32_t sum = 0;
-        for (int32_t i = p->planes - 1; i >= 0; i--) {
-            sum = 2 * sum + ((k->planes[i] >> (c % EK_BIN_LANES)) & 1U);
-        }
-        put(&p->result, c, 2 * (int32_t)sum + start[c], y);
+        const int32_t equal = ek_bin_lane(k->planes, p->planes, c % EK_BIN_LANES);
+        ek_bin_put(&p->result, c, 2 * equal + start[c], y);
     }
     for (int32_t c = counted; c < p->out_c; c++) {
         const int32_t *row = &k->rows[(c - counted) * k->length];
-        put(&p->result, c, 2 * equal_bits(k->bits, row, k->length) + start[c], y);
+        ek_bin_put(&p->result, c, 2 * equal_bits(k->bits, row, k->length) + start[c], y);
     }
 }
 

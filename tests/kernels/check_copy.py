@@ -14,6 +14,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "kernels")]
 
 import kernel_driver  # noqa: E402
+from binary_cases import BINARY_CASES, build_binary, wrong_bytes  # noqa: E402
 from kernel_cases import build, compare  # noqa: E402
 
 from edgekit.ir.types import Rounding  # noqa: E402
@@ -42,7 +43,10 @@ def main() -> int:
     kernels = kernel_driver.Kernels(kernel_driver.host_library(out, sources=sources, flags=flags))
     for seed in range(int(seeds)):
         try:
-            wrong = compare(kernels, build(kernel, Rounding[rounding], seed), kernel)
+            if kernel in BINARY_CASES:
+                wrong = wrong_bytes(kernels, build_binary(kernel, seed), kernel)
+            else:
+                wrong = compare(kernels, build(kernel, Rounding[rounding], seed), kernel)
         except AssertionError:
             wrong = 1  # a guard or an input was overwritten
         if wrong:

@@ -15,7 +15,8 @@ from kernel_driver import FIRMWARE
 DAILY = tuple(CASES)[::3]
 
 
-def _sanitized(tmp_path: Path, kernel: str, rounding: str, seeds: int) -> None:
+def sanitized(tmp_path: Path, kernel: str, rounding: str, seeds: int) -> None:
+    """Run a kernel's cases in a process with the sanitizers; their report fails the test."""
     library = subprocess.run(
         ["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -36,7 +37,7 @@ def _sanitized(tmp_path: Path, kernel: str, rounding: str, seeds: int) -> None:
 @pytest.mark.cc
 @pytest.mark.parametrize("kernel", DAILY)
 def test_sanitizers(tmp_path, kernel):
-    _sanitized(tmp_path, kernel, roundings_of(kernel)[0].name, 15)
+    sanitized(tmp_path, kernel, roundings_of(kernel)[0].name, 15)
 
 
 @pytest.mark.cc
@@ -45,4 +46,4 @@ def test_sanitizers(tmp_path, kernel):
     ("kernel", "rounding"), [(k, r.name) for k in CASES for r in roundings_of(k)]
 )
 def test_sanitizers_many(tmp_path, kernel, rounding):
-    _sanitized(tmp_path, kernel, rounding, 400)
+    sanitized(tmp_path, kernel, rounding, 400)

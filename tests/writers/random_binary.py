@@ -25,7 +25,10 @@ RESULTS = (DType.BINARY, DType.TERNARY, DType.INT4, DType.INT8, DType.INT16, DTy
 
 
 class BinaryBuilder(GraphBuilder):
-    """Grows graphs of low-bit nodes."""
+    """Grows graphs of low-bit nodes; what moves values moves bits."""
+
+    def _tensor(self, stem: str, shape: tuple[int, ...], dtype: DType = DType.BINARY) -> str:
+        return super()._tensor(stem, shape, dtype)
 
     zero_point = 0
 
@@ -131,4 +134,4 @@ class BinaryBuilder(GraphBuilder):
         drawn += self.rng.integers(0, 2, drawn.shape)
         far = self.rng.random(channels) < 0.125
         drawn[far] = self.rng.choice([-(1 << 20), 1 << 20], (int(far.sum()), 1))
-        return np.sort(drawn, axis=1)
+        return np.sort(np.minimum(drawn, DType.INT32.high), axis=1)

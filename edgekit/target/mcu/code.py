@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekit.ir.graph import Graph
-from edgekit.passes.memory import Overlap
+from edgekit.passes.memory import Overlap, tensor_bytes
 from edgekit.target.mcu import ctext
 from edgekit.target.mcu.features import Feature
 
@@ -148,5 +148,9 @@ class Context:
         return self.graph.tensors[tensor].size
 
     def element_bytes(self, tensor: str) -> int:
-        """Return the bytes of one element."""
-        return self.graph.tensors[tensor].dtype.bits // 8
+        """Return the bytes of one element that is no bit."""
+        return max(self.graph.tensors[tensor].dtype.bits, 8) // 8
+
+    def stored_bytes(self, tensor: str) -> int:
+        """Return the bytes that a tensor occupies."""
+        return tensor_bytes(self.graph.tensors[tensor])

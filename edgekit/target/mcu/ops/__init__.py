@@ -28,15 +28,21 @@ from edgekit.ir.nodes import (
     Stack,
     Transpose,
 )
+from edgekit.ir.types import DType
 from edgekit.passes.buffers import renames
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops.add import emit_add
+from edgekit.target.mcu.ops.binary_move import (
+    MoveOfBits,
+    emit_move_of_bits,
+    emit_reshape_of_bits,
+)
 from edgekit.target.mcu.ops.conv2d import emit_conv2d
 from edgekit.target.mcu.ops.copy import emit_concat, emit_slice, emit_transpose
 from edgekit.target.mcu.ops.dense import emit_dense
 from edgekit.target.mcu.ops.depthwise import emit_depthwise
 from edgekit.target.mcu.ops.lookup import emit_lut, emit_resize_bilinear, emit_resize_nearest
-from edgekit.target.mcu.ops.lowbit import emit_low_bit, emit_repack
+from edgekit.target.mcu.ops.lowbit import emit_low_bit
 from edgekit.target.mcu.ops.move import emit_clamp, emit_pad, emit_requantize
 from edgekit.target.mcu.ops.mul import emit_mul
 from edgekit.target.mcu.ops.pool import emit_average_pool, emit_max_pool
@@ -47,6 +53,8 @@ def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - 
     """Return the C of `node`, or None for one that is another name for bytes."""
     if isinstance(node, LowBitNode):
         return emit_low_bit(context, node)
+    if isinstance(node, MoveOfBits) and context.graph.tensors[node.y].dtype is DType.BINARY:
+        return emit_move_of_bits(context, node)
     match node:
         case Conv2D():
             return emit_conv2d(context, node)
@@ -83,7 +91,7 @@ def emit_node(context: Context, node: Node) -> NodeCode | None:  # noqa: C901 - 
         case ResizeBilinear():
             return emit_resize_bilinear(context, node)
         case Reshape() if not renames(context.graph, node):
-            return emit_repack(context, node)
+            return emit_reshape_of_bits(context, node)
         case Reshape() | Rows() | Stack():
             return None
         case _:

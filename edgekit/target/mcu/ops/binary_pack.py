@@ -46,3 +46,14 @@ def start_planes(wanted: Ints, planes: int) -> Ints:
     """
     start = (1 << (planes - 1)) - wanted
     return words((start[np.newaxis] >> np.arange(planes)[:, np.newaxis] & 1).astype(bool)).ravel()
+
+
+def start_words(wanted: Ints, planes: int, never: int) -> Ints:
+    """Return `start_planes` of each word of (classes, C) numbers, (classes, words, planes).
+
+    Channels that the last word lacks want `never`, more equal bits than there are.
+    """
+    padded = np.pad(wanted, ((0, 0), (0, -wanted.shape[1] % LANES)), constant_values=never)
+    groups = padded.reshape(-1, LANES)
+    found = np.stack([start_planes(group, planes) for group in groups])
+    return found.reshape(len(wanted), -1, planes)

@@ -36,19 +36,20 @@ def emit_concat(context: Context, node: Concat) -> NodeCode:
 
 def emit_transpose(context: Context, node: Transpose) -> NodeCode:
     """Return the C of `node`: its output in order, its input in strides."""
-    steps = _strides(context.shape(node.x))
+    steps = strides(context.shape(node.x))
     return _copy(context, node, 0, [steps[axis] for axis in node.order])
 
 
 def emit_slice(context: Context, node: Slice) -> NodeCode:
     """Return the C of `node`: its output in order, its input in strides."""
-    strides = _strides(context.shape(node.x))
-    start = sum(first * stride for first, stride in zip(node.start, strides, strict=True))
-    steps = [step * stride for step, stride in zip(node.step, strides, strict=True)]
+    distances = strides(context.shape(node.x))
+    start = sum(first * distance for first, distance in zip(node.start, distances, strict=True))
+    steps = [step * distance for step, distance in zip(node.step, distances, strict=True)]
     return _copy(context, node, start, steps)
 
 
-def _strides(shape: tuple[int, ...]) -> list[int]:
+def strides(shape: tuple[int, ...]) -> list[int]:
+    """Return the distance of neighbours along each axis of rows that follow each other."""
     return [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
@@ -56,7 +57,7 @@ def _copy(context: Context, node: Transpose | Slice, start: int, steps: list[int
     # The kernel copies bytes: the innermost loop is over those of one element.
     width = context.element_bytes(node.y)
     start *= width
-    loops = _merged((*context.shape(node.y), width), [*(step * width for step in steps), 1])
+    loops = merged_loops((*context.shape(node.y), width), [*(step * width for step in steps), 1])
     if len(loops) > _LOOPS:
         raise UnsupportedError(
             f"{node.label}: it moves values along {len(loops)} axes at once; "
@@ -77,7 +78,7 @@ def _copy(context: Context, node: Transpose | Slice, start: int, steps: list[int
     )
 
 
-def _merged(shape: tuple[int, ...], steps: list[int]) -> list[tuple[int, int]]:
+def merged_loops(shape: tuple[int, ...], steps: list[int]) -> list[tuple[int, int]]:
     """Return (extent, step) of the fewest loops, outermost first."""
     loops: list[tuple[int, int]] = []
     for extent, step in zip(shape, steps, strict=True):

@@ -6,10 +6,19 @@ from typing import NoReturn
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.lowbit import LowBitSum
-from edgekit.ir.nodes import LowBitConv2D, LowBitDense, LowBitNode, Reshape
+from edgekit.ir.nodes import (
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
+    LowBitNode,
+    Thermometer,
+    Threshold,
+)
 from edgekit.ir.types import DType
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops.binary_conv2d import emit_binary_conv2d
+from edgekit.target.mcu.ops.binary_depthwise import emit_binary_depthwise
+from edgekit.target.mcu.ops.binary_threshold import emit_threshold
 from edgekit.target.mcu.ops.codes import emit_low_codes
 
 
@@ -19,12 +28,19 @@ def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
     Raises:
         UnsupportedError: no kernel takes these types.
     """
-    if isinstance(node, LowBitConv2D | LowBitDense) and _is_binary(context, node):
-        return emit_binary_conv2d(context, node)
-    if isinstance(node, LowBitConv2D | LowBitDense):
-        by_codes = emit_low_codes(context, node)
-        if by_codes is not None:
-            return by_codes
+    match node:
+        case LowBitConv2D() | LowBitDense() if _is_binary(context, node):
+            return emit_binary_conv2d(context, node)
+        case LowBitConv2D() | LowBitDense():
+            by_codes = emit_low_codes(context, node)
+            if by_codes is not None:
+                return by_codes
+        case LowBitDepthwiseConv2D() if _is_binary(context, node):
+            return emit_binary_depthwise(context, node)
+        case Threshold() | Thermometer():
+            return emit_threshold(context, node)
+        case _:
+            pass
     _refuse(context, node)
 
 
@@ -34,16 +50,7 @@ def _is_binary(context: Context, node: LowBitSum) -> bool:
     return tensors[node.x].dtype is tensors[node.weight].dtype is DType.BINARY
 
 
-def emit_repack(context: Context, node: Reshape) -> NodeCode:
-    """Return the C of a reshape of bits that moves them between words.
-
-    Raises:
-        UnsupportedError: no kernel does.
-    """
-    _refuse(context, node)
-
-
-def _refuse(context: Context, node: LowBitNode | Reshape) -> NoReturn:
+def _refuse(context: Context, node: LowBitNode) -> NoReturn:
     tensors = context.graph.tensors
     found = f"{tensors[node.x].dtype.name} to {tensors[node.y].dtype.name}"
     raise UnsupportedError(
