@@ -57,7 +57,7 @@ class Sum:
     layer: Weighted | None
     shape: tuple[int, ...]  # of the sums, before the pool
     weight: Ints
-    offset: Ints  # integer part of the bias, from flipped inputs
+    offset: Ints  # the integer bias: what flipped inputs need, and a bias that is one
     dtype: DType  # that holds the weights
     low: Ints
     high: Ints
@@ -126,15 +126,17 @@ def of_layer(source: Stored, layer: Weighted, shape: tuple[int, ...]) -> Sum:
         )
     weight, offset = _unflipped(source, layer)
     rows = _rows(layer, weight)
-    low, high = _reach(source, layer, rows)
-    low, high = low + offset, high + offset
     unit = float(source.scale) * scale.astype(np.float64)
+    low, high = _reach(source, layer, rows)
     largest = max(abs(source.low - source.zero_point), abs(source.high - source.zero_point), 1)
     most = np.abs(rows).sum(axis=1) * largest
     error = [
         _error(source.scale, scale[c], float(bias[c]), float(most[c]), rows.shape[1])
         for c in range(channels)
     ]
+    steps = bias / unit
+    if (steps == np.rint(steps)).all() and (np.abs(steps) < _EXACT).all():
+        offset, bias = offset + steps.astype(np.int64), np.zeros(channels, np.float32)
     return Sum(
         source=source,
         layer=layer,
@@ -142,8 +144,8 @@ def of_layer(source: Stored, layer: Weighted, shape: tuple[int, ...]) -> Sum:
         weight=weight,
         offset=offset,
         dtype=holding(weight, layer),
-        low=low,
-        high=high,
+        low=low + offset,
+        high=high + offset,
         unit=unit,
         bias=bias.astype(np.float64),
         error=np.array(error, np.float64),

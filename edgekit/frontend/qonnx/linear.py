@@ -63,8 +63,8 @@ def conv(walk: Walk, operator: Operator) -> None:
     declared = operator.integers("kernel_shape")
     if declared is not None and declared != integers.shape[2:]:
         raise operator.refuse(f"kernel_shape {declared} and weights {integers.shape}")
-    inner, padding, cell = _with_margin(walk, operator, value.shape)
-    found = window(operator, inner, (kernel[0], kernel[1]))
+    padding, cell = _margin(walk, operator)
+    found = window(operator, value.shape, (kernel[0], kernel[1]))
     padding = _joined(operator, found.padding, padding, cell)
     scale = _row_scales(operator, weights)
     shaped = integers.reshape(channels, deep, *kernel)
@@ -141,16 +141,14 @@ def _bias(walk: Walk, operator: Operator, channels: int) -> Real | None:
     return bias
 
 
-def _with_margin(
-    walk: Walk, operator: Operator, shape: tuple[int, ...]
-) -> tuple[tuple[int, ...], Padding, int]:
-    """Return the shape before a Pad that stands in front, its cells and their value."""
+def _margin(walk: Walk, operator: Operator) -> tuple[Padding, int]:
+    """Return the cells that a Pad in front has added to the shape, and their value."""
     margin, walk.margin = walk.margin, None
     if margin is None:
-        return shape, Padding(), 0
+        return Padding(), 0
     if margin.value not in (-1.0, 0.0, 1.0):
         raise operator.refuse(f"{margin.label} before it pads with {margin.value:.9g}; 0 is wanted")
-    return shape, margin.padding, int(margin.value)
+    return margin.padding, int(margin.value)
 
 
 def _joined(operator: Operator, own: Padding, before: Padding, cell: int) -> Padding:

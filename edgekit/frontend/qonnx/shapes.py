@@ -150,7 +150,10 @@ def pad(walk: Walk, operator: Operator) -> None:
         inner = ((0, *inner[0]), (0, *inner[1]))
     (top, left), (bottom, right) = inner
     walk.margin = Margin(Padding(top, left, bottom, right), cell, operator.label)
-    walk.define(operator, value)
+    spatial = (
+        e + b + a for e, b, a in zip(value.shape[2:], pads[2:], pads[rank + 2 :], strict=False)
+    )
+    walk.reshape(operator, value, (*value.shape[:2], *spatial))
 
 
 def max_pool(walk: Walk, operator: Operator) -> None:

@@ -1,0 +1,1 @@
+"""Graphs to other tools' files: QONNX and QDQ ONNX."""
