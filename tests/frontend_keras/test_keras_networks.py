@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Check, compared
+from keras_check import compared
 from writers.keras_writer import STE_SIGN, KerasNet, larq, qkeras
 
 from edgekit import frontend
@@ -14,10 +15,12 @@ from edgekit.frontend.bounded import BoundedProcess
 from edgekit.frontend.keras import load
 from edgekit.frontend.reference import Reference
 from edgekit.ir import edges, interp
+from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import LowBitConv2D, MaxPool
 from edgekit.ir.types import DType, InputGrid
 
 pytestmark = pytest.mark.h5py
+Check = Callable[..., Graph]
 SIGNS = {"input_quantizer": STE_SIGN}
 PIXELS = InputGrid(1 / 16, 128, "uint8")
 
