@@ -7,8 +7,8 @@ through the plan's own grids. The same seed gives the same weights on the same m
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
@@ -79,17 +79,14 @@ def tune(
     )
     steps = math.ceil(len(lessons.y) / settings.batch) * settings.epochs
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: _rate(at, steps))
-    x, y = torch.from_numpy(lessons.x), torch.from_numpy(lessons.y)
+    batches = _Batches(torch.from_numpy(lessons.x), torch.from_numpy(lessons.y), taught)
     best, kept = _accuracy(model, lessons), model.state()
     progress.stage("train on", settings.epochs)
     for epoch in range(settings.epochs):
         model.train()
-        for rows in torch.randperm(len(y)).split(settings.batch):
+        for x, y, imitated in batches.shuffled(settings.batch):
             optimizer.zero_grad()
-            loss = _loss(
-                model(x[rows]), y[rows], None if taught is None else taught[rows], settings
-            )
-            loss.backward()
+            _loss(model(x), y, imitated, settings).backward()
             optimizer.step()
             schedule.step()
         found = _accuracy(model, lessons)
@@ -98,6 +95,17 @@ def tune(
         progress.advance(epoch + 1)
     model.restore(kept)
     return model.network(), model.learned()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batches:
+    x: Tensor
+    y: Tensor
+    taught: Tensor | None
+
+    def shuffled(self, size: int) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        for rows in torch.randperm(len(self.y)).split(size):
+            yield self.x[rows], self.y[rows], None if self.taught is None else self.taught[rows]
 
 
 def _loss(out: Tensor, y: Tensor, taught: Tensor | None, settings: Training) -> Tensor:
