@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 import numpy as np
@@ -42,6 +43,7 @@ from edgekit.progress import Progress, Silent
 from edgekit.train.quantizers import Uniform, round_through, sign
 
 _WARM_UP = 0.05
+_SILENT = Silent()
 
 
 def tune(
@@ -53,15 +55,15 @@ def tune(
     masks: Mapping[str, Mask] | None = None,
     teacher: FloatNet | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress = _SILENT,
 ) -> tuple[FloatNet, Plan | None]:
     """Return the network, and its plan with learned scales, of the best epoch.
 
-    The epoch is chosen by accuracy on the validation part; the state before training counts.
+    The epoch is that of the best validation accuracy; the state before training counts.
 
     Args:
         net: where training starts.
-        lessons: what is learned.
+        lessons: what is learned, and what chooses the epoch.
         settings: how.
         plan: rounding to train with; None trains in floats.
         masks: matrices (C_out, n) by layer; weights that are False stay 0.
@@ -69,7 +71,6 @@ def tune(
         seed: of the order of samples.
         progress: told of each epoch.
     """
-    progress = progress or Silent()
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     model = _Chain(net, plan, masks or {})
@@ -78,7 +79,7 @@ def tune(
         model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
     )
     steps = math.ceil(len(lessons.y) / settings.batch) * settings.epochs
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: _rate(at, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_rate, steps))
     batches = _Batches(torch.from_numpy(lessons.x), torch.from_numpy(lessons.y), taught)
     best, kept = _accuracy(model, lessons), model.state()
     progress.stage("train on", settings.epochs)
@@ -122,7 +123,7 @@ def _loss(out: Tensor, y: Tensor, taught: Tensor | None, settings: Training) -> 
     return (1 - settings.distill) * loss + settings.distill * heat * heat * close
 
 
-def _rate(at: int, steps: int) -> float:
+def _rate(steps: int, at: int) -> float:
     warm = max(1, round(_WARM_UP * steps))
     if at < warm:
         return (at + 1) / warm
