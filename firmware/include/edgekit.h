@@ -346,6 +346,7 @@ void ek_mul_f32_s8(const ek_mul_f32_s8_params *p, const int8_t *a, const int8_t 
 #endif
 
 #include "ek_bin_params.h"
+#include "ek_bit_tables.h"
 #include "ek_codes.h"
 #include "ek_moves.h"
 #include "ek_mve_params.h"

@@ -6,11 +6,13 @@ import numpy as np
 from binary_cases import CHANNELS, convolution
 from writers.random_binary import RESULTS, BinaryBuilder
 
+from edgekit.ir.nodes import GroupCount, LutLayer
 from edgekit.ir.types import DType
 
 INPUTS = (DType.INT8, DType.INT4, DType.INT2, DType.TERNARY, DType.BINARY)
 WEIGHTS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4, DType.INT8)
 KERNELS = ("ek_low_codes_s8", "ek_low_codes_dsp")
+TABLES = ("ek_lut_layer", "ek_group_count")
 
 
 class CodesBuilder(BinaryBuilder):
@@ -34,6 +36,31 @@ class CodesBuilder(BinaryBuilder):
         weight = self.constant("weight", drawn, dtype)
         bias = self.constant("bias", self.rng.integers(-200, 200, channels), DType.INT32)
         return weight, bias
+
+
+def build_tables(seed: int) -> BinaryBuilder:
+    """Return a layer of look-up tables over bits, of any number of inputs."""
+    builder, draw = BinaryBuilder(seed, samples=3), np.random.default_rng([seed, 17])
+    shape = (2, 3, int(draw.integers(1, 70))) if seed % 5 == 0 else (int(draw.integers(1, 600)),)
+    x = builder.bits(*shape)
+    outputs, inputs = int(draw.choice(CHANNELS)), int(draw.integers(1, 7))
+    size = builder.tensors[x].size
+    places = builder.constant("places", draw.integers(0, size, (outputs, inputs)), DType.INT16)
+    drawn = draw.choice([-1, 1], (outputs, 2**inputs))
+    tables = builder.constant("tables", drawn, DType.BINARY)
+    y = builder._tensor("tables", (outputs,), DType.BINARY)
+    builder.append(LutLayer(f"TABLES {y}", x, y, places, tables))
+    return builder
+
+
+def build_counts(seed: int) -> BinaryBuilder:
+    """Return counts of groups of bits."""
+    builder, draw = BinaryBuilder(seed, samples=3), np.random.default_rng([seed, 19])
+    groups, run = int(draw.integers(1, 12)), int(draw.integers(1, 150))
+    x = builder.bits(groups * run)
+    y = builder._tensor("counts", (groups,), DType.INT16)
+    builder.append(GroupCount(f"COUNT {y}", x, y))
+    return builder
 
 
 def build_codes(seed: int) -> CodesBuilder:

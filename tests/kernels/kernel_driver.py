@@ -51,7 +51,7 @@ def host_library(
 
 def structures(pointers: type = ctypes.c_void_p) -> dict[str, type[ctypes.Structure]]:
     """Return every struct of edgekit.h and of what it includes as a ctypes class."""
-    parts = ("bin_params", "codes", "moves", "mve_params", "wide")
+    parts = ("bin_params", "bit_tables", "codes", "moves", "mve_params", "wide")
     names = ("edgekit.h", *(f"ek_{part}.h" for part in parts))
     headers = (FIRMWARE / "include" / name for name in names)
     text = re.sub(r"/\*.*?\*/", "", "".join(path.read_text() for path in headers), flags=re.S)

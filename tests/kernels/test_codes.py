@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import pytest
 from binary_cases import wrong_bytes
-from code_cases import KERNELS, build_codes
+from code_cases import KERNELS, build_codes, build_counts, build_tables
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_equals_interpreter(kernels, kernel):
     for seed in range(100):
         assert wrong_bytes(kernels, build_codes(seed), kernel) == 0, f"seed {seed}"
+
+
+@pytest.mark.parametrize("build", [build_tables, build_counts])
+def test_tables_equal_interpreter(kernels, build):
+    for seed in range(60):
+        assert wrong_bytes(kernels, build(seed), "") == 0, f"seed {seed}"

@@ -7,10 +7,12 @@ from typing import NoReturn
 from edgekit.errors import UnsupportedError
 from edgekit.ir.lowbit import LowBitSum
 from edgekit.ir.nodes import (
+    GroupCount,
     LowBitConv2D,
     LowBitDense,
     LowBitDepthwiseConv2D,
     LowBitNode,
+    LutLayer,
     Thermometer,
     Threshold,
 )
@@ -19,6 +21,7 @@ from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops.binary_conv2d import emit_binary_conv2d
 from edgekit.target.mcu.ops.binary_depthwise import emit_binary_depthwise
 from edgekit.target.mcu.ops.binary_threshold import emit_threshold
+from edgekit.target.mcu.ops.bit_tables import emit_group_count, emit_lut_layer
 from edgekit.target.mcu.ops.codes import emit_low_codes
 
 
@@ -39,6 +42,12 @@ def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
             return emit_binary_depthwise(context, node)
         case Threshold() | Thermometer():
             return emit_threshold(context, node)
+        case LutLayer():
+            return emit_lut_layer(context, node)
+        case GroupCount():
+            counts = emit_group_count(context, node)
+            if counts is not None:
+                return counts
         case _:
             pass
     _refuse(context, node)
