@@ -23,25 +23,31 @@ from edgekit.train.network import Network
 FORMAT = "edgekit-train 1"
 _NETWORK = "network."
 _OPTIMIZER = "optimizer."
+_REWOUND = "rewound."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """State after `epoch` epochs. `optimizer` is empty in a finished model."""
+    """State after `epoch` epochs. `optimizer` and `rewound` are empty in a finished model."""
 
     config: TrainConfig
     epoch: int
     network: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]  # "<index of the parameter>.<name of the state>"
+    rewound: Mapping[str, Tensor]  # the network that rounds of pruning begin with
 
 
 def capture(
-    config: TrainConfig, epoch: int, network: Network, optimizer: torch.optim.Optimizer | None
+    config: TrainConfig,
+    epoch: int,
+    network: Network,
+    optimizer: torch.optim.Optimizer | None = None,
+    rewound: Mapping[str, Tensor] | None = None,
 ) -> Checkpoint:
-    """Return the state of a training."""
+    """Return the state of a training; without an optimizer, a finished model."""
     states = {} if optimizer is None else optimizer.state_dict()["state"]
     flat = {f"{index}.{key}": value for index, row in states.items() for key, value in row.items()}
-    return Checkpoint(config, epoch, dict(network.state_dict()), flat)
+    return Checkpoint(config, epoch, dict(network.state_dict()), flat, rewound or {})
 
 
 def restore(
@@ -136,9 +142,11 @@ def read(path: Path) -> Checkpoint:
         raise ConfigError(f"{path} is damaged: its tensors do not have the digest it says",
                           hint=hint)  # fmt: skip
     config = settings.parse(_json(metadata.get("config", ""), path), str(path))
-    network = {n[len(_NETWORK) :]: t for n, t in tensors.items() if n.startswith(_NETWORK)}
-    optimizer = {n[len(_OPTIMIZER) :]: t for n, t in tensors.items() if n.startswith(_OPTIMIZER)}
-    return Checkpoint(config, int(metadata["epoch"]), network, optimizer)
+    network, optimizer, rewound = (
+        {name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)}
+        for part in (_NETWORK, _OPTIMIZER, _REWOUND)
+    )
+    return Checkpoint(config, int(metadata["epoch"]), network, optimizer, rewound)
 
 
 def _json(text: str, path: Path) -> dict[str, Any]:
@@ -152,6 +160,7 @@ def _json(text: str, path: Path) -> dict[str, Any]:
 def _flat(checkpoint: Checkpoint) -> dict[str, Tensor]:
     tensors = {f"{_NETWORK}{name}": value for name, value in checkpoint.network.items()}
     tensors |= {f"{_OPTIMIZER}{name}": value for name, value in checkpoint.optimizer.items()}
+    tensors |= {f"{_REWOUND}{name}": value for name, value in checkpoint.rewound.items()}
     return {name: value.detach().contiguous().clone() for name, value in tensors.items()}
 
 

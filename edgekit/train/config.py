@@ -244,6 +244,18 @@ class TrainSettings(_Strict):
     threads: Count = 1
 
 
+class Pruning(_Strict):
+    """Iterative pruning: train, then for each level remove weights, rewind the rest and retrain.
+
+    Rewinding puts back all that was trained as it was after `rewind_epoch` epochs of the first
+    round (Frankle et al., arXiv 1903.01611). Magnitudes are those of the latent weights.
+    """
+
+    levels: Annotated[tuple[Share, ...], Field(min_length=1)]  # shares of zeros, rising
+    scope: Literal["global", "layer"] = "global"  # the smallest of all layers, or of each
+    rewind_epoch: NotNegativeInt = 1
+
+
 class Distillation(_Strict):
     """A teacher: a trained work directory, or a training file that is trained first."""
 
@@ -282,6 +294,7 @@ class TrainConfig(_Strict):
     train: TrainSettings = TrainSettings()
     augment: Augmentation | None = None
     voices: Voices | None = None
+    prune: Pruning | None = None
     distill: Distillation | None = None
     initial: Path | None = None  # weights to begin with: a model.safetensors of the same shapes
 

@@ -217,9 +217,11 @@ class Weighted(nn.Module):
 
     @torch.no_grad()
     def constrain(self) -> None:
-        """Keep latents within [-1, 1] where the quantizer has no scale."""
+        """Keep latents within [-1, 1] where the quantizer has no scale, and pruned ones at 0."""
         if self.spec.weight in ("binary", "ternary"):
             self.latent.clamp_(-1, 1)
+        if self.pruned:
+            self.latent.mul_(self.mask)
         self.scaling.constrain()
 
 

@@ -58,29 +58,40 @@ def fit(
     Without a `path` nothing is kept. Raises ConfigError for a checkpoint of another training
     file, a loss or weights that are not finite, and a disk that is full.
     """
-    optimizer = _optimizer(config, network)
+    plan = prune.plan(config)
+    run = _Run(config, network, dataset, teacher)
     first = 0
     if path is not None and path.exists():
         state = checkpoint.read(path)
         _check_same(config, state.config, path)
-        checkpoint.restore(state, network, optimizer)
+        run.resume(state)
         first = state.epoch
-        logger.info("resumed after epoch %d of %d", first, config.train.epochs)
-    run = _Run(config, network, dataset, teacher, optimizer)
-    progress.stage("training", run.steps * config.train.epochs)
+        logger.info("resumed after epoch %d of %d", first, len(plan))
+    progress.stage("training", run.steps * len(plan))
     saved = started = time.monotonic()
-    for epoch in range(first, config.train.epochs):
-        prune.at_epoch(config, network, epoch)
-        mean_loss = run.epoch(epoch, progress)
-        _check_finite(network, epoch)
+    for position in range(first, len(plan)):
+        epoch = plan[position]
+        run.begin(epoch)
+        mean_loss = run.epoch(position, epoch.number, progress)
+        _check_finite(network, position)
         now = time.monotonic()
-        left = (now - started) / (epoch + 1 - first) * (config.train.epochs - epoch - 1)
-        _report(config, network, dataset, epoch, mean_loss, left)
-        last = epoch + 1 == config.train.epochs
-        if path is not None and (last or now - saved >= config.train.checkpoint_seconds):
-            checkpoint.write(path, checkpoint.capture(config, epoch + 1, network, optimizer))
+        left = (now - started) / (position + 1 - first) * (len(plan) - position - 1)
+        _report(network, dataset, position, len(plan), mean_loss, left)
+        if path is None:
+            continue
+        if epoch.ends and config.prune is not None:
+            dense = checkpoint.capture(config, position + 1, network)
+            checkpoint.write(round_path(path.parent, epoch.round), dense)
+        last = position + 1 == len(plan)
+        if last or now - saved >= config.train.checkpoint_seconds:
+            checkpoint.write(path, run.state(position + 1))
             saved = time.monotonic()
     network.eval()
+
+
+def round_path(work: Path, part: int) -> Path:
+    """Return where the model at the end of a round of pruning is kept."""
+    return work / f"round{part}.safetensors"
 
 
 class _Run:
@@ -92,10 +103,10 @@ class _Run:
         network: Network,
         dataset: Dataset,
         teacher: Network | None,
-        optimizer: torch.optim.Optimizer,
     ) -> None:
         self.config, self.network, self.teacher = config, network, teacher
-        self.optimizer = optimizer
+        self.optimizer = _optimizer(config, network)
+        self.rewound: dict[str, Tensor] = {}
         self.x = torch.from_numpy(np.ascontiguousarray(dataset.train_x))
         self.y = torch.from_numpy(dataset.train_y)
         self.batch = min(config.train.batch, len(self.y))
@@ -105,23 +116,41 @@ class _Run:
         if config.voices is not None:
             voices.check(dataset.shape, self.x.dtype)
 
-    def epoch(self, epoch: int, progress: Progress) -> float:
-        """Run one epoch and return its mean loss."""
+    def resume(self, state: checkpoint.Checkpoint) -> None:
+        """Take over the state of a checkpoint."""
+        checkpoint.restore(state, self.network, self.optimizer)
+        self.rewound = dict(state.rewound)
+
+    def state(self, epochs: int) -> checkpoint.Checkpoint:
+        """Return the state after `epochs` epochs."""
+        return checkpoint.capture(self.config, epochs, self.network, self.optimizer, self.rewound)
+
+    def begin(self, epoch: prune.Epoch) -> None:
+        """Prune and rewind where `epoch` says so."""
+        if epoch.round > 0 and epoch.begins:
+            prune.begin_round(self.config, self.network, epoch.round, self.rewound)
+            self.optimizer = _optimizer(self.config, self.network)
+        wanted = self.config.prune
+        if wanted is not None and epoch.round == 0 and epoch.number == wanted.rewind_epoch:
+            self.rewound = {n: t.clone() for n, t in self.network.state_dict().items()}
+        prune.on_ramp(self.config, self.network, epoch.number)
+
+    def epoch(self, position: int, number: int, progress: Progress) -> float:
+        """Run the epoch at `position` of all, `number` of its round; return its mean loss."""
         self.network.train()
-        generator = _generator(self.config.seed, epoch)
+        generator = _generator(self.config.seed, position)
         order = torch.randperm(len(self.y), generator=generator)
         total = 0.0
+        steps = self.steps * self.config.train.epochs
         for index in range(self.steps):
-            step = epoch * self.steps + index
-            rate = schedule.learning_rate(
-                self.config.train, step, self.steps * self.config.train.epochs
-            )
+            step = number * self.steps + index
+            rate = schedule.learning_rate(self.config.train, step, steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             chosen = order[index * self.batch : (index + 1) * self.batch]
-            total += self._step(chosen, generator, epoch)
-            if step % _STEPS_PER_UPDATE == 0:
-                progress.advance(step)
+            total += self._step(chosen, generator, position)
+            if index % _STEPS_PER_UPDATE == 0:
+                progress.advance(position * self.steps + index)
         return total / self.steps
 
     def _step(self, chosen: Tensor, generator: torch.Generator, epoch: int) -> float:
@@ -209,14 +238,14 @@ def _check_finite(network: Network, epoch: int) -> None:
 
 
 def _report(
-    config: TrainConfig, network: Network, dataset: Dataset, epoch: int, loss: float, left: float
+    network: Network, dataset: Dataset, position: int, count: int, loss: float, left: float
 ) -> None:
-    every = -(-config.train.epochs // _SHOWN_EVALUATIONS)
-    if not logger.isEnabledFor(logging.INFO) or (epoch + 1) % every != 0:
+    every = -(-count // _SHOWN_EVALUATIONS)
+    if not logger.isEnabledFor(logging.INFO) or (position + 1) % every != 0:
         return
     share = accuracy(network, dataset.val_x, dataset.val_y)
     shown = "none" if share is None else f"{100 * share:.2f} %"
     logger.info(
         "epoch %d of %d: loss %.4f, validation %s, %.0f s left",
-        *(epoch + 1, config.train.epochs, loss, shown, left),
+        *(position + 1, count, loss, shown, left),
     )

@@ -69,7 +69,7 @@ def train(wanted: TrainConfig, work: Path, progress: Progress, *, restart: bool 
         teacher = _teacher(wanted, dataset, work, progress)
         started = time.monotonic()
         loop.fit(wanted, built, dataset, teacher, work / CHECKPOINT, progress)
-        checkpoint.write(work / MODEL, checkpoint.capture(wanted, wanted.train.epochs, built, None))
+        checkpoint.write(work / MODEL, checkpoint.capture(wanted, wanted.train.epochs, built))
         if _integer(built):
             graph = export.to_graph(built, wanted.name, dataset.shape, dataset.train_x.dtype)
             serialize.save(graph, work / GRAPH)
@@ -137,10 +137,30 @@ def _finished(wanted: TrainConfig, work: Path) -> dict[str, Any] | None:
     return result
 
 
+def _rounds(wanted: TrainConfig, dataset: Dataset, work: Path) -> list[dict[str, Any]]:
+    """Return what each round of pruning gave on the validation part, the dense one first."""
+    rows: list[dict[str, Any]] = []
+    levels = () if wanted.prune is None else (0.0, *wanted.prune.levels)
+    for part, level in enumerate(levels):
+        path = loop.round_path(work, part)
+        built = network.build(wanted, dataset)
+        checkpoint.restore(checkpoint.read(path), built, None)
+        rows.append(
+            {
+                "sparsity": level,
+                "validation": loop.accuracy(built, dataset.val_x, dataset.val_y),
+                "nonzero_weights": bits(built).nonzero_weights,
+                "model": str(path),
+            }
+        )
+    return rows
+
+
 def _result(
     wanted: TrainConfig, built: Network, dataset: Dataset, work: Path, seconds: float
 ) -> dict[str, Any]:
     stored = bits(built)
+    rounds = _rounds(wanted, dataset, work)
     return {
         "schema": 1,
         "name": wanted.name,
@@ -161,6 +181,7 @@ def _result(
             "connections": stored.connections,
             "nonzero_weights": stored.nonzero_weights,
         },
+        "rounds": rounds,
         "seconds": round(seconds, 1),  # of this run; a resumed one did not do it all
         "checkpoint": str(work / CHECKPOINT),
         "model": str(work / MODEL),

@@ -21,6 +21,8 @@ from edgekit.train import checkpoint, config, run
 
 pytestmark = pytest.mark.torch
 
+NO_RAMP = {"depthwise": {"sparsity": 0.0}}
+
 
 def _train(path: Path, work: Path, **changes: Any) -> run.Trained:
     return run.train(config.parse(training(path, **changes), "a.yaml"), work, Silent())
@@ -62,26 +64,31 @@ def test_a_binary_network_learns_and_the_seed_decides_the_weights(tmp_path: Path
     ],
     ids=["binary", "mixed", "lut"],
 )
+@pytest.mark.parametrize("stop", [2, 5], ids=["", "pruned"])
 def test_an_interrupted_training_ends_with_the_same_weights(
-    tmp_path: Path, network: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, network: list[dict[str, Any]], stop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = archive(tmp_path / "a.npz", (6, 4, 1))
     changes = {"network": network, "augment": {"shift_pixels": 1, "elastic_pixels": 0.5}}
+    if stop > 4:  # in the second round
+        if network[0]["kind"] == "lut":
+            network = [BINARY[0], *network]
+        changes["network"] = [dict(layer, **NO_RAMP.get(layer["kind"], {})) for layer in network]
+        changes["prune"] = {"levels": [0.4, 0.7], "rewind_epoch": 1}
     _train(path, tmp_path / "whole", **changes)
 
-    real, written = checkpoint.write, []
+    real = checkpoint.write
 
-    def stop_after_two(place: Path, state: checkpoint.Checkpoint) -> None:
+    def write_and_stop(place: Path, state: checkpoint.Checkpoint) -> None:
         real(place, state)
-        written.append(state.epoch)
-        if state.epoch == 2:
+        if state.epoch == stop and place.name == run.CHECKPOINT:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint, "write", stop_after_two)
+    monkeypatch.setattr(checkpoint, "write", write_and_stop)
     with pytest.raises(KeyboardInterrupt):
         _train(path, tmp_path / "cut", **changes)
     monkeypatch.setattr(checkpoint, "write", real)
-    assert written == [1, 2]
+    assert checkpoint.read(tmp_path / "cut" / run.CHECKPOINT).epoch == stop
     _train(path, tmp_path / "cut", **changes)
     _assert_same(_weights(tmp_path / "whole"), _weights(tmp_path / "cut"))
 
@@ -256,3 +263,32 @@ def test_sparsity_is_reached_and_pruned_weights_are_zero(tmp_path: Path) -> None
     assert int((weight == 0).sum()) == round(0.8 * weight.numel())
     assert set(weight.unique().tolist()) == {-1, 0, 1}
     assert trained.result["bits"]["weights"] == 2 * weight.numel() + 3 * 16
+
+
+def test_rounds_of_pruning_rewind_what_is_left(tmp_path: Path) -> None:
+    levels = {"levels": [0.5, 0.75], "rewind_epoch": 2}
+    path = archive(tmp_path / "a.npz")
+    trained = _train(path, tmp_path / "w", prune=levels, train={"epochs": 5, "batch": 16})
+    total = 24 * 16 + 16 * 3
+    assert [row["nonzero_weights"] for row in trained.result["rounds"]] == [
+        *(total, total // 2, total // 4)
+    ]
+    states = [checkpoint.read(tmp_path / "w" / f"round{part}.safetensors") for part in range(3)]
+    masks = [state.network["blocks.0.mask"] for state in states]
+    assert not bool((masks[2] > masks[1]).any())  # what went stays away
+    _train(path, tmp_path / "dense", train={"epochs": 5, "batch": 16})
+    dense = _weights(tmp_path / "dense")
+    assert np.array_equal(dense["blocks.0.latent"], states[0].network["blocks.0.latent"].numpy())
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"prune": {"levels": [0.5, 0.5]}}, "do not rise"),
+        ({"prune": {"levels": [0.5], "rewind_epoch": 4}}, "is not before epoch 4, the last"),
+        ({"prune": {"levels": [0.5]}, "network": [dict(BINARY[1], sparsity=0.5)]}, "choose one"),
+    ],
+)
+def test_rounds_that_make_no_sense_are_refused(tmp_path: Path, section: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        _train(archive(tmp_path / "a.npz"), tmp_path / "w", **section)
