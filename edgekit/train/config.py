@@ -14,30 +14,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from edgekit.errors import ConfigError, UnsupportedError
+from edgekit.train.config_layers import (
+    Count,
+    Fraction,
+    Input,
+    IntegerInput,
+    Layer,
+    NotNegative,
+    NotNegativeInt,
+    Positive,
+    Share,
+    Strict,
+)
 
 _MAX_BYTES = 1 << 20
 PICKLED = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib"}
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(gt=0)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegativeInt = Annotated[int, Field(ge=0)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Weight = Literal["float", "binary", "ternary", "int2", "int4", "int8"]
-Activation = Literal[
-    "none", "relu", "binary", "ternary", "int2", "int4", "int8", "uint2", "uint4", "uint8"
-]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DigitsData(_Strict):
+class DigitsData(Strict):
     """scikit-learn's digits; fractions of the whole set. Validation 0: none is held out."""
 
     kind: Literal["digits"]
@@ -46,7 +43,7 @@ class DigitsData(_Strict):
     split_seed: int = 0
 
 
-class IdxData(_Strict):
+class IdxData(Strict):
     """A directory with the four files of MNIST, plain or gzip."""
 
     kind: Literal["idx"]
@@ -55,7 +52,7 @@ class IdxData(_Strict):
     split_seed: int = 0
 
 
-class NpzData(_Strict):
+class NpzData(Strict):
     """An archive with train_x, train_y, test_x, test_y and optionally val_x, val_y."""
 
     kind: Literal["npz"]
@@ -64,14 +61,14 @@ class NpzData(_Strict):
     split_seed: int = 0
 
 
-class Held(_Strict):
+class Held(Strict):
     """Recordings kept apart: those of a group or a take that is listed."""
 
     groups: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
 
 
-class MfccSettings(_Strict):
+class MfccSettings(Strict):
     """The front end: docs/reference/mfcc.md."""
 
     rate_hz: Count = 8000
@@ -85,7 +82,7 @@ class MfccSettings(_Strict):
     floor: NotNegativeInt = 22
 
 
-class Perturbed(_Strict):
+class Perturbed(Strict):
     """How far the copies of a recording are changed: edgekit/audio/perturb.py."""
 
     speed: Annotated[float, Field(ge=0, lt=1)] = 0.2
@@ -94,7 +91,7 @@ class Perturbed(_Strict):
     noise_db: tuple[float, float] = (5.0, 45.0)
 
 
-class WavData(_Strict):
+class WavData(Strict):
     """A folder or zip of wav files, 16-bit mono; labels are in their names."""
 
     kind: Literal["wav"]
@@ -113,120 +110,7 @@ TrainingData: TypeAlias = Annotated[
 ]
 
 
-class _Input(_Strict):
-    block: Count = 1  # squares of so many pixels a side become channels of one place
-
-
-class IntegerInput(_Input):
-    """The samples as they are (uint8, int8), or float samples as int8 in steps of `scale`."""
-
-    kind: Literal["integer"] = "integer"
-    scale: Positive | None = None  # of float samples; default: the largest training value / 127
-
-
-class ThermometerInput(_Input):
-    """`levels` binary channels a value, +1 where it reaches a threshold; 1: plain binary.
-
-    Thresholds are given, or evenly spaced, or equal shares of the training values.
-    """
-
-    kind: Literal["thermometer"]
-    levels: Annotated[int, Field(gt=0, le=255)] = 3
-    spacing: Literal["uniform", "quantile"] = "uniform"
-    per_feature: bool = False  # of flat samples: thresholds of each feature's own values
-    thresholds: tuple[float, ...] | None = None
-
-
-Input: TypeAlias = Annotated[IntegerInput | ThermometerInput, Field(discriminator="kind")]
-
-
-class _Weighted(_Strict):
-    weight: Weight = "binary"
-    activation: Activation = "none"
-    norm: Literal["batch", "none"] | None = None  # default: batch, and none in the last layer
-    sparsity: Annotated[float, Field(ge=0, le=1)] = 0.0  # share of weights that end at 0
-
-
-class DenseLayer(_Weighted):
-    """Every input to every unit; samples of any shape are taken flat."""
-
-    kind: Literal["dense"]
-    units: Count
-
-
-class Conv2DLayer(_Weighted):
-    """Convolution over height and width; `pool` is a max-pool of that size and stride after it."""
-
-    kind: Literal["conv2d"]
-    channels: Count
-    kernel: Count | tuple[Count, Count] = 3
-    stride: Count | tuple[Count, Count] = 1
-    padding: Literal["same", "valid"] | NotNegativeInt = "same"  # same: half the kernel
-    pad_value: Literal[-1, 0, 1] = 0  # code of the cells around the input
-    pool: Count = 1
-
-
-class Conv1DLayer(_Weighted):
-    """Convolution over the first axis of (time, channels)."""
-
-    kind: Literal["conv1d"]
-    channels: Count
-    kernel: Count = 3
-    stride: Count = 1
-    padding: Literal["same", "valid"] | NotNegativeInt = "same"
-    pad_value: Literal[-1, 0, 1] = 0
-    pool: Count = 1
-
-
-class DepthwiseLayer(_Weighted):
-    """Each channel convolved by itself."""
-
-    kind: Literal["depthwise"]
-    kernel: Count | tuple[Count, Count] = 3
-    stride: Count | tuple[Count, Count] = 1
-    padding: Literal["same", "valid"] | NotNegativeInt = "same"
-    pad_value: Literal[-1, 0, 1] = 0
-    pool: Count = 1
-
-
-class AveragePoolLayer(_Strict):
-    """Mean over windows of `size`, or over all of each channel."""
-
-    kind: Literal["average_pool"]
-    size: Count | tuple[Count, Count] | Literal["all"] = "all"
-    activation: Activation = "none"
-
-
-class LutLayer(_Strict):
-    """Nodes that look up one bit by `inputs` bits of the layer before."""
-
-    kind: Literal["lut"]
-    nodes: Count
-    inputs: Literal[2, 3, 4, 5, 6] = 4
-    connections: Literal["learned", "random"] = "learned"
-
-
-class GroupCountLayer(_Strict):
-    """The classes' scores: the +1 in each of equal runs of bits, divided by `temperature`."""
-
-    kind: Literal["group_count"]
-    temperature: Positive = 1.0
-
-
-Layer: TypeAlias = Annotated[
-    DenseLayer
-    | Conv2DLayer
-    | Conv1DLayer
-    | DepthwiseLayer
-    | AveragePoolLayer
-    | LutLayer
-    | GroupCountLayer,
-    Field(discriminator="kind"),
-]
-WeightedLayer: TypeAlias = DenseLayer | Conv2DLayer | Conv1DLayer | DepthwiseLayer
-
-
-class TrainSettings(_Strict):
+class TrainSettings(Strict):
     """The optimizer (AdamW) and its schedule."""
 
     epochs: Count = 50
@@ -244,7 +128,7 @@ class TrainSettings(_Strict):
     threads: Count = 1
 
 
-class Pruning(_Strict):
+class Pruning(Strict):
     """Iterative pruning: train, then for each level remove weights, rewind the rest and retrain.
 
     Rewinding puts back all that was trained as it was after `rewind_epoch` epochs of the first
@@ -256,7 +140,7 @@ class Pruning(_Strict):
     rewind_epoch: NotNegativeInt = 1
 
 
-class Distillation(_Strict):
+class Distillation(Strict):
     """A teacher: a trained work directory, or a training file that is trained first."""
 
     teacher: Path
@@ -264,7 +148,7 @@ class Distillation(_Strict):
     temperature: Positive = 2.0
 
 
-class Augmentation(_Strict):
+class Augmentation(Strict):
     """Random changes of each training image, drawn anew every epoch."""
 
     shift_pixels: NotNegative = 0.0
@@ -275,7 +159,7 @@ class Augmentation(_Strict):
     elastic_grid: Annotated[int, Field(ge=2)] = 5
 
 
-class Voices(_Strict):
+class Voices(Strict):
     """Random changes of features of speech, drawn anew every epoch."""
 
     offset: NotNegative = 0.0  # spread of a constant in each coefficient: another microphone
@@ -283,7 +167,7 @@ class Voices(_Strict):
     mask_frames: NotNegativeInt = 0  # longest gap
 
 
-class TrainConfig(_Strict):
+class TrainConfig(Strict):
     """A whole training file."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -377,7 +261,7 @@ def _translate(error: ValidationError, origin: str) -> ConfigError:
 
 
 def _nearest(key: str) -> str:
-    valid = sorted({name for model in _models(_Strict) for name in model.model_fields})
+    valid = sorted({name for model in _models(Strict) for name in model.model_fields})
     close = difflib.get_close_matches(key, valid, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else ""
 

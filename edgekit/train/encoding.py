@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgekit.errors import ConfigError
-from edgekit.train.config import Input, IntegerInput, ThermometerInput
+from edgekit.train.config_layers import Input, IntegerInput, ThermometerInput
 from edgekit.train.data.dataset import Array, Dataset
 from edgekit.train.quantizers import Coded
 

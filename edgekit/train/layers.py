@@ -17,7 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - its usual name
 from torch import Tensor, nn
 
 from edgekit.train import quantizers
-from edgekit.train.config import Activation, Weight
+from edgekit.train.config_layers import Activation, Weight
 from edgekit.train.quantizers import Coded, flatten, round_through
 
 _FLOAT32_EXACT = 1 << 24

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from edgekit.errors import ConfigError
-from edgekit.train import config as settings
+from edgekit.train import config_layers as settings
+from edgekit.train.config import TrainConfig
 from edgekit.train.data.dataset import Dataset
 from edgekit.train.encoding import InputEncoding, Integers, encoding_of
 from edgekit.train.layers import AveragePool, Weighted, WeightedSpec, Window
@@ -87,7 +88,7 @@ class Network(nn.Module):
                 block.tables.clamp_(-1, 1)
 
 
-def build(config: settings.TrainConfig, dataset: Dataset) -> Network:
+def build(config: TrainConfig, dataset: Dataset) -> Network:
     """Return the untrained network of `config`, the same for the same seed.
 
     Raises ConfigError for layers that do not fit each other or the samples, naming the layer.

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from edgekit.ir.types import DType
-from edgekit.train.config import Activation, Weight
+from edgekit.train.config_layers import Activation, Weight
 
 
 class Coded(NamedTuple):
