@@ -21,7 +21,7 @@ FILE_NAME = "edgekit.yaml"
 _MAX_BYTES = 1 << 20
 
 # Sections that DESIGN reserves and no verb of this version reads.
-_LATER: Mapping[str, str] = {"compress": "edgekit compress", "search": "edgekit search"}
+_LATER: Mapping[str, str] = {"search": "edgekit search"}
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -48,6 +48,13 @@ class GridWish(_Strict):
     dtype: Literal["uint8", "int8"] = "uint8"
 
 
+class CompressWish(_Strict):
+    """What `edgekit compress` is to do with a float network."""
+
+    model: Path | None = None
+    recipe: Path | None = None
+
+
 class Project(_Strict):
     """edgekit.yaml, with its paths made absolute."""
 
@@ -60,6 +67,7 @@ class Project(_Strict):
     arena_limit_bytes: Annotated[int, Field(gt=0)] | None = None
     input_grid: GridWish | None = None
     contract: ContractWish = ContractWish()
+    compress: CompressWish = CompressWish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +153,11 @@ def _translate(error: ValidationError, path: Path) -> ConfigError:
     return ConfigError(f"{path}: {'; '.join(rows)}", hint="; ".join(hints))
 
 
-_SECTIONS: Mapping[str, type[_Strict]] = {"contract": ContractWish, "input_grid": GridWish}
+_SECTIONS: Mapping[str, type[_Strict]] = {
+    "contract": ContractWish,
+    "input_grid": GridWish,
+    "compress": CompressWish,
+}
 
 
 def _nearest(key: str, valid: tuple[str, ...]) -> str:
@@ -155,7 +167,7 @@ def _nearest(key: str, valid: tuple[str, ...]) -> str:
 
 def _anchored(project: Project, base: Path) -> Project:
     """Return `project` with relative paths taken from `base`, the file's directory."""
-    board, meter = project.board, project.meter
+    board, meter, wish = project.board, project.meter, project.compress
     if board is not None and Path(board).suffix in {".yaml", ".yml"}:
         board = str(base / board)
     if meter is not None and meter.startswith("replay:"):
@@ -166,5 +178,9 @@ def _anchored(project: Project, base: Path) -> Project:
             "data": None if project.data is None else base / project.data,
             "board": board,
             "meter": meter,
+            "compress": CompressWish(
+                model=None if wish.model is None else base / wish.model,
+                recipe=None if wish.recipe is None else base / wish.recipe,
+            ),
         }
     )

@@ -28,11 +28,11 @@ _ROWS = (
 
 def compress(
     model: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="Float network: .onnx, or a model of `edgekit train`.", show_default=False
         ),
-    ],
+    ] = None,
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="What to do: a YAML file.")
     ] = None,
@@ -57,7 +57,7 @@ def compress(
 
 
 def _job(
-    model: Path,
+    model: Path | None,
     recipe: Path | None,
     board: str | None,
     operating_point: str | None,
@@ -65,26 +65,32 @@ def _job(
     work: Path | None,
     config: Path | None,
 ) -> Job:
+    """Return what is to be done: options over the project file over the board's defaults."""
+    from edgekit import config as project_files
     from edgekit.compress import recipe as recipes
-    from edgekit.config import Options
+    from edgekit.config import Options, Project
     from edgekit.pipeline import settings
     from edgekit.pipeline.compress import Job
 
+    path = config or project_files.find(Path.cwd())
+    project = Project() if path is None else project_files.load(path)
+    model = model or project.compress.model
+    recipe = recipe or project.compress.recipe
+    if model is None:
+        raise ConfigError("no float network was named", hint="pass MODEL, or set compress.model")
     if recipe is None:
-        raise ConfigError("no recipe was named", hint="pass --recipe FILE, see docs")
+        raise ConfigError("no recipe was named", hint="pass --recipe, or set compress.recipe")
     if not model.exists():
         raise ConfigError(f"model {model} does not exist")
-    wanted = Options(
-        model=recipe, board=board, operating_point=operating_point, virtual=True, work=work
-    )
-    resolved = settings.resolve(wanted, start=Path.cwd(), config_file=config)
-    found = recipes.load(recipe)
-    folder = resolved.work
+    wanted = Options(operating_point=operating_point, board=board)
+    target = settings.board_of(wanted, project)
+    point = settings.contract_of(wanted, project.contract, target).operating_point
+    base = Path.cwd() if path is None else path.resolve().parent
+    folder = work or base / "build" / "edgekit"
     if output is None:
         folder.mkdir(parents=True, exist_ok=True)
         output = folder / f"{model.stem}_compressed.safetensors"
-    point = resolved.contract.operating_point
-    return Job(model, found, resolved.board, point, output, folder)
+    return Job(model, recipes.load(recipe), target, point, output, folder)
 
 
 def _show(found: dict[str, Any]) -> None:

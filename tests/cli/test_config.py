@@ -103,7 +103,7 @@ def test_found_upwards(tmp_path: Path) -> None:
         ("virtual: maybe", "virtual: input should be a valid boolean", ""),
         ("- a\n- b", "holds a list, wanted keys with values", ""),
         ("search: {trials: 3}", "section 'search' belongs to `edgekit search`", "remove"),
-        ("compress: {}", "section 'compress' belongs to `edgekit compress`", "remove"),
+        ("compress: {recpe: r.yaml}", "unknown key 'compress.recpe'", "did you mean 'recipe'?"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, message: str, hint: str) -> None:

@@ -162,6 +162,20 @@ def test_bad_wishes_end_typed(
     assert message in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
+def test_the_project_file_names_model_and_recipe(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe(here, "kind: quantize, layers: {nine: int8}")
+    (here / "edgekit.yaml").write_text(
+        "board: nucleo-l4r5zi\ncompress: {model: net.onnx, recipe: absent.yaml}\n"
+    )
+    assert app.run(["compress"]) == 2
+    assert "absent.yaml cannot be read" in capsys.readouterr().err
+    (here / "edgekit.yaml").write_text("board: nucleo-l4r5zi\n")
+    assert app.run(["compress"]) == 2
+    assert "no float network was named" in capsys.readouterr().err
+
+
 def test_an_integer_model_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipe(here, "kind: quantize")
     (here / "net.onnx").write_bytes(b"\x00\x00\x00\x00TFL3" + bytes(40))
