@@ -16,6 +16,14 @@
 
 #define EK_BIN_LANES 32
 
+/* Loops written out for Thumb-2: without optimization they find no registers. */
+#if defined(__ARM_ARCH) && __ARM_ARCH >= 7 && defined(__GNUC__) && defined(__OPTIMIZE__) &&        \
+    !defined(__clang__)
+#define EK_BIN_ASM 1
+#else
+#define EK_BIN_ASM 0
+#endif
+
 typedef uint32_t ek_bin_t; /* one bit of each lane's counter */
 
 #define EK_BIN_INLINE static inline __attribute__((always_inline))
@@ -158,6 +166,9 @@ static inline void ek_bin_flush(ek_bin_writer *out)
 /* Appends a row of `count` bits, unused ones of its last word being 0. */
 static inline void ek_bin_append_all(ek_bin_writer *out, const uint32_t *bits, int32_t count)
 {
+    for (; out->used == 0 && count >= EK_BIN_LANES; count -= EK_BIN_LANES) {
+        *out->to++ = *bits++;
+    }
     for (; count > 0; count -= EK_BIN_LANES) {
         ek_bin_append(out, *bits++, count < EK_BIN_LANES ? count : EK_BIN_LANES);
     }

@@ -97,9 +97,15 @@ class Batch:
         self, code: NodeCode, inputs: Sequence[NDArray[np.int64]], wanted: NDArray[np.int64]
     ) -> None:
         """Add a call of the node's kernel on flat int8 values, between guards of their own."""
-        data = [np.asarray(x).astype(np.int8).tobytes() for x in inputs]
-        places = [self._place(x, x) for x in data]
-        out = np.asarray(wanted).astype(np.int8).tobytes()
+        data = [np.asarray(x).astype(np.int8) for x in inputs]
+        self.add_stored(code, data, np.asarray(wanted).astype(np.int8))
+
+    def add_stored(
+        self, code: NodeCode, inputs: Sequence[NDArray[np.int8]], wanted: NDArray[np.int8]
+    ) -> None:
+        """Add a call of the node's kernel on tensors as the arena holds them."""
+        places = [self._place(x.tobytes(), x.tobytes()) for x in inputs]
+        out = wanted.tobytes()
         self._call(code, [*places, self._place(self._random(len(out)), out)])
 
     def add_overlapped(

@@ -1,0 +1,62 @@
+"""The kernels of bits on emulated cores: what is written out for one, and what compilers make."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from binary_cases import BINARY_CASES, build_binary, code_of_binary
+from kernel_driver import FIRMWARE
+from stored import stored
+from vector_image import Batch, Image, build_runner
+
+pytestmark = [pytest.mark.gcc, pytest.mark.qemu]
+
+# The runner passes tensors, no list of them.
+KERNELS = tuple(kernel for kernel in BINARY_CASES if kernel != "ek_bin_concat")
+CONV = "kernels/ek_bin_conv2d.c"
+
+MUTANTS = {
+    "order of a quad": (CONV, '"sbfx lr, r1, #" i0', '"sbfx lr, r1, #" i1'),
+    "first carry": (CONV, "orr r4, r4", "and r4, r4"),
+    "second carry": (CONV, '"bic " q1', '"and " q1'),
+    "eights forgotten": (CONV, '"strd r7, lr, [r2, #12]', '"str r7, [r2, #12]'),
+    "carries out of place": (CONV, "- (uint32_t)x) - 4", "- (uint32_t)x)"),
+}  # fmt: skip
+
+
+def batch_of(image: Image, kernels: tuple[str, ...], seeds: range) -> Batch:
+    """Return all cases that the kernels serve."""
+    batch = Batch(image)
+    for kernel in kernels:
+        for seed in seeds:
+            builder = build_binary(kernel, seed)
+            code = code_of_binary(builder, kernel)
+            if code is None or code.kernel != kernel:
+                continue
+            names = (*code.inputs, code.output)
+            *inputs, y = (stored(builder.tensors[n], builder.values[n][0]) for n in names)
+            batch.add_stored(code, inputs, y)
+    return batch
+
+
+@pytest.mark.parametrize("cpu", ["cortex-m4f", "cortex-m55"])
+def test_equals_interpreter(cpu, tmp_path):
+    image = build_runner(tmp_path, KERNELS, cpu=cpu)
+    assert batch_of(image, KERNELS, range(40)).differences(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n == "first carry" else pytest.param(n, marks=pytest.mark.nightly) for n in MUTANTS],
+)
+def test_mutant_is_found(name, tmp_path):
+    file, old, new = MUTANTS[name]
+    for part in ("include", "kernels", "link"):
+        shutil.copytree(FIRMWARE / part, tmp_path / "firmware" / part)
+    path = tmp_path / "firmware" / file
+    text = path.read_text()
+    assert text.count(old) >= 1, f"{file} does not hold {old!r}"
+    path.write_text(text.replace(old, new))
+    image = build_runner(tmp_path, ["ek_bin_conv2d"], tmp_path / "firmware", cpu="cortex-m4f")
+    assert batch_of(image, ("ek_bin_conv2d",), range(60)).differences(tmp_path) > 0
