@@ -1,8 +1,9 @@
-"""Damaged models in a process of its own: `python fuzz.py FIRST COUNT FOLDER`.
+"""Damaged models in a process of its own: `python fuzz.py FIRST COUNT FOLDER KIND`.
 
 Prints one JSON line a case: `past` says whether the file was decoded, `end` how it ended: the name
 of a typed error, `exact`, `listed` (some operators are not compared), or what must never happen:
 `differs`, `hang`, or the name of another exception. The process may use 1 GiB and 20 s a case.
+KIND is `onnx` or `qonnx`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from frontend_onnx.mutations import mutate
 from writers.onnx_random import random_net
 from writers.onnx_writer import LOW, Net
+from writers.qonnx_writer import Net as QonnxNet
+from writers.qonnx_writer import random_dense, random_image
 
 from edgekit import frontend
 from edgekit.errors import EdgekitError
@@ -31,6 +35,7 @@ from edgekit.ir import edges, interp
 from edgekit.ir.graph import Graph
 
 MEMORY_BYTES = 1024**3
+WORKER_BYTES = {"onnx": MEMORY_BYTES, "qonnx": 4 * MEMORY_BYTES}
 TIME_S = 20
 
 
@@ -38,15 +43,24 @@ class Hang(BaseException):
     """A case that ran past its time."""
 
 
-def base(seed: int) -> Net:
+def onnx_base(seed: int) -> Net:
     """One of forty small networks."""
     return random_net(10_000 + seed % 40)
 
 
-def run_case(seed: int, folder: Path, worker: Reference) -> dict[str, Any]:
+def qonnx_base(seed: int) -> QonnxNet:
+    """One of forty small networks."""
+    make = random_dense if seed % 2 else random_image
+    return make(np.random.default_rng(seed % 40))
+
+
+BASES: dict[str, Callable[[int], Net | QonnxNet]] = {"onnx": onnx_base, "qonnx": qonnx_base}
+
+
+def run_case(kind: str, seed: int, folder: Path, worker: Reference) -> dict[str, Any]:
     rng = np.random.default_rng([seed, 5])
     path = folder / "case.onnx"
-    path.write_bytes(mutate(base(seed).model(), rng))
+    path.write_bytes(mutate(BASES[kind](seed).model(), rng))
     past = False
     try:
         reader.read(path)
@@ -79,13 +93,14 @@ def _expired(number: int, frame: FrameType | None) -> None:
 
 def main() -> None:
     first, count, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    kind = sys.argv[4]
     signal.signal(signal.SIGALRM, _expired)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    with Reference(memory_limit_bytes=MEMORY_BYTES) as worker:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, WORKER_BYTES[kind]))
+    with Reference(memory_limit_bytes=WORKER_BYTES[kind]) as worker:
         for seed in range(first, first + count):
             signal.alarm(2 * TIME_S)
             try:
-                result = run_case(seed, folder, worker)
+                result = run_case(kind, seed, folder, worker)
             except Hang:
                 result = {"case": seed, "past": True, "end": "hang"}
             except Exception as error:  # anything else is a bug, and is reported as one

@@ -13,9 +13,9 @@ FUZZ = Path(__file__).with_name("fuzz.py")
 ALLOWED = {"exact", "listed", "UnsupportedError", "ConfigError", "ToolError"}
 
 
-def campaign(first: int, count: int, folder: Path, time_limit_s: float) -> None:
+def campaign(first: int, count: int, folder: Path, time_limit_s: float, kind: str = "onnx") -> None:
     run = subprocess.run(
-        [sys.executable, str(FUZZ), str(first), str(count), str(folder)],
+        [sys.executable, str(FUZZ), str(first), str(count), str(folder), kind],
         capture_output=True,
         text=True,
         timeout=time_limit_s,
@@ -38,3 +38,14 @@ def test_two_hundred_damaged_models(tmp_path: Path) -> None:
 @pytest.mark.nightly
 def test_two_thousand_damaged_models(tmp_path: Path) -> None:
     campaign(0, 2000, tmp_path, 900)
+
+
+@pytest.mark.qonnx
+def test_sixty_damaged_qonnx_models(tmp_path: Path) -> None:
+    campaign(0, 60, tmp_path, 120, "qonnx")
+
+
+@pytest.mark.qonnx
+@pytest.mark.nightly
+def test_a_thousand_damaged_qonnx_models(tmp_path: Path) -> None:
+    campaign(0, 1000, tmp_path, 900, "qonnx")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -24,7 +25,8 @@ def matmul(walk: Walk, operator: Operator) -> None:
         raise operator.refuse(
             f"shapes {value.shape} and {weights.integers.shape}; (1, K) and (K, N) are wanted"
         )
-    _dense(walk, operator, weights.integers.T, weights.scale.T, None)
+    turned = replace(weights, integers=weights.integers.T, scale=weights.scale.T)
+    _dense(walk, operator, turned, None)
 
 
 def gemm(walk: Walk, operator: Operator) -> None:
@@ -37,10 +39,10 @@ def gemm(walk: Walk, operator: Operator) -> None:
         raise operator.refuse(
             f"shapes {value.shape} and {weights.integers.shape}; (1, K) and two axes are wanted"
         )
-    turn = not operator.integer("transB", 0)
-    integers, scale = weights.integers, weights.scale
+    if not operator.integer("transB", 0):
+        weights = replace(weights, integers=weights.integers.T, scale=weights.scale.T)
     bias = walk.real(operator, 2).reshape(-1) if operator.input(2) else None
-    _dense(walk, operator, integers.T if turn else integers, scale.T if turn else scale, bias)
+    _dense(walk, operator, weights, bias)
 
 
 def conv(walk: Walk, operator: Operator) -> None:
@@ -85,8 +87,9 @@ def conv(walk: Walk, operator: Operator) -> None:
     walk.add(operator, layer, (1, channels, *spatial))
 
 
-def _dense(walk: Walk, operator: Operator, integers: Ints, scale: Real, bias: Real | None) -> None:
+def _dense(walk: Walk, operator: Operator, weights: Weights, bias: Real | None) -> None:
     value = walk.activation(operator)
+    integers = weights.integers
     rows, columns = integers.shape
     if columns != value.shape[1]:
         raise operator.refuse(f"weights of {columns} inputs for {value.shape[1]} features")
@@ -98,7 +101,7 @@ def _dense(walk: Walk, operator: Operator, integers: Ints, scale: Real, bias: Re
         kind=kind,
         weight=np.ascontiguousarray(integers),
         dtype=_type(operator, integers),
-        scale=_row_scales(operator, Weights(integers, scale, operator.label)),
+        scale=_row_scales(operator, weights),
         bias=None if bias is None else np.broadcast_to(bias, (rows,)),
     )
     walk.add(operator, layer, (1, rows))
