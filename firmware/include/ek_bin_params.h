@@ -56,6 +56,16 @@ typedef struct {
 
 void ek_bin_conv2d(const ek_bin_conv2d_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
+/* The same by weights of -1, 0 and +1. With k weights of a channel that are not 0, its sum is
+ * bias - k + 2 * (the number of those whose sign is the input's). All channels are counted 32 at
+ * once; words is out_c / 32, rounded up. Weights: per word and per window position two words of
+ * 32 channels' bits: weights of -1, and weights that are not 0. Starts as above, without other
+ * channels. planes: 2^(planes - 1) is more than the largest k.
+ * Scratch: 4 bytes for each plane, and for each 32 bits or part of a window. */
+typedef ek_bin_conv2d_params ek_bin_ternary_params;
+
+void ek_bin_ternary(const ek_bin_ternary_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
 /* The depthwise form: each output channel has the weights and the input channel of its own.
  * Weights: per word of 32 output channels, inverted, per window position. Starts as above, all
  * channels counted 32 at once; a last word's missing channels start as outputs that are never +1.

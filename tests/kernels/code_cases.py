@@ -12,6 +12,7 @@ from edgekit.ir.types import DType
 INPUTS = (DType.INT8, DType.INT4, DType.INT2, DType.TERNARY, DType.BINARY)
 WEIGHTS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4, DType.INT8)
 KERNELS = ("ek_low_codes_s8", "ek_low_codes_dsp")
+TERNARY = "ek_bin_ternary"
 TABLES = ("ek_lut_layer", "ek_group_count")
 
 
@@ -63,6 +64,15 @@ def build_counts(seed: int) -> BinaryBuilder:
     return builder
 
 
+def build_ternary(seed: int) -> CodesBuilder:
+    """Return a layer of bits by weights of -1, 0 and +1, with few unused lanes."""
+    builder, draw = CodesBuilder(seed, samples=2), np.random.default_rng([seed, 23])
+    builder.inputs_of, builder.weights_of = DType.BINARY, DType.TERNARY
+    result = RESULTS[seed % len(RESULTS)] if draw.random() < 0.5 else DType.BINARY
+    _layer(builder, draw, int(draw.choice((24, 31, 32, 64, 96, 130))), result)
+    return builder
+
+
 def build_codes(seed: int) -> CodesBuilder:
     """Return case number `seed`: a fully connected layer or a convolution."""
     draw = np.random.default_rng([seed, 13])
@@ -74,10 +84,13 @@ def build_codes(seed: int) -> CodesBuilder:
         builder.zero_point = int(draw.integers(-127, 127))
     wide = builder.inputs_of is DType.INT8 and builder.weights_of in (DType.INT4, DType.INT8)
     result = DType.INT32 if wide and result is DType.INT16 else result
-    outputs = int(draw.choice(CHANNELS))
+    _layer(builder, draw, int(draw.choice(CHANNELS)), result)
+    return builder
+
+
+def _layer(builder: CodesBuilder, draw: np.random.Generator, outputs: int, result: DType) -> None:
     if draw.random() < 0.4:
         shape = (int(draw.integers(1, 300)),) if draw.random() < 0.7 else (2, 3, 7)
         builder.binary_dense(builder.bits(*shape), outputs, result)
     else:
         convolution(builder, draw, outputs, result)
-    return builder

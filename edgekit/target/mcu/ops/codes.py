@@ -128,7 +128,7 @@ def codes_of(context: Context, node: Weighted, values: codes.Values, outside: in
         outside: what cells outside the input hold.
     """
     weight = context.graph.constants[node.weight]
-    fields = _window(context, node)
+    fields = window_of(context, node)
     rows = fields["kernel_h"], fields["kernel_w"], fields["in_c"]
     in_pairs = "dsp" in context.features
     height, run = rows[0], rows[1] * rows[2]
@@ -162,7 +162,7 @@ def codes_of(context: Context, node: Weighted, values: codes.Values, outside: in
     )
 
 
-def _window(context: Context, node: Weighted) -> dict[str, int]:
+def window_of(context: Context, node: Weighted) -> dict[str, int]:
     """Return the fields of the `ek_window`: a fully connected layer has one that sees all."""
     if isinstance(node, Conv2D | LowBitConv2D):
         return window(context, node)

@@ -20,6 +20,7 @@ from edgekit.ir.types import DType
 from edgekit.target.mcu.code import Context, NodeCode
 from edgekit.target.mcu.ops.binary_conv2d import emit_binary_conv2d
 from edgekit.target.mcu.ops.binary_depthwise import emit_binary_depthwise
+from edgekit.target.mcu.ops.binary_ternary import emit_binary_ternary
 from edgekit.target.mcu.ops.binary_threshold import emit_threshold
 from edgekit.target.mcu.ops.bit_tables import emit_group_count, emit_lut_layer
 from edgekit.target.mcu.ops.codes import emit_low_codes
@@ -35,9 +36,10 @@ def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
         case LowBitConv2D() | LowBitDense() if _is_binary(context, node):
             return emit_binary_conv2d(context, node)
         case LowBitConv2D() | LowBitDense():
-            by_codes = emit_low_codes(context, node)
-            if by_codes is not None:
-                return by_codes
+            for emit in (emit_binary_ternary, emit_low_codes):
+                found = emit(context, node)
+                if found is not None:
+                    return found
         case LowBitDepthwiseConv2D() if _is_binary(context, node):
             return emit_binary_depthwise(context, node)
         case Threshold() | Thermometer():

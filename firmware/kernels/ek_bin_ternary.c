@@ -1,0 +1,119 @@
+/* Convolution and fully connected layer of bits by weights of -1, 0 and +1.
+ *
+ * 32 channels are counted at once, as in ek_bin.h: how many of a channel's weights that are not 0
+ * have the sign of their input. Of each input a word tells which channels have a weight of -1, and
+ * another which have any: the input's bit chooses between them. */
+#include "ek_bin_window.h"
+
+/* The pair of channels' bits for inputs i and i + 1: one, and one ^ the other. */
+EK_BIN_INLINE ek_bin_carries two_inputs(const int32_t *w, uint32_t x, int32_t i)
+{
+    const ek_bin_t a = (ek_bin_t)w[2 * i] ^ ((ek_bin_t)w[2 * i + 1] & ek_bin_spread(x, i));
+    const ek_bin_t b = (ek_bin_t)w[2 * i + 2] ^ ((ek_bin_t)w[2 * i + 3] & ek_bin_spread(x, i + 1));
+    return (ek_bin_carries){.one = a, .both = a ^ b};
+}
+
+/* Planes 0 to 4 of 32 counters. */
+typedef struct {
+    ek_bin_t ones;
+    ek_bin_t twos;
+    ek_bin_t fours;
+    ek_bin_t eights;
+    ek_bin_t sixteens;
+} planes_0_to_4;
+
+EK_BIN_INLINE ek_bin_carries four_inputs(planes_0_to_4 *s, const int32_t *w, uint32_t x, int32_t i)
+{
+    const ek_bin_carries p = two_inputs(w, x, i);
+    const ek_bin_carries q = two_inputs(w, x, i + 2);
+    return ek_bin_add(&s->ones, p, q);
+}
+
+EK_BIN_INLINE ek_bin_carries eight_inputs(planes_0_to_4 *s, const int32_t *w, uint32_t x, int32_t i)
+{
+    const ek_bin_carries p = four_inputs(s, w, x, i);
+    const ek_bin_carries q = four_inputs(s, w, x, i + 4);
+    return ek_bin_add(&s->twos, p, q);
+}
+
+EK_BIN_INLINE ek_bin_carries sixteen_inputs(planes_0_to_4 *s, const int32_t *w, uint32_t x,
+                                            int32_t i)
+{
+    const ek_bin_carries p = eight_inputs(s, w, x, i);
+    const ek_bin_carries q = eight_inputs(s, w, x, i + 8);
+    return ek_bin_add(&s->fours, p, q);
+}
+
+/* Adds a bit to the counters from a plane on; beyond the last one no carry goes. */
+static void add_from(ek_bin_t *plane, const ek_bin_t *end, ek_bin_t bit)
+{
+    for (; bit != 0 && plane != end; plane++) {
+        bit = ek_bin_add_one(plane, bit);
+    }
+}
+
+/* Adds what `depth` inputs count to the planes. */
+static void count(const int32_t *w, const uint32_t *x, int32_t depth, ek_bin_t *planes,
+                  const ek_bin_t *end)
+{
+    planes_0_to_4 s = {planes[0], planes[1], planes[2], planes[3], planes[4]};
+    for (; depth >= EK_BIN_LANES; depth -= EK_BIN_LANES) {
+        const ek_bin_carries p = sixteen_inputs(&s, w, *x, 0);
+        const ek_bin_carries q = sixteen_inputs(&s, w, *x, 16);
+        add_from(&planes[5], end, ek_bin_add_pair(&s.sixteens, ek_bin_add(&s.eights, p, q)));
+        w += 2 * EK_BIN_LANES;
+        x++;
+    }
+    planes[0] = s.ones;
+    planes[1] = s.twos;
+    planes[2] = s.fours;
+    planes[3] = s.eights;
+    planes[4] = s.sixteens;
+    for (int32_t i = 0; i < depth; i++) {
+        add_from(planes, end, (ek_bin_t)w[2 * i] ^ ((ek_bin_t)w[2 * i + 1] & ek_bin_spread(*x, i)));
+    }
+}
+
+/* One pixel's outputs. */
+static void outputs(const ek_bin_ternary_params *p, const uint32_t *bits, const int32_t *start,
+                    int32_t depth, ek_bin_t *planes, int8_t *y)
+{
+    const ek_bin_t *end = &planes[p->planes];
+    for (int32_t word = 0; word < p->words; word++) {
+        const int32_t first = word * EK_BIN_LANES;
+        const int32_t left = p->out_c - first;
+        for (int32_t i = 0; i < p->planes; i++) {
+            planes[i] = p->to_bits != 0 ? (ek_bin_t)start[word * p->planes + i] : 0;
+        }
+        count(&p->weights[2 * depth * word], bits, depth, planes, end);
+        if (p->to_bits != 0) {
+            ((uint32_t *)(void *)y)[word] = planes[p->planes - 1];
+        } else {
+            for (int32_t i = 0; i < EK_BIN_LANES && i < left; i++) {
+                const int32_t equal = ek_bin_lane(planes, p->planes, i);
+                ek_bin_put(&p->result, first + i, 2 * equal + start[first + i], y);
+            }
+        }
+    }
+}
+
+void ek_bin_ternary(const ek_bin_ternary_params *p, int32_t *scratch, const int8_t *x, int8_t *y)
+{
+    const ek_window *w = &p->window;
+    const int32_t depth = w->kernel_h * w->kernel_w * w->in_c;
+    const int32_t size = p->to_bits != 0 ? p->words * p->planes : p->out_c;
+    const int32_t pixel_bytes =
+        p->to_bits != 0 ? 4 * p->words : p->out_c * (p->result.levels > 0 ? 1 : p->result.bytes);
+    uint32_t *bits = (uint32_t *)(void *)&scratch[p->planes];
+    for (int32_t row = 0; row < w->out_h; row++) {
+        const int32_t sets = p->classes[row] * p->column_classes;
+        for (int32_t column = 0; column < w->out_w; column++) {
+            const int32_t *start = &p->starts[(sets + p->classes[w->out_h + column]) * size];
+            ek_bin_gather(w, (uint32_t)p->padding, row * w->stride_h - w->pad_top,
+                          column * w->stride_w - w->pad_left, (const uint32_t *)(const void *)x,
+                          bits);
+            outputs(p, bits, start, depth, (ek_bin_t *)(void *)scratch, y);
+            y += pixel_bytes;
+        }
+    }
+}
