@@ -133,8 +133,9 @@ def _show_check(found: dict[str, Any], saved: list[str]) -> None:
         table.add_row(Text(printable(row["name"])), row["op"], shape, f"{row['macs']:,}")
     show(table)
     arena = found["arena_bytes"]
+    as_what = "" if found["reference"] == "none" else f", exactly as {found['reference']} does"
     lines = [
-        f"{found['model']}: every layer runs in integers, exactly as {found['reference']} does",
+        f"{found['model']}: every layer runs in integers{as_what}",
         f"{found['macs']:,} MACs, {found['constants_bytes']:,} bytes of constants",
     ]
     if arena is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from edgekit.ir.check import verify
 from edgekit.ir.graph import Graph
+from edgekit.passes.flatten import flatten_bits
 from edgekit.passes.fold import drop_dead, drop_identity, fold_reshape, fold_transpose
 from edgekit.passes.fold_channels import fold_dead_channels
 from edgekit.passes.fuse import fuse_clamp, fuse_pad
@@ -22,6 +23,7 @@ PASSES: tuple[tuple[str, Pass], ...] = (
     ("drop-dead", drop_dead),  # first: a dead reader must not keep a clamp from merging
     ("fold-transpose", fold_transpose),
     ("fold-reshape", fold_reshape),
+    ("flatten-bits", flatten_bits),
     ("drop-identity", drop_identity),
     (FOLD, fold_dead_channels),  # before the fusions: it may take a tensor's second reader away
     ("fuse-pad", fuse_pad),

@@ -13,6 +13,7 @@ from edgekit.ir.nodes import (
     Dense,
     LowBitDense,
     Lut8,
+    LutLayer,
     Node,
     Pad,
     Requantize,
@@ -27,11 +28,11 @@ from edgekit.passes.rewrite import can_bypass, output_names, rebuild, resolve
 
 
 def fold_reshape(graph: Graph) -> Graph:
-    """Let a reshape read through an earlier one, and a Dense through any: it reads flat."""
+    """Let a reshape read through an earlier one, and what reads flat through any."""
     origin: dict[str, str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        if isinstance(node, Reshape | Dense | LowBitDense):
+        if isinstance(node, Reshape | Dense | LowBitDense | LutLayer):
             nodes.append(replace(node, x=origin.get(node.x, node.x)))
         else:
             nodes.append(node)
