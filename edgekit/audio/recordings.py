@@ -39,7 +39,7 @@ def read(path: Path, names: str, rate_hz: int) -> list[Recording]:
 
     Args:
         path: A folder, searched with its subfolders, or a zip file.
-        names: What names look like below `path`, as in `{label}_{group}_{take}.wav` or
+        names: What names look like, in whatever folder, as in `{label}_{group}_{take}.wav` or
             `{label}/{group}_nohash_{take}.wav`; only {label} is needed. `*` stands for anything
             within one name. Other files are left alone.
         rate_hz: Samples a second that every file must have.
@@ -65,7 +65,7 @@ def read(path: Path, names: str, rate_hz: int) -> list[Recording]:
 
 
 def _pattern(names: str) -> re.Pattern[str]:
-    text, given = "", []
+    text, given = "(?:.*/)?", []
     for part in re.split(r"(\{\w*\}|\*)", names):
         if part == "*":
             text += "[^/]*"

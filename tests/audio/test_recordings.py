@@ -119,6 +119,12 @@ def test_a_folder_and_its_zip_are_the_same(folder: Path) -> None:
     assert (one[0].label, one[0].group, one[0].take) == ("high", "ann", "0")
 
 
+def test_recordings_may_lie_deeper(folder: Path) -> None:
+    found = recordings.read(folder.parent, FSDD_NAMES, 8000)
+    assert len(found) == 24
+    assert found[0].label == "high"
+
+
 def test_labels_may_be_folders(folder: Path) -> None:
     for name in ("yes", "no"):
         (folder / name).mkdir()

@@ -1,0 +1,27 @@
+"""Write build/official.npz: what the board's front end makes of the 300 official test recordings.
+
+python features.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.train import config, data
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    wanted = config.load(HERE / "float.yaml").data
+    found = data.load(wanted.model_copy(update={"copies": 0}))
+    path = HERE / "build" / "official.npz"
+    path.parent.mkdir(exist_ok=True)
+    np.savez(path, x=found.test_x, y=found.test_y)
+    print(f"{path}: {len(found.test_y)} clips of {found.shape[0]} frames")
+
+
+if __name__ == "__main__":
+    main()
