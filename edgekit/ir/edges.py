@@ -55,11 +55,16 @@ def dequantize(edge: Edge, q: Ints) -> NDArray[np.float32]:
     Where the source ends in a float softmax or its logarithm (`host_ops`), that is applied in
     float32.
     """
-    difference = (_to_source_layout(edge, q) - edge.zero_point).astype(np.float32)
-    scale = np.array(edge.scale if edge.channel_scale is None else edge.channel_scale, np.float32)
-    real = np.asarray(difference * scale)
+    difference = (q - edge.zero_point).astype(np.float32)
+    if edge.channel_scale is None:
+        real = np.asarray(difference * np.float32(edge.scale))
+    else:  # channels are the last axis of the graph's layout
+        by_channel = difference.reshape(len(q), -1, len(edge.channel_scale))
+        real = np.asarray(by_channel * np.array(edge.channel_scale, np.float32))
     if edge.channel_offset is not None:
-        real = np.asarray(real + np.array(edge.channel_offset, np.float32))
+        offset = np.array(edge.channel_offset, np.float32)
+        real = np.asarray(real.reshape(len(q), -1, offset.size) + offset)
+    real = _to_source_layout(edge, real)
     if edge.host_ops[-1:] not in (("softmax",), ("log_softmax",)):
         return real
     below = real - real.max(axis=-1, keepdims=True)
@@ -118,7 +123,7 @@ def _step(edge: Edge) -> int:
     return 2 if edge.dtype is DType.BINARY else 1
 
 
-def _to_source_layout(edge: Edge, q: Ints) -> Ints:
+def _to_source_layout(edge: Edge, q: Array) -> Array:
     if edge.transpose is None:
         return q.reshape(q.shape[0], *edge.source_shape[1:])
     inner = [edge.source_shape[axis] for axis in edge.transpose[1:]]

@@ -150,7 +150,7 @@ def test_first_layer_on_a_grid() -> None:
     )
     grid = InputGrid(1 / 128, 128, "uint8")
     compared(settled(module, (1, 1, 8, 8)), (1, 1, 8, 8), grid)
-    with pytest.raises(UnsupportedError, match="input grid"):
+    with pytest.raises(UnsupportedError, match="real numbers"):
         brevitas.load(module, (1, 1, 8, 8))
 
 
