@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
-from edgekit.errors import ConfigError, UnsupportedError
+from edgekit.errors import ConfigError, ToolError, UnsupportedError
 from edgekit.frontend.limits import MAX_FILE_BYTES
 from edgekit.ir import check, serialize
 from edgekit.ir.graph import Graph
@@ -60,6 +62,45 @@ def load(path: Path, *, grid: InputGrid | None = None) -> Graph:
         )
     check.verify(graph)
     return graph
+
+
+def load_live(
+    model: object, input_shape: Sequence[int] | None = None, grid: InputGrid | None = None
+) -> Graph:
+    """Return the verified graph of a live model: a module of Brevitas layers, or a Keras model.
+
+    Args:
+        model: a `torch.nn.Module`, or a Keras model of Larq or QKeras layers.
+        input_shape: of a module, batch axis included; an example input will do.
+        grid: as for a file.
+
+    Raises:
+        ConfigError: another kind of object, or a module without a shape.
+        UnsupportedError: the model cannot be represented exactly; names the layer.
+        ToolError: Brevitas is not installed.
+    """
+    if hasattr(model, "to_json") and hasattr(model, "layers"):
+        from edgekit.frontend.keras import live
+
+        return live.load(model, grid)
+    if not hasattr(model, "state_dict"):
+        raise ConfigError(
+            f"a {type(model).__name__} is no model",
+            hint="give a file, a torch.nn.Module or a Keras model",
+        )
+    if input_shape is None:
+        raise ConfigError(
+            f"{type(model).__name__} does not say what its input is",
+            hint="give input_shape, batch axis included, or an example input",
+        )
+    if importlib.util.find_spec("brevitas") is None:
+        raise ToolError(
+            f"{type(model).__name__} is read with Brevitas, which is not installed",
+            hint="pip install 'edgekit[train]'",
+        )
+    from edgekit.frontend import brevitas
+
+    return brevitas.load(model, tuple(getattr(input_shape, "shape", input_shape)), grid)
 
 
 def is_tflite(data: bytes) -> bool:

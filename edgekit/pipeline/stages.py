@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +31,25 @@ from edgekit.progress import Progress, Silent
 from edgekit.target import mcu
 
 
-def load(path: Path, grid: InputGrid | None = None) -> Graph:
-    """Return the integer graph of a model file, checked; `grid` as for `frontend.load`.
+def load(
+    model: Path | str | object,
+    grid: InputGrid | None = None,
+    *,
+    input_shape: Sequence[int] | None = None,
+) -> Graph:
+    """Return the integer graph of a model file or of a live model, checked.
 
-    Raises ConfigError for a file that is no model, UnsupportedError for what cannot be exact.
+    Args:
+        model: a path; or a `torch.nn.Module` of Brevitas layers; or a Keras model of Larq or
+            QKeras layers.
+        grid: as for `frontend.load`.
+        input_shape: of a `torch.nn.Module`, batch axis included; an example input will do.
+
+    Raises ConfigError for what is no model, UnsupportedError for what cannot be exact.
     """
-    return frontend.load(Path(path), grid=grid)  # a string will do
+    if isinstance(model, str | Path):
+        return frontend.load(Path(model), grid=grid)
+    return frontend.load_live(model, input_shape, grid)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
