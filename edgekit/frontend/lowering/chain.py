@@ -21,6 +21,7 @@ from edgekit.frontend.lowering.layers import (
     Weighted,
 )
 from edgekit.frontend.lowering.nodes import Nodes
+from edgekit.frontend.lowering.requants import requant_of
 from edgekit.frontend.lowering.scores import linear_scale
 from edgekit.frontend.lowering.steps import fold
 from edgekit.frontend.lowering.sums import (
@@ -170,8 +171,13 @@ class Chain:
             )
             self.built.not_compared.append(NotCompared(quantizer.label, reason))
         rows = steps.thresholds
+        scaled = requant_of(total, quantizer, steps)
         y = self.built.activation(total.shape, quantizer.dtype)
-        if total.layer is None:
+        if total.layer is not None and scaled is not None:
+            turned = negated(total, steps.rows)
+            turned = replace(turned, offset=turned.offset + scaled[1])
+            self.built.add_scaled(turned, total.layer, y, scaled[0])
+        elif total.layer is None:
             rows = rows[:1] if (rows == rows[0]).all() else rows
             name = self.built.constant("thresholds", rows, DType.INT32, quantizer.label)
             node = ir.Threshold(quantizer.label, total.source.tensor, y, name, quantizer.low)

@@ -9,8 +9,16 @@ from edgekit.frontend import limits
 from edgekit.frontend.lowering.layers import Ints, Weighted
 from edgekit.frontend.lowering.sums import Sum
 from edgekit.ir.graph import NotCompared
-from edgekit.ir.nodes import LowBitConv2D, LowBitDense, LowBitDepthwiseConv2D, Node
-from edgekit.ir.types import DType, Tensor
+from edgekit.ir.nodes import (
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    LowBitConv2D,
+    LowBitDense,
+    LowBitDepthwiseConv2D,
+    Node,
+)
+from edgekit.ir.types import DType, Requant, Tensor
 
 
 class Nodes:
@@ -45,6 +53,30 @@ class Nodes:
         self.tensors[name] = Tensor(name, stored.shape, dtype)
         self.constants[name] = stored
         return name
+
+    def add_scaled(self, total: Sum, layer: Weighted, y: str, requant: Requant) -> None:
+        """Append the node that scales the sums of `total` to 8 bits."""
+        label, x, zero_point = layer.label, total.source.tensor, total.source.zero_point
+        weight = self.constant("weight", total.weight, total.dtype, label)
+        bias = self.constant("bias", total.offset, DType.INT32, label)
+        if layer.kind == "dense":
+            self.nodes.append(Dense(label, x, y, weight, bias, zero_point, requant))
+            return
+        node = Conv2D if layer.kind == "conv2d" else DepthwiseConv2D
+        self.nodes.append(
+            node(
+                label=label,
+                x=x,
+                y=y,
+                weight=weight,
+                bias=bias,
+                stride=layer.stride,
+                dilation=layer.dilation,
+                padding=layer.padding,
+                input_zero_point=zero_point,
+                requant=requant,
+            )
+        )
 
     def add_sum(
         self, total: Sum, layer: Weighted, y: str, thresholds: str | None, low: int

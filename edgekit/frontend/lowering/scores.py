@@ -7,9 +7,10 @@ import numpy as np
 from edgekit.errors import UnsupportedError
 from edgekit.frontend.lowering.layers import Ints, Real
 from edgekit.frontend.lowering.steps import composed
-from edgekit.frontend.lowering.sums import Sum
+from edgekit.frontend.lowering.sums import Doubles, Sum
 
 _PROBES = 1 << 18
+_ULPS = 4
 _TOLERANCE = 2.0**-18  # of the largest magnitude: float32 functions of a few operations
 
 
@@ -36,9 +37,7 @@ def affine(total: Sum, label: str) -> tuple[Real, Real, bool]:
     alike = bool((shared == shared[:, :1]).all())
     if alike:
         points, found = common, shared
-    spans = np.maximum(points[-1] - points[0], 1)
-    scale = ((found[-1] - found[0]) / spans).astype(np.float32)
-    offset = (found[0] - scale.astype(np.float64) * points[0]).astype(np.float32)
+    scale, offset = _fitted(total, points, found)
     host = points.astype(np.float32) * scale + offset
     bound = _TOLERANCE * max(float(np.abs(found).max()), 2.0**-100)
     if not np.isfinite(found).all() or not (np.abs(host - found) <= bound).all():
@@ -50,6 +49,20 @@ def affine(total: Sum, label: str) -> tuple[Real, Real, bool]:
         (np.diff(host, axis=0) > 0).all() and (np.diff(found, axis=0) > 0).all()
     )
     return scale, offset, rising or bool((host == found.astype(np.float32)).all())
+
+
+def _fitted(total: Sum, points: Ints, found: Doubles) -> tuple[Real, Real]:
+    """Return the scale and offset (C,) that give most of the source's own float32 numbers."""
+    spans = np.maximum(points[-1] - points[0], 1)
+    slope = ((found[-1] - found[0]) / spans).astype(np.float32)
+    # At 0 a product vanishes: what the source gives there is the offset itself.
+    offset = composed(total.before, total.real(np.zeros((1, total.channels), np.int64)))[0]
+    best, equal = slope, np.full(slope.shape, -1)
+    for ulps in range(-_ULPS, _ULPS + 1):
+        scale = (slope + ulps * np.spacing(slope)).astype(np.float32)
+        same = (points.astype(np.float32) * scale + offset == found).sum(axis=0)
+        best, equal = np.where(same > equal, scale, best), np.maximum(same, equal)
+    return best, offset
 
 
 def linear_scale(total: Sum, label: str) -> np.float32:

@@ -21,13 +21,19 @@ Bools = NDArray[np.bool_]
 class Steps:
     """Thresholds (C, L) of sums; negate their `rows`, and the outputs hold `flipped` levels.
 
-    `doubtful` counts the sums that lie within the source's own rounding error of a threshold.
+    `earliest` and `latest` are where the source's own rounding error may put them.
     """
 
     thresholds: Ints
+    earliest: Ints
+    latest: Ints
     rows: Bools
     flipped: Bools
-    doubtful: int
+
+    @property
+    def doubtful(self) -> int:
+        """The number of sums that lie within that error of a threshold."""
+        return int((self.latest - self.earliest).sum())
 
 
 def level_count(quantizer: Quantizer) -> int:
@@ -102,21 +108,24 @@ def fold(total: Sum, quantizer: Quantizer) -> Steps:
         sign = np.ones(total.channels, np.int64)
     else:
         sign = np.where(rows, -1, 1)
-    low, high = (
-        np.where(sign < 0, -total.high, total.low),
-        np.where(sign < 0, -total.low, total.high),
-    )
+    low, high = reach(total, rows)
 
     def rising(side: int) -> Callable[[Ints], Ints]:
         return lambda acc: level(acc * sign, side)
 
     found = ladder.thresholds(rising(0), low, high, count)
     ladder.check_rising(rising(0), low, high, found, where)
-    doubtful = 0
+    ends = [found, found]
     if total.error.any():
-        upper, lower = (ladder.thresholds(rising(side), low, high, count) for side in (1, -1))
-        doubtful = int(np.abs(upper - lower).sum())
-    return Steps(found, rows, flipped, doubtful)
+        ends = [ladder.thresholds(rising(side), low, high, count) for side in (1, -1)]
+    earliest, latest = np.minimum(*ends), np.maximum(*ends)
+    return Steps(found, earliest, latest, rows, flipped)
+
+
+def reach(total: Sum, rows: Bools) -> tuple[Ints, Ints]:
+    """Return the lowest and highest sums of all channels, those of `rows` negated."""
+    low = np.where(rows, -total.high, total.low)
+    return low, np.where(rows, -total.low, total.high)
 
 
 def _reversed_after_pool(total: Sum, quantizer: Quantizer) -> Bools:
