@@ -48,21 +48,19 @@ def choose(harm: Table, cost: Table, budget: float, unit: str) -> dict[str, Word
     Raises:
         DoesNotFitError: even the cheapest words cost more.
     """
-    least = {name: min(costs.values()) for name, costs in cost.items()}
-    rest = sum(least.values())
-    if rest > budget:
+    least = sum(min(costs.values()) for costs in cost.values())
+    if least > budget:
         raise DoesNotFitError(
-            f"a budget of {budget:,.0f} {unit}: the cheapest words take {rest:,.0f}",
+            f"a budget of {budget:,.0f} {unit}: the cheapest words take {least:,.0f}",
             hint="allow more, add a narrower word, or remove channels first",
         )
     front: list[tuple[float, float, tuple[Word, ...]]] = [(0.0, 0.0, ())]
     for name, harms_of in harm.items():
-        rest -= least[name]
         longer = sorted(
             (spent + cost[name][word], harmed + harms_of[word], (*words, word))
             for spent, harmed, words in front
             for word in harms_of
-            if spent + cost[name][word] + rest <= budget
+            if spent + cost[name][word] <= budget
         )
         front = []
         for one in longer:

@@ -78,17 +78,17 @@ def _thinned(net: FloatNet, name: str, fraction: float, block: int) -> FloatNet:
 
 
 def _importance(net: FloatNet, index: int, layer: Dense | Conv2D) -> NDArray[np.float64]:
-    made = _norms(floatnet.rows(layer))
-    channels = made.size
+    scores = _norms(floatnet.rows(layer))
+    count = scores.size
     for after in net.layers[index + 1 :]:
-        if isinstance(after, DepthwiseConv2D) and after.weight.shape[2] == channels:
-            made = made * _norms(floatnet.rows(after))
-        elif isinstance(after, Conv2D):
-            return made * _norms(after.weight.reshape(-1, channels).T)
-        elif isinstance(after, Dense):
-            # Channels run fastest in a flattened image.
-            return made * _norms(after.weight.reshape(-1, channels).T)
-    return made
+        if isinstance(after, DepthwiseConv2D):
+            scores = np.repeat(scores, after.weight.shape[2] // scores.size)
+            scores = scores * _norms(floatnet.rows(after))
+        elif isinstance(after, Dense | Conv2D):
+            # Channels run fastest, in a flattened image too.
+            scores = scores * _norms(after.weight.reshape(-1, scores.size).T)
+            break
+    return np.asarray(scores.reshape(count, -1).sum(axis=1))
 
 
 def _norms(rows: floatnet.Floats) -> NDArray[np.float64]:

@@ -139,3 +139,45 @@ def test_activations_are_int8() -> None:
     graph = quantize.lower(dense_net(), plan_for(dense_net(), "int4"))
     kinds = {graph.tensors[node.y].dtype for node in graph.nodes}
     assert kinds == {DType.INT8}
+
+
+def test_a_grid_holds_zero_and_both_ends() -> None:
+    for low, high in ((-1.0, 3.0), (0.0, 6.0), (-5.0, 0.0), (0.5, 2.0), (-1e-3, 1e4)):
+        one = calibrate.grid(low, high)
+        ends = np.array([min(low, 0.0), 0.0, max(high, 0.0)])
+        there = calibrate.real(one, calibrate.q(one, ends))
+        assert there[1] == 0
+        assert np.abs(there - ends).max() <= 0.51 * one.scale
+
+
+def test_a_limited_relu_ends_at_its_limit() -> None:
+    net = image_net()
+    plan = plan_for(net)
+    place = next(k for k, layer in enumerate(net.layers) if layer.label == "relu6")
+    grids = {**plan.grids, place: calibrate.Grid(0.1, -128)}
+    graph = quantize.lower(net, replace(plan, grids=grids))
+    requant = next(node.requant for node in graph.nodes if node.label == "depthwise")
+    assert (requant.low, requant.high) == (-128, -68)
+
+
+def test_biases_are_the_nearest_integers() -> None:
+    layer = replace(dense_net().layers[0], bias=np.linspace(-2, 2, 30).astype(np.float32))
+    weight = layer.weight.copy()
+    weight[7] = 0
+    layer = replace(layer, weight=weight)
+    x, y = calibrate.Grid(3.0, 5), calibrate.Grid(0.01, -4)
+    found = quantize.coded(layer, "int8", None, x, y)
+    away = np.abs(found.bias * found.scale * x.scale - layer.bias)
+    assert (away <= 0.501 * found.scale * x.scale).all()
+    assert away[7] <= y.scale / 500  # a dead row is as fine as its output needs
+
+
+@pytest.mark.parametrize("word", ["int4", "int2"])
+def test_narrow_scales_have_less_error_than_full_range(word: weights.Word) -> None:
+    rows = np.random.default_rng(2).normal(size=(6, 200))
+    full = np.abs(rows).max(axis=1) / weights.LARGEST[word]
+    errors = [
+        np.square(weights.codes(rows, scale, word) * scale[:, None] - rows).sum(axis=1)
+        for scale in (weights.scales(rows, word), full)
+    ]
+    assert (errors[0] < 0.97 * errors[1]).all()

@@ -32,23 +32,36 @@ def silenced(net: FloatNet, name: str, channels: list[int]) -> FloatNet:
     return floatnet.with_layers(net, new)
 
 
-@pytest.mark.parametrize("name", ["conv", "point"])
-def test_channels_that_do_nothing_are_removed_without_a_change(name: str) -> None:
+@pytest.mark.parametrize(("name", "fraction"), [("conv", 0.26), ("point", 0.17)])
+def test_channels_that_do_nothing_are_removed_without_a_change(name: str, fraction: float) -> None:
     net = silenced(image_net(), name, [1, 4])
-    thin = structured.remove_channels(net, 0.26, layers=[name])
+    thin = structured.remove_channels(net, fraction, layers=[name])
     before, after = (
         {layer.label: layer.weight.shape for _, layer in floatnet.weighted(one)}
         for one in (net, thin)
     )
-    gone = 2 if name == "conv" else 3
-    assert after[name][0] == before[name][0] - gone
+    assert after[name][0] == before[name][0] - 2
     if name == "point":
-        assert after["dense"][1] == before["dense"][1] - gone * 4
-        return
-    assert after["depthwise"] == (3, 3, 6)
-    assert after["point"] == (12, 1, 1, 6)
+        assert after["dense"][1] == before["dense"][1] - 2 * 4
+    else:
+        assert after["depthwise"] == (3, 3, 6)
+        assert after["point"] == (12, 1, 1, 6)
     x = inputs(net)
     np.testing.assert_allclose(floatnet.forward(thin, x), floatnet.forward(net, x), atol=1e-5)
+
+
+def test_a_channel_with_two_readers_of_its_own_goes_with_both() -> None:
+    net = image_net()
+    draw = np.random.default_rng(8)
+    weight, bias = draw.normal(size=(3, 3, 16)), np.zeros(16)
+    wide = replace(net.layers[3], weight=weight.astype("f4"), bias=bias.astype("f4"))
+    point = replace(net.layers[5], weight=draw.normal(size=(12, 1, 1, 16)).astype("f4"))
+    net = floatnet.with_layers(net, {3: wide, 5: point})
+    net = silenced(net, "conv", [6])
+    thin = structured.remove_channels(net, 0.13, layers=["conv"])
+    assert [layer.weight.shape[-1] for _, layer in floatnet.weighted(thin)][:3] == [2, 14, 14]
+    x = inputs(net)
+    np.testing.assert_allclose(floatnet.forward(thin, x), floatnet.forward(net, x), atol=1e-4)
 
 
 def test_neurons_go_in_aligned_blocks() -> None:

@@ -62,7 +62,7 @@ def test_channels_and_int4_by_budget(here: Path, capsys: pytest.CaptureFixture[s
     assert after["energy_source"] == "modelled"
     graph = serialize.load_bytes((here / "out.safetensors").read_bytes(), "out")
     shapes = [graph.tensors[node.y].shape[-1] for node in graph.nodes]
-    assert shapes == [4, 4, 4, 3, 3, 8, 5]
+    assert shapes == [4, 4, 8, 3, 3, 8, 5]
     accuracy = found["accuracy"]
     assert accuracy["before"]["test"] > 0.8
     assert set(accuracy) == {"metric", "float", "before", "after"}
