@@ -19,7 +19,7 @@ def main() -> None:
     found = data.load(wanted.model_copy(update={"copies": 0}))
     path = HERE / "build" / "official.npz"
     path.parent.mkdir(exist_ok=True)
-    np.savez(path, x=found.test_x, y=found.test_y)
+    np.savez(path, x=found.test_x.astype(np.float32), y=found.test_y)
     print(f"{path}: {len(found.test_y)} clips of {found.shape[0]} frames")
 
 

@@ -16,7 +16,9 @@ from edgekit.build import tools
 from edgekit.target.mcu import compilers
 from edgekit.virtual.machines import ICOUNT_SHIFT, MACHINES
 
-FRONTEND = Path(__file__).resolve().parents[2] / "firmware" / "frontend"
+HERE = Path(__file__).resolve().parent
+FRONTEND = HERE.parents[1] / "firmware" / "frontend"
+BARE_METAL = HERE.parent / "kernels"
 STRICT = (
     *("-std=c99", "-ffreestanding", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion"),
     *("-Wshadow", "-Wstrict-prototypes", "-Wundef", "-Wvla", "-Werror"),
@@ -60,13 +62,37 @@ class BoardRun:
 def run_on_m4f(directory: Path, name: str, clips: NDArray[np.int16]) -> BoardRun:
     """Return features and instruction counts of clips, (n, samples), on QEMU's Cortex-M4F."""
     settings = STANDARD[name]
-    here = Path(__file__).parent
-    sources = [here / "mfcc_runner.c", FRONTEND / "ek_mfcc.c", FRONTEND / f"{name}.c"]
-    sources.append(FRONTEND.parent / "link" / "ek_mem.c")  # what compilers call on their own
+    sources = [HERE / "mfcc_runner.c", FRONTEND / "ek_mfcc.c", FRONTEND / f"{name}.c"]
     objects = [compiled(directory, source, name) for source in sources]
-    elf = directory / "mfcc.elf"
+    ticks, features = _emulated(directory, objects, clips)
+    nanoseconds = ticks.astype(np.float64) / _CORE_HZ * 1e9
+    return BoardRun(
+        features.reshape(len(clips), settings.frames, settings.coefficients),
+        np.rint(nanoseconds / 2**ICOUNT_SHIFT).astype(np.int64),
+    )
+
+
+def digits_on_m4f(
+    directory: Path, package: Path, example: Path, clips: NDArray[np.int16]
+) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Return what `example`, linked with a package, makes of clips: digits and (n, 10) scores."""
+    sources = [HERE / "digit_runner.c", example, FRONTEND / "ek_mfcc.c"]
+    sources += [FRONTEND / "ek_mfcc_8k.c", *sorted((package / "src").glob("*.c"))]
+    include = (package / "include", package / "src")
+    objects = [compiled(directory, source, "ek_mfcc_8k", include=include) for source in sources]
+    digits, scores = _emulated(directory, objects, clips)
+    return digits.astype(np.int64), scores.reshape(len(clips), 10)
+
+
+def _emulated(
+    directory: Path, objects: list[str], clips: NDArray[np.int16]
+) -> tuple[NDArray[np.uint32], NDArray[np.int8]]:
+    """Link and run a runner; return its number for each clip, and the bytes that follow them."""
+    memory = FRONTEND.parent / "link" / "ek_mem.c"  # what compilers call on their own
+    objects = [*objects, compiled(directory, memory, "unused")]
+    elf = directory / "runner.elf"
     command = compilers.link_command("gcc", "cortex-m4f", (), str(elf))
-    argv = [str(here / "mfcc_runner.ld") if w == "linker.ld" else w for w in command.argv]
+    argv = [str(HERE / "mfcc_runner.ld") if w == "linker.ld" else w for w in command.argv]
     at = argv.index("-lgcc")
     subprocess.run([*tools.require(argv[0]), *argv[1:at], *objects, *argv[at:]], check=True)
     head = np.array([len(clips), *[0] * len(clips)], "<u4").tobytes()
@@ -79,28 +105,30 @@ def run_on_m4f(directory: Path, name: str, clips: NDArray[np.int16]) -> BoardRun
     argv += ["-device", f"loader,file={directory / 'in.bin'},addr={_BASE:#x},force-raw=on"]
     subprocess.run(argv, cwd=directory, check=True, timeout=120, stdin=subprocess.DEVNULL)
     out = (directory / "out.bin").read_bytes()
-    ticks = np.frombuffer(out[: 4 * len(clips)], "<u4").astype(np.float64)
-    features = np.frombuffer(out[4 * len(clips) :], np.int8)
-    seconds = ticks / _CORE_HZ
-    return BoardRun(
-        features.reshape(len(clips), settings.frames, settings.coefficients),
-        np.rint(seconds * 1e9 / 2**ICOUNT_SHIFT).astype(np.int64),
-    )
+    size = 4 * len(clips)
+    return np.frombuffer(out[:size], "<u4"), np.frombuffer(out[size:], np.int8)
 
 
-def compiled(directory: Path, source: Path, name: str, cpu: Cpu = "cortex-m4f") -> str:
+def compiled(
+    directory: Path,
+    source: Path,
+    name: str,
+    cpu: Cpu = "cortex-m4f",
+    include: tuple[Path, ...] = (),
+) -> str:
     """Compile as a kernel of a build for `cpu` would be; return the object."""
+    kernel = source.parent != HERE
     command = compilers.compile_command(
         "gcc",
         cpu,
         PurePosixPath(source),
-        include=[str(FRONTEND)],
+        include=[str(FRONTEND), str(BARE_METAL), *map(str, include)],
         defines=[f"PARAMS={name}", f"BASE={_BASE:#x}u"],
-        kernel=True,
+        kernel=kernel,
     )
     target = directory / f"{source.stem}.o"
-    # The runner has addresses as numbers.
-    quiet = () if source.parent == FRONTEND else ("-w",)
+    # The runners have addresses as numbers.
+    quiet = () if kernel else ("-w",)
     argv = [*tools.require(command.argv[0]), *command.argv[1:-1], str(target), *quiet]
     subprocess.run(argv, check=True)
     return str(target)
