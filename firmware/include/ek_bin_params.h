@@ -66,6 +66,14 @@ typedef ek_bin_conv2d_params ek_bin_ternary_params;
 
 void ek_bin_ternary(const ek_bin_ternary_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
+/* The same with groups of up to four words, 128 channels: where words stand above, all words of a
+ * group stand side by side, those of weights and of starts. Up to 12 bytes behind both are read.
+ * Scratch: planes and the list behind the windows have 16 bytes for each 4. */
+typedef ek_bin_conv2d_params ek_bin_conv2d_mve_params;
+
+void ek_bin_conv2d_mve(const ek_bin_conv2d_mve_params *p, int32_t *scratch, const int8_t *x,
+                       int8_t *y);
+
 /* The depthwise form: each output channel has the weights and the input channel of its own.
  * Weights: per word of 32 output channels, inverted, per window position. Starts as above, all
  * channels counted 32 at once; a last word's missing channels start as outputs that are never +1.

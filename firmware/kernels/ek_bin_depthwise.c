@@ -1,5 +1,7 @@
 /* Depthwise convolution of bits by weights of one bit, 32 channels at once. */
-#include "ek_bin.h"
+#define EK_BIN_WORDS 1
+
+#include "ek_bin_count.h"
 
 #define EK_OUTSIDE (-1)
 #define EK_GROUP 8

@@ -1,8 +1,11 @@
 /* Convolution and fully connected layer of bits by weights of -1, 0 and +1.
  *
- * 32 channels are counted at once, as in ek_bin.h: how many of a channel's weights that are not 0
- * have the sign of their input. Of each input a word tells which channels have a weight of -1, and
- * another which have any: the input's bit chooses between them. */
+ * 32 channels are counted at once, as in ek_bin_count.h: how many of a channel's weights that are
+ * not 0 have the sign of their input. Of each input a word tells which channels have a weight of
+ * -1, and another which have any: the input's bit chooses between them. */
+#define EK_BIN_WORDS 1
+
+#include "ek_bin_count.h"
 #include "ek_bin_window.h"
 
 /* The pair of channels' bits for inputs i and i + 1: one, and one ^ the other. */

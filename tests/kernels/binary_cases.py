@@ -27,15 +27,20 @@ def _pair(draw: Draw, low: int, high: int) -> tuple[int, int]:
     return int(first), int(second)
 
 
-def sums(builder: BinaryBuilder, draw: Draw) -> None:
+def sums(builder: BinaryBuilder, draw: Draw, channels: tuple[int, ...] = CHANNELS) -> None:
     """A fully connected layer in one of three cases, else a convolution."""
     result = RESULTS[builder.seed % len(RESULTS)] if draw.random() < 0.6 else DType.BINARY
-    outputs = _pick(draw, CHANNELS)
+    outputs = _pick(draw, channels)
     if draw.random() < 0.33:
         shape = (int(draw.integers(1, 900)),) if draw.random() < 0.7 else (2, 3, 7)
         builder.binary_dense(builder.bits(*shape), outputs, result)
     else:
         convolution(builder, draw, outputs, result)
+
+
+def many_sums(builder: BinaryBuilder, draw: Draw) -> None:
+    """Enough channels for vectors, whole ones and others."""
+    sums(builder, draw, (64, 70, 96, 128, 130, 230, 256))
 
 
 def convolution(
@@ -138,6 +143,7 @@ def pad(builder: BinaryBuilder, draw: Draw) -> None:
 
 BINARY_CASES: dict[str, Callable[[BinaryBuilder, Draw], None]] = {
     "ek_bin_conv2d": sums,
+    "ek_bin_conv2d_mve": many_sums,
     "ek_bin_depthwise": depthwise,
     "ek_bin_threshold": bytes_to_bits,
     "ek_threshold": steps,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from binary_cases import BINARY_CASES, build_binary, code_of_binary
@@ -14,7 +15,8 @@ pytestmark = [pytest.mark.gcc, pytest.mark.qemu]
 
 # The runner passes tensors, no list of them.
 KERNELS = tuple(kernel for kernel in BINARY_CASES if kernel != "ek_bin_concat")
-CONV = "kernels/ek_bin_conv2d.c"
+PLAIN = tuple(kernel for kernel in KERNELS if not kernel.endswith("_mve"))
+CONV, VECTORS = "kernels/ek_bin_conv2d.c", "kernels/ek_bin_conv2d_mve.c"
 
 MUTANTS = {
     "order of a quad": (CONV, '"sbfx lr, r1, #" i0', '"sbfx lr, r1, #" i1'),
@@ -22,7 +24,13 @@ MUTANTS = {
     "second carry": (CONV, '"bic " q1', '"and " q1'),
     "eights forgotten": (CONV, '"strd r7, lr, [r2, #12]', '"str r7, [r2, #12]'),
     "carries out of place": (CONV, "- (uint32_t)x) - 4", "- (uint32_t)x)"),
+    "vectors: other input": (VECTORS, 'EK_INPUT("q1", i1)', 'EK_INPUT("q1", i0)'),
+    "vectors: saved carries": (VECTORS, "vldrw.u32 q1, [r2, #96]", "vldrw.u32 q1, [r2, #80]"),
+    "vectors: sixteens": (VECTORS, "veor q6, q6, q5", "vorr q6, q6, q5"),
 }  # fmt: skip
+
+
+DAILY = ("first carry", "vectors: sixteens")
 
 
 def batch_of(image: Image, kernels: tuple[str, ...], seeds: range) -> Batch:
@@ -40,15 +48,15 @@ def batch_of(image: Image, kernels: tuple[str, ...], seeds: range) -> Batch:
     return batch
 
 
-@pytest.mark.parametrize("cpu", ["cortex-m4f", "cortex-m55"])
-def test_equals_interpreter(cpu, tmp_path):
-    image = build_runner(tmp_path, KERNELS, cpu=cpu)
-    assert batch_of(image, KERNELS, range(40)).differences(tmp_path) == 0
+@pytest.mark.parametrize(("cpu", "kernels"), [("cortex-m4f", PLAIN), ("cortex-m55", KERNELS)])
+def test_equals_interpreter(cpu, kernels, tmp_path):
+    image = build_runner(tmp_path, kernels, cpu=cpu)
+    assert batch_of(image, kernels, range(40)).differences(tmp_path) == 0
 
 
 @pytest.mark.parametrize(
     "name",
-    [n if n == "first carry" else pytest.param(n, marks=pytest.mark.nightly) for n in MUTANTS],
+    [n if n in DAILY else pytest.param(n, marks=pytest.mark.nightly) for n in MUTANTS],
 )
 def test_mutant_is_found(name, tmp_path):
     file, old, new = MUTANTS[name]
@@ -58,5 +66,6 @@ def test_mutant_is_found(name, tmp_path):
     text = path.read_text()
     assert text.count(old) >= 1, f"{file} does not hold {old!r}"
     path.write_text(text.replace(old, new))
-    image = build_runner(tmp_path, ["ek_bin_conv2d"], tmp_path / "firmware", cpu="cortex-m4f")
-    assert batch_of(image, ("ek_bin_conv2d",), range(60)).differences(tmp_path) > 0
+    kernel, cpu = Path(file).stem, "cortex-m55" if file == VECTORS else "cortex-m4f"
+    image = build_runner(tmp_path, [kernel], tmp_path / "firmware", cpu=cpu)
+    assert batch_of(image, (kernel,), range(60)).differences(tmp_path) > 0

@@ -16,6 +16,8 @@ from edgekit.target.mcu.ops.window import window
 
 Ints = NDArray[np.int64]
 
+_VECTOR_WORDS = 4
+
 
 def emit_binary_conv2d(context: Context, node: LowBitConv2D | LowBitDense) -> NodeCode:
     """Return the C of `node`, whose input and weights are BINARY."""
@@ -26,21 +28,23 @@ def emit_binary_conv2d(context: Context, node: LowBitConv2D | LowBitDense) -> No
     cells = weight.reshape(out_c, *border.missing.shape[1:], -1)
     biases = border.biases(cells, context.graph.constants[node.bias], node.input_zero_point)
     to_bits = context.graph.tensors[node.y].dtype is DType.BINARY
-    weights = Array(
-        "p", context.index, _weights(weight), f"{out_c} filters of {depth} bits, 32 at a time"
-    )
+    # From two words of channels on, vectors take fewer instructions.
+    group = _VECTOR_WORDS if "mve" in context.features and counted > 1 else 1
+    about = f"{out_c} filters of {depth} bits, {group * pack.LANES} at a time"
+    weights = Array("p", context.index, _weights(weight, group), about)
     starts = Array(
         "t",
         context.index,
-        _bit_starts(context, node, biases, depth) if to_bits else _ints(biases - depth),
+        _bit_starts(context, node, biases, depth, group) if to_bits else _ints(biases - depth),
         "where counts start, for each class of pixels",
     )
     classes = Array("s", context.index, border.rows_and_columns, "classes of rows and columns")
     result, arrays = result_of(context, node)
     length, rest = -(-depth // pack.LANES), depth % pack.LANES
+    listed = depth // pack.LANES + (rest + 1) // 2 + 1
     return NodeCode(
         index=context.index,
-        kernel="ek_bin_conv2d",
+        kernel="ek_bin_conv2d" if group == 1 else "ek_bin_conv2d_mve",
         params={
             "window": _window(context, node),
             "out_c": out_c,
@@ -57,7 +61,7 @@ def emit_binary_conv2d(context: Context, node: LowBitConv2D | LowBitDense) -> No
         arrays=(weights, starts, classes, *arrays),
         inputs=(node.x,),
         output=node.y,
-        scratch_bytes=4 * (planes + 2 * length + depth // pack.LANES + (rest + 1) // 2 + 1),
+        scratch_bytes=4 * (group * (planes + listed) + 2 * length),
     )
 
 
@@ -75,29 +79,40 @@ def _window(context: Context, node: LowBitConv2D | LowBitDense) -> dict[str, cte
     }
 
 
-def _weights(weight: Ints) -> tuple[int, ...]:
-    """Return (C_out, depth) weights: words of 32 channels as parities, then the other rows."""
-    counted = weight.shape[0] // pack.LANES * pack.LANES
-    groups = weight[:counted].reshape(-1, pack.LANES, weight.shape[1])
-    rows = pack.words(weight[counted:] < 0)
-    return (*(v for group in groups for v in _ints(pack.parities(group))), *_ints(rows))
+def _groups(channels: int, group: int) -> list[slice]:
+    """Return the channels that are counted together: `group` words, fewer at the end."""
+    counted = channels // pack.LANES * pack.LANES
+    firsts = range(0, counted, group * pack.LANES)
+    return [slice(first, min(first + group * pack.LANES, counted)) for first in firsts]
+
+
+def _unread(channels: int, group: int) -> tuple[int, ...]:
+    """Return what a vector reads behind the last group that does not fill it."""
+    return (0,) * (-(channels // pack.LANES) % group)
+
+
+def _weights(weight: Ints, group: int) -> tuple[int, ...]:
+    """Return (C_out, depth) weights: words of counted channels as parities, then other rows."""
+    groups = _groups(len(weight), group)
+    counted = [v for channels in groups for v in _ints(pack.parities(weight[channels]))]
+    rows = pack.words(weight[groups[-1].stop if groups else 0 :] < 0)
+    return (*counted, *_ints(rows), *_unread(len(weight), group))
 
 
 def _bit_starts(
-    context: Context, node: LowBitConv2D | LowBitDense, biases: Ints, depth: int
+    context: Context, node: LowBitConv2D | LowBitDense, biases: Ints, depth: int, group: int
 ) -> tuple[int, ...]:
     """Return the starts for outputs of one bit, of all classes; biases is (classes, C_out)."""
     assert node.thresholds is not None
     thresholds = context.graph.constants[node.thresholds][:, 0]
-    wanted = pack.equal_bits_wanted(thresholds, biases, depth)
     planes = pack.planes_of(depth)
+    groups = _groups(len(thresholds), group)
     found: list[int] = []
-    for row in wanted:
-        counted = len(row) // pack.LANES * pack.LANES
-        for first in range(0, counted, pack.LANES):
-            found += _ints(pack.start_planes(row[first : first + pack.LANES], planes))
-        found += _ints(-2 * row[counted:])
-    return tuple(found)
+    for row in pack.equal_bits_wanted(thresholds, biases, depth):
+        for channels in groups:
+            found += _ints(pack.start_planes(row[channels], planes))
+        found += _ints(-2 * row[groups[-1].stop if groups else 0 :])
+    return (*found, *_unread(len(thresholds), group))
 
 
 def _ints(values: Ints) -> tuple[int, ...]:

@@ -19,11 +19,11 @@ def words(bits: NDArray[np.bool_]) -> Ints:
 
 
 def parities(weight: Ints) -> Ints:
-    """Return (32, depth) weights, -1 or +1, as the (even depth,) words of counted channels."""
+    """Return (C, depth) weights, -1 or +1, as (even depth, C / 32) words of counted channels."""
     running = np.logical_xor.accumulate(weight < 0, axis=1)
     if running.shape[1] % 2:
         running = np.concatenate([running, running[:, -1:]], axis=1)
-    return words(running.T).ravel()
+    return words(running.T)
 
 
 def planes_of(depth: int) -> int:
@@ -40,12 +40,12 @@ def equal_bits_wanted(threshold: Ints, bias: Ints, depth: int) -> Ints:
 
 
 def start_planes(wanted: Ints, planes: int) -> Ints:
-    """Return (32,) numbers of equal bits as the (planes,) words that counters start with.
+    """Return (C,) numbers of equal bits as the (planes, C / 32) words that counters start with.
 
     The highest plane is then set in the lanes that counted as many.
     """
     start = (1 << (planes - 1)) - wanted
-    return words((start[np.newaxis] >> np.arange(planes)[:, np.newaxis] & 1).astype(bool)).ravel()
+    return words((start[np.newaxis] >> np.arange(planes)[:, np.newaxis] & 1).astype(bool))
 
 
 def start_words(wanted: Ints, planes: int, never: int) -> Ints:
@@ -55,5 +55,5 @@ def start_words(wanted: Ints, planes: int, never: int) -> Ints:
     """
     padded = np.pad(wanted, ((0, 0), (0, -wanted.shape[1] % LANES)), constant_values=never)
     groups = padded.reshape(-1, LANES)
-    found = np.stack([start_planes(group, planes) for group in groups])
-    return found.reshape(len(wanted), -1, planes)
+    found = np.stack([start_planes(group, planes).ravel() for group in groups])
+    return np.asarray(found.reshape(len(wanted), -1, planes))
