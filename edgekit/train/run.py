@@ -67,13 +67,14 @@ def train(wanted: TrainConfig, work: Path, progress: Progress, *, restart: bool 
             return Trained(wanted, built, dataset, finished)
         _begin(wanted, built)
         teacher = _teacher(wanted, dataset, work, progress)
-        started = time.monotonic()
+        started = time.monotonic(), time.process_time()
         loop.fit(wanted, built, dataset, teacher, work / CHECKPOINT, progress)
         checkpoint.write(work / MODEL, checkpoint.capture(wanted, wanted.train.epochs, built))
         if _integer(built):
             graph = export.to_graph(built, wanted.name, dataset.shape, dataset.train_x.dtype)
             serialize.save(graph, work / GRAPH)
-        result = _result(wanted, built, dataset, work, time.monotonic() - started)
+        seconds = time.monotonic() - started[0], time.process_time() - started[1]
+        result = _result(wanted, built, dataset, work, seconds)
         checkpoint.replace_file(work / RESULT, json.dumps(result, indent=1).encode())
         return Trained(wanted, built, dataset, result)
 
@@ -157,7 +158,7 @@ def _rounds(wanted: TrainConfig, dataset: Dataset, work: Path) -> list[dict[str,
 
 
 def _result(
-    wanted: TrainConfig, built: Network, dataset: Dataset, work: Path, seconds: float
+    wanted: TrainConfig, built: Network, dataset: Dataset, work: Path, seconds: tuple[float, float]
 ) -> dict[str, Any]:
     stored = bits(built)
     rounds = _rounds(wanted, dataset, work)
@@ -182,7 +183,8 @@ def _result(
             "nonzero_weights": stored.nonzero_weights,
         },
         "rounds": rounds,
-        "seconds": round(seconds, 1),  # of this run; a resumed one did not do it all
+        "seconds": round(seconds[0], 1),  # of this run; a resumed one did not do it all
+        "cpu_seconds": round(seconds[1], 1),
         "checkpoint": str(work / CHECKPOINT),
         "model": str(work / MODEL),
         "graph": str(work / GRAPH) if _integer(built) else None,
