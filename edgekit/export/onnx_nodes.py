@@ -14,6 +14,11 @@ from edgekit.ir.graph import Graph
 _IR_VERSION = 8  # read by every onnxruntime since 1.13
 
 
+def channels_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a tensor's shape, (H, W, C) or (N,), with a batch axis and channels first."""
+    return (1, shape[2], shape[0], shape[1]) if len(shape) == 3 else (1, *shape)
+
+
 class OnnxNodes:
     """Nodes in order and constants, with fresh names."""
 
@@ -30,11 +35,11 @@ class OnnxNodes:
         )
         return name
 
-    def constant(self, values: NDArray[Any] | np.float32 | float) -> str:
+    def constant(self, values: NDArray[Any] | np.generic | float) -> str:
         """Return the name of a new constant; a plain number is float32."""
-        array = np.asarray(values, np.float32) if isinstance(values, float) else np.asarray(values)
+        array = np.asarray(values, np.float32) if isinstance(values, float) else np.array(values)
         name = f"constant_{len(self.constants)}"
-        self.constants.append(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self.constants.append(onnx.numpy_helper.from_array(array, name))
         return name
 
     def finish(

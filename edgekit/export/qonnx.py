@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
 from edgekit.export import steps
-from edgekit.export.onnx_nodes import OnnxNodes
+from edgekit.export.onnx_nodes import OnnxNodes, channels_first
 from edgekit.ir.graph import Graph
 from edgekit.ir.interp.lowbit import step_of
 from edgekit.ir.nodes import (
@@ -78,7 +78,9 @@ class _Writer:
         edge = self.graph.inputs[0]
         tensor = self.graph.tensors[edge.tensor]
         flat = len(tensor.shape) == 1
-        shape = edge.source_shape if flat and edge.transpose is None else _first(tensor.shape)
+        shape = (
+            edge.source_shape if flat and edge.transpose is None else channels_first(tensor.shape)
+        )
         top = "x"
         if flat and len(shape) > 2:
             top = self.out.add("Flatten", [top])
@@ -225,7 +227,7 @@ class _Writer:
         if last in (("softmax",), ("log_softmax",)):
             kind = "Softmax" if last == ("softmax",) else "LogSoftmax"
             top = self.out.add(kind, [top], axis=-1)
-        self.out.finish(top, _first(shape))
+        self.out.finish(top, channels_first(shape))
 
     def _define(self, tensor: str, name: str) -> None:
         self.names[tensor], self.shapes[tensor] = name, self.graph.tensors[tensor].shape
@@ -259,11 +261,6 @@ def _zero_points(graph: Graph) -> dict[str, int]:
 def _integer_type(low: int, high: int) -> str:
     bits = next(b for b in range(2, 33) if -(1 << (b - 1)) <= low and high < 1 << (b - 1))
     return f"INT{bits}"
-
-
-def _first(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a tensor's shape with a batch axis, channels first."""
-    return (1, shape[2], shape[0], shape[1]) if len(shape) == 3 else (1, *shape)
 
 
 def _refuse(node: Node, what: str) -> UnsupportedError:
