@@ -16,6 +16,7 @@ from edgekit.audio import wav
 from edgekit.errors import ConfigError
 
 _MAX_FILE_BYTES = 1 << 26
+_MAX_BYTES = 1 << 31
 _MAX_FILES = 200_000
 _BROKEN_ZIP = (
     *(OSError, EOFError, ValueError, RuntimeError, NotImplementedError),
@@ -49,10 +50,13 @@ def read(path: Path, names: str, rate_hz: int) -> list[Recording]:
             16-bit mono PCM of `rate_hz`.
     """
     pattern = _pattern(names)
-    found = []
+    found, total = [], 0
     for name, data in _files(path, pattern):
         match = pattern.fullmatch(name)
         assert match is not None
+        total += len(data)
+        if total > _MAX_BYTES:
+            raise ConfigError(f"{path} holds more than {_MAX_BYTES} bytes of recordings")
         fields = match.groupdict()
         parts = (fields.get(field) or "" for field in _FIELDS)
         found.append(Recording(wav.decode(data, rate_hz, f"{path}/{name}"), *parts))

@@ -61,6 +61,9 @@ class NpzData(Strict):
     split_seed: int = 0
 
 
+Decibels = Annotated[float, Field(ge=-200, le=200)]
+
+
 class Held(Strict):
     """Recordings kept apart: those of a group or a take that is listed."""
 
@@ -86,9 +89,9 @@ class Perturbed(Strict):
     """How far the copies of a recording are changed: edgekit/audio/perturb.py."""
 
     speed: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    equalizer_db: NotNegative = 4.0
-    loudness_db: tuple[float, float] = (-25.0, 5.0)
-    noise_db: tuple[float, float] = (5.0, 45.0)
+    equalizer_db: Annotated[float, Field(ge=0, le=60)] = 4.0
+    loudness_db: tuple[Decibels, Decibels] = (-25.0, 5.0)
+    noise_db: tuple[Decibels, Decibels] = (5.0, 45.0)
 
 
 class WavData(Strict):

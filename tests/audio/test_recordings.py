@@ -152,6 +152,23 @@ def test_what_holds_no_recordings_is_refused(folder: Path, tmp_path: Path) -> No
         recordings.read(folder, "{label}/x.wav", 8000)
 
 
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [
+        ("_MAX_FILE_BYTES", "has 8044 bytes, at most 8000 are read"),
+        ("_MAX_BYTES", "holds more than 8000 bytes"),
+        ("_MAX_FILES", "holds 24 recordings, at most 20"),
+    ],
+)
+def test_what_is_too_large_is_refused(
+    folder: Path, limit: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings, limit, 20 if limit == "_MAX_FILES" else 8000)
+    for path in (folder, zipped(folder)):
+        with pytest.raises(ConfigError, match=message):
+            recordings.read(path, FSDD_NAMES, 8000)
+
+
 def test_a_damaged_member_is_refused(folder: Path) -> None:
     path = zipped(folder)
     content = bytearray(path.read_bytes())
