@@ -23,7 +23,6 @@ from edgekit.ir.graph import Graph
 from edgekit.ir.types import InputGrid
 from edgekit.pipeline import deploy, native, stages
 from edgekit.pipeline.settings import resolve
-from edgekit.target import mcu
 
 pytestmark = pytest.mark.data
 
@@ -135,8 +134,7 @@ def test_generated_c_equals_the_graph_on_all_images(
 ) -> None:
     graph = graph_of(name, shared_data)
     board = find("nucleo-l4r5zi")
-    lowered = stages.lower(graph, board)
-    plan = stages.emit(lowered.graph, lowered.arena, board, mcu.toolchain(None, board.cpu))
+    plan = stages.compile(graph, board)
     source, sink = (graph.tensors[edge.tensor] for edge in (*graph.inputs, *graph.outputs))
     inputs = edges.to_bytes(source, mnist.images.astype(np.int64) - 128)
     expected = scores(graph, mnist.images)
