@@ -39,22 +39,25 @@ def harms(net: FloatNet, plan: Plan, words: Sequence[Word], x: Floats) -> Table:
     return found
 
 
-def choose(harm: Table, cost: Table, budget: float, unit: str) -> dict[str, Word]:
+def choose(
+    harm: Table, cost: Table, budget: float, unit: str, fixed: float = 0.0
+) -> dict[str, Word]:
     """Return a word for each layer: least total harm with a total cost of at most `budget`.
 
-    Layer by layer, only choices stay that no other beats in both cost and harm. The result is the
-    best there is, unless more than 20,000 such choices have to be thinned out.
+    `fixed` is what all else costs. Layer by layer, only choices stay that no other beats in both
+    cost and harm. The result is the best there is, unless more than 20,000 such choices have to
+    be thinned out.
 
     Raises:
         DoesNotFitError: even the cheapest words cost more.
     """
-    least = sum(min(costs.values()) for costs in cost.values())
+    least = fixed + sum(min(costs.values()) for costs in cost.values())
     if least > budget:
         raise DoesNotFitError(
             f"a budget of {budget:,.0f} {unit}: the cheapest words take {least:,.0f}",
             hint="allow more, add a narrower word, or remove channels first",
         )
-    front: list[tuple[float, float, tuple[Word, ...]]] = [(0.0, 0.0, ())]
+    front: list[tuple[float, float, tuple[Word, ...]]] = [(fixed, 0.0, ())]
     for name, harms_of in harm.items():
         longer = sorted(
             (spent + cost[name][word], harmed + harms_of[word], (*words, word))

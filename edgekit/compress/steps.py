@@ -232,16 +232,16 @@ def _mixed(state: State, step: Mixed, bench: Bench) -> State:
     base = Plan(grids, {layer.label: words[0] for _, layer in floatnet.weighted(state.net)})
     harm = mixed.harms(state.net, base, words, bench.calibration)
     cost, rest = _costs(state.net, base, words, unit, bench)
-    allowed = float(budget)
+    apart = 0.0  # what layers cost more together than the sum of them
     for _ in range(_TRIES):
-        chosen = mixed.choose(harm, cost, allowed - rest, unit)
-        over = _total(state.net, replace(base, words=chosen), unit, bench) - budget
-        if over <= 0:
+        chosen = mixed.choose(harm, cost, budget, unit, rest + apart)
+        total = _total(state.net, replace(base, words=chosen), unit, bench)
+        if total <= budget:
             break
-        allowed -= over  # layers cost more together than the sum of them
+        apart = total - rest - sum(cost[name][word] for name, word in chosen.items())
     else:
         raise DoesNotFitError(
-            f"a budget of {budget:,} {unit}: what was found takes {over + budget:,}",
+            f"a budget of {budget:,} {unit}: what was found takes {total:,}",
             hint="allow more, add a narrower word, or remove channels first",
         )
     listed = ", ".join(f"{name} {word}" for name, word in chosen.items())

@@ -99,14 +99,14 @@ def _measure(job: Job, progress: Progress) -> Measure:
     """Return what counts a graph for a budget: bytes from its code, the rest on the twin."""
 
     def measure(graph: Graph, unit: str) -> tuple[int, Mapping[str, int]]:
+        if unit == "weights_bytes":
+            lowered = stages.lower(graph, job.board).graph
+            by_tensor = mcu.weights_bytes(lowered, job.board)
+            layers = {node.label: by_tensor.get(node.y, 0) for node in lowered.nodes}
+            return sum(layers.values()), layers
         with TemporaryDirectory(prefix="edgekit-compress-") as folder:
             path = Path(folder) / "graph.safetensors"
             serialize.save(graph, path)
-            if unit == "weights_bytes":
-                lowered = stages.lower(stages.load(path), job.board).graph
-                by_tensor = mcu.weights_bytes(lowered, job.board)
-                layers = {n.label: by_tensor.get(n.y, 0) for n in lowered.nodes}
-                return sum(layers.values()), layers
             settings = _settings(job, path)
             if not settings.virtual:
                 raise ConfigError(

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from float_nets import image_net
 
-from edgekit.compress import calibrate, floatnet, mixed
+from edgekit.compress import calibrate, floatnet, mixed, recipe, steps
+from edgekit.compress.lessons import Lessons
 from edgekit.compress.quantize import Plan
+from edgekit.compress.steps import Measure
 from edgekit.errors import DoesNotFitError
+from edgekit.ir.graph import Graph
 
 WORDS = ("int8", "int4", "ternary")
 
@@ -53,6 +56,52 @@ def test_an_impossible_budget_does_not_fit() -> None:
     with pytest.raises(DoesNotFitError, match=f"the cheapest words take {least:,.0f}"):
         mixed.choose(harm, cost, least - 1, "bits")
     assert set(mixed.choose(harm, cost, least, "bits").values()) == {"ternary"}
+
+
+def measured(extra: int, more_together: int) -> Measure:
+    """Count weights' bits, a fixed `extra`, and `more_together` where words are mixed."""
+
+    def measure(graph: Graph, unit: str) -> tuple[int, dict[str, int]]:
+        assert unit == "cycles"
+        kinds = {n.label: graph.tensors[n.weight] for n in graph.nodes if hasattr(n, "weight")}
+        layers = {name: kind.size * kind.dtype.bits for name, kind in kinds.items()}
+        mixed_up = len({kind.dtype for kind in kinds.values()}) > 1
+        return sum(layers.values()) + extra + more_together * mixed_up, layers
+
+    return measure
+
+
+def mixed_words(budget: int, measure: Measure) -> dict[str, str]:
+    net = image_net()
+    x = np.random.default_rng(5).normal(size=(40, *net.input_shape)).astype(np.float32)
+    y = floatnet.forward(net, x).argmax(axis=1)
+    wish = recipe.Recipe.model_validate(
+        {
+            "data": {"kind": "digits"},
+            "steps": [{"kind": "mixed", "words": WORDS, "cycles": budget}],
+        }
+    )
+    done = steps.run(net, wish, Lessons(x, y, x, y, x, y), measure)
+    assert done.plan is not None
+    return dict(done.plan.words)
+
+
+def test_a_budget_of_cycles_counts_what_surrounds_layers_and_what_mixing_adds() -> None:
+    sizes = {layer.label: layer.weight.size for _, layer in floatnet.weighted(image_net())}
+    most = 8 * sum(sizes.values())
+
+    def cost(words: dict[str, str]) -> int:
+        bits = {"int8": 8, "int4": 4, "ternary": 2}
+        return sum(sizes[name] * bits[word] for name, word in words.items())
+
+    budget = most * 3 // 4 + 700
+    free = mixed_words(budget, measured(700, 0))
+    assert 700 + cost(free) <= budget
+    dearer = mixed_words(budget, measured(700, 500))
+    assert 1200 + cost(dearer) <= budget
+    assert cost(dearer) < cost(free)
+    with pytest.raises(DoesNotFitError, match="a budget of 600 cycles: the cheapest words take"):
+        mixed_words(600, measured(700, 0))
 
 
 def test_fewer_bits_harm_more() -> None:
