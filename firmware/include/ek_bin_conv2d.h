@@ -111,15 +111,15 @@ static void count(ek_bin_weights w, const uint32_t *x, int32_t depth, ek_bin_sto
 /* The number of bits that are set in both or neither of x and the inverted row. */
 static int32_t equal_bits(const uint32_t *x, const int32_t *row, int32_t words)
 {
-    int32_t sum = 0;
+    uint32_t sum = 0;
     for (int32_t i = 0; i < words; i++) {
         uint32_t v = x[i] ^ (uint32_t)row[i];
         v -= (v >> 1) & 0x55555555U;
         v = (v & 0x33333333U) + ((v >> 2) & 0x33333333U);
         v = (v + (v >> 4)) & 0x0F0F0F0FU;
-        sum += (int32_t)((v * 0x01010101U) >> 24);
+        sum += (v * 0x01010101U) >> 24;
     }
-    return sum;
+    return (int32_t)sum;
 }
 
 /* parities[i] is the parity of bits 0 to i. */
@@ -143,7 +143,8 @@ static void accumulate(const uint32_t *bits, int32_t words, uint32_t *parities)
 typedef struct {
     int32_t depth;       /* bits of a window */
     int32_t length;      /* its words */
-    const int32_t *rows; /* weights of the channels that are in no counted word */
+    int32_t rest;        /* channels that are in no counted word */
+    const int32_t *rows; /* their weights */
     uint32_t *bits;
     uint32_t *parities;
     ek_bin_stored *planes;
@@ -184,12 +185,11 @@ static void bits_of(const ek_bin_conv2d_params *p, const work *k, const int32_t 
         }
     }
     uint32_t last = 0;
-    const int32_t rest = p->out_c - p->words * EK_BIN_LANES;
-    for (int32_t i = 0; i < rest; i++) {
+    for (int32_t i = 0; i < k->rest; i++) {
         const int32_t sum = 2 * equal_bits(k->bits, &k->rows[i * k->length], k->length);
         last |= (sum + start[i] >= 0 ? 1U : 0U) << i;
     }
-    if (rest > 0) {
+    if (k->rest > 0) {
         *y = last;
     }
 }
@@ -197,7 +197,7 @@ static void bits_of(const ek_bin_conv2d_params *p, const work *k, const int32_t 
 static void sums_of(const ek_bin_conv2d_params *p, const work *k, const int32_t *start, int8_t *y)
 {
     const int32_t *w = p->weights;
-    const int32_t counted = p->words * EK_BIN_LANES;
+    const int32_t counted = p->out_c - k->rest;
     for (int32_t c = 0; c < counted; c++) {
         const int32_t lane = c % (EK_BIN_LANES * EK_BIN_WORDS);
         if (lane == 0) {
@@ -215,12 +215,14 @@ EK_BIN_INLINE void convolve(const ek_bin_conv2d_params *p, int32_t *scratch, con
                             int8_t *y)
 {
     const ek_window *w = &p->window;
-    const int32_t rest = p->out_c - p->words * EK_BIN_LANES;
+    const int32_t others = p->out_c - p->words * EK_BIN_LANES;
+    const int32_t rest = others > 0 ? others : 0;
     const int32_t size = p->to_bits != 0 ? p->words * p->planes + rest : p->out_c;
     const int32_t pixel_bytes = p->to_bits != 0
                                     ? (p->out_c + EK_BIN_LANES - 1) / EK_BIN_LANES * 4
                                     : p->out_c * (p->result.levels > 0 ? 1 : p->result.bytes);
     work k;
+    k.rest = rest;
     k.depth = w->kernel_h * w->kernel_w * w->in_c;
     k.length = (k.depth + EK_BIN_LANES - 1) / EK_BIN_LANES;
     k.rows = &p->weights[p->words * ((k.depth + 1) / 2 * 2)];

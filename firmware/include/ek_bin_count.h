@@ -28,7 +28,7 @@ typedef struct {
     ek_bin_t both; /* one ^ the other */
 } ek_bin_carries;
 
-/* Weights of the inputs to come: `stride` words each. */
+/* Weights of the inputs to come: `stride` words each, of which the first ones count. */
 typedef struct {
     const int32_t *at;
     int32_t stride;
@@ -49,7 +49,7 @@ EK_BIN_INLINE ek_bin_t ek_bin_spread(uint32_t x, int32_t i)
 EK_BIN_INLINE ek_bin_t ek_bin_parity(ek_bin_weights *w, uint32_t x, int32_t i)
 {
     const ek_bin_t word = *(const ek_bin_stored *)(const void *)w->at;
-    w->at += w->stride;
+    w->at += EK_BIN_WORDS == 1 ? 1 : w->stride; /* a constant where it can be */
     return word ^ ek_bin_spread(x, i);
 }
 

@@ -23,11 +23,12 @@ typedef struct {
 /* Convolution of bits by weights of one bit, or a fully connected layer as its only pixel. With n
  * bits in a window, a sum is bias - n + 2 * (the number of bits that equal their weight).
  *
- * The first 32 * words output channels are counted 32 at once. Weights: per word and per window
- * position, rows first, channels last, a word of 32 channels' bits: the parity of this and all
- * earlier positions' inverted weights (ek_bin.h); if the positions are odd in number, the last word
- * twice. The other channels are counted each by itself: inverted weights, [channels][window words],
- * unused bits 0.
+ * The first 32 * words output channels are counted 32 at once; the last word may have lanes for
+ * channels that there are not, which start as outputs that are never +1. Weights: per word and per
+ * window position, rows first, channels last, a word of 32 channels' bits: the parity of this and
+ * all earlier positions' inverted weights (ek_bin.h); if the positions are odd in number, the last
+ * word twice. The other channels are counted each by itself: inverted weights, [channels][window
+ * words], unused bits 0.
  *
  * padding: what padded cells hold, as a word. Where they count for nothing, the starts undo what
  * they hold: classes are which starts an output row and column take, [out_h] and then [out_w]; the

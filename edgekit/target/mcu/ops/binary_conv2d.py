@@ -17,13 +17,14 @@ from edgekit.target.mcu.ops.window import window
 Ints = NDArray[np.int64]
 
 _VECTOR_WORDS = 4
+_MOST_UNUSED = 8  # lanes: at most one of so many counts no channel
 
 
 def emit_binary_conv2d(context: Context, node: LowBitConv2D | LowBitDense) -> NodeCode:
     """Return the C of `node`, whose input and weights are BINARY."""
     weight = context.graph.constants[node.weight].reshape(context.shape(node.y)[-1], -1)
     out_c, depth = weight.shape
-    counted, planes = out_c // pack.LANES, pack.planes_of(depth)
+    counted, planes = _counted_words(out_c), pack.planes_of(depth)
     border = border_of(context, node) if isinstance(node, LowBitConv2D) else NO_BORDER
     cells = weight.reshape(out_c, *border.missing.shape[1:], -1)
     biases = border.biases(cells, context.graph.constants[node.bias], node.input_zero_point)
@@ -79,22 +80,37 @@ def _window(context: Context, node: LowBitConv2D | LowBitDense) -> dict[str, cte
     }
 
 
+def _counted_words(channels: int) -> int:
+    """Return how many words of channels are counted: also a last one where few lanes are unused."""
+    words = -(-channels // pack.LANES)
+    unused = words * pack.LANES - channels
+    return words - int(unused * _MOST_UNUSED > words * pack.LANES)
+
+
 def _groups(channels: int, group: int) -> list[slice]:
-    """Return the channels that are counted together: `group` words, fewer at the end."""
-    counted = channels // pack.LANES * pack.LANES
+    """Return the lanes that are counted together: `group` words, fewer at the end."""
+    counted = _counted_words(channels) * pack.LANES
     firsts = range(0, counted, group * pack.LANES)
     return [slice(first, min(first + group * pack.LANES, counted)) for first in firsts]
 
 
+def _with_unused(values: Ints, groups: list[slice], value: int) -> Ints:
+    """Return (C, ...) with `value` for lanes that have no channel."""
+    unused = max(groups[-1].stop - len(values), 0) if groups else 0
+    around = [(0, unused)] + [(0, 0)] * (values.ndim - 1)
+    return np.pad(values, around, constant_values=value)
+
+
 def _unread(channels: int, group: int) -> tuple[int, ...]:
     """Return what a vector reads behind the last group that does not fill it."""
-    return (0,) * (-(channels // pack.LANES) % group)
+    return (0,) * (-_counted_words(channels) % group)
 
 
 def _weights(weight: Ints, group: int) -> tuple[int, ...]:
     """Return (C_out, depth) weights: words of counted channels as parities, then other rows."""
     groups = _groups(len(weight), group)
-    counted = [v for channels in groups for v in _ints(pack.parities(weight[channels]))]
+    padded = _with_unused(weight, groups, 1)
+    counted = [v for channels in groups for v in _ints(pack.parities(padded[channels]))]
     rows = pack.words(weight[groups[-1].stop if groups else 0 :] < 0)
     return (*counted, *_ints(rows), *_unread(len(weight), group))
 
@@ -109,8 +125,9 @@ def _bit_starts(
     groups = _groups(len(thresholds), group)
     found: list[int] = []
     for row in pack.equal_bits_wanted(thresholds, biases, depth):
-        for channels in groups:
-            found += _ints(pack.start_planes(row[channels], planes))
+        padded = _with_unused(row, groups, depth + 1)
+        for lanes in groups:
+            found += _ints(pack.start_planes(padded[lanes], planes))
         found += _ints(-2 * row[groups[-1].stop if groups else 0 :])
     return (*found, *_unread(len(thresholds), group))
 
