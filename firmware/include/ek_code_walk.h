@@ -8,22 +8,6 @@
 #define EK_CODE_INLINE static inline
 #endif
 
-/* Sums of a group of pixels, EK_CODE_PIXELS to a channel. */
-typedef struct {
-    const int32_t *sums;
-    int32_t factor;
-    int32_t less[EK_CODE_PIXELS]; /* of factor * sum; one of each pixel */
-    int32_t first;                /* channel */
-    int32_t count;                /* of channels, at most EK_CODE_CHANNELS */
-    int32_t n;                    /* pixels */
-} ek_code_group;
-
-/* The accumulator of a channel, counted from the first, without its constant. */
-static inline int32_t ek_code_sum(const ek_code_group *g, int32_t channel, int32_t slot)
-{
-    return g->sums[channel * EK_CODE_PIXELS + slot] * g->factor - g->less[slot];
-}
-
 /* Weights of a byte: channel 2 * c has the lower halves of their codes, the next one the upper. */
 static void ek_code_join(int32_t *sums, int32_t count)
 {

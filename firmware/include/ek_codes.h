@@ -61,4 +61,17 @@ typedef ek_low_codes_s8_params ek_low_codes_dsp_params;
 void ek_low_codes_dsp(const ek_low_codes_dsp_params *p, int32_t *scratch, const int8_t *x,
                       int8_t *y);
 
+/* Weights of -1, 0 and 1 as generated code, for layers that have few: each function adds and
+ * subtracts the values q of a window, [kernel_h][kernel_w][in_c], for 32 channels or the last ones.
+ * Of the codes only window, out_c, is_bits and outside are used, and the factor is 1.
+ * Scratch: 128 bytes, and twice the bytes of a window. */
+typedef void (*ek_unrolled_sums)(const int8_t *v, int32_t *sums);
+
+typedef struct {
+    ek_low_codes_s8_params low;
+    const ek_unrolled_sums *sums;
+} ek_unrolled_params;
+
+void ek_unrolled(const ek_unrolled_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
 #endif

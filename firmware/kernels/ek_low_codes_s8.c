@@ -1,8 +1,9 @@
 /* Low-bit convolution and fully connected layer with weights as codes: see ek_codes.h. */
 #include "ek_code_pairs.h"
 #include "ek_code_low.h"
+#include "ek_code_walk.h"
 
 void ek_low_codes_s8(const ek_low_codes_s8_params *p, int32_t *scratch, const int8_t *x, int8_t *y)
 {
-    ek_code_low(p, scratch, x, y);
+    ek_code_walk(&p->codes, scratch, x, ek_code_compared, p, y, p->pixel_bytes);
 }

@@ -13,6 +13,7 @@ INPUTS = (DType.INT8, DType.INT4, DType.INT2, DType.TERNARY, DType.BINARY)
 WEIGHTS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4, DType.INT8)
 KERNELS = ("ek_low_codes_s8", "ek_low_codes_dsp")
 TERNARY = "ek_bin_ternary"
+UNROLLED = "ek_unrolled"
 TABLES = ("ek_lut_layer", "ek_group_count")
 
 
@@ -21,6 +22,7 @@ class CodesBuilder(BinaryBuilder):
 
     inputs_of = DType.INT8
     weights_of = DType.TERNARY
+    kept = 0.2  # of the weights, where some are left out
 
     def bits(self, *shape: int) -> str:
         if self.inputs_of is DType.BINARY:
@@ -32,8 +34,8 @@ class CodesBuilder(BinaryBuilder):
         drawn = self.rng.integers(dtype.low, dtype.high + 1, shape)
         if dtype is DType.BINARY:
             drawn = np.where(drawn < 0, -1, 1)
-        elif self.rng.random() < 0.3:
-            drawn[self.rng.random(shape) < 0.8] = 0
+        elif self.rng.random() < 0.3 or self.kept < 0.2:
+            drawn[self.rng.random(shape) >= self.kept] = 0
         weight = self.constant("weight", drawn, dtype)
         bias = self.constant("bias", self.rng.integers(-200, 200, channels), DType.INT32)
         return weight, bias
@@ -70,6 +72,18 @@ def build_ternary(seed: int) -> CodesBuilder:
     builder.inputs_of, builder.weights_of = DType.BINARY, DType.TERNARY
     result = RESULTS[seed % len(RESULTS)] if draw.random() < 0.5 else DType.BINARY
     _layer(builder, draw, int(draw.choice((24, 31, 32, 64, 96, 130))), result)
+    return builder
+
+
+def build_sparse(seed: int, kept: float = 0.03) -> CodesBuilder:
+    """Return a layer with few weights of -1 and 1, on values of any type."""
+    builder, draw = CodesBuilder(seed, samples=2), np.random.default_rng([seed, 29])
+    builder.inputs_of, builder.weights_of = INPUTS[seed % len(INPUTS)], DType.TERNARY
+    builder.kept = kept
+    if builder.inputs_of is DType.INT8:
+        builder.zero_point = int(draw.integers(-127, 127))
+    result = RESULTS[seed % len(RESULTS)] if draw.random() < 0.5 else DType.BINARY
+    _layer(builder, draw, int(draw.choice(CHANNELS)), result)
     return builder
 
 

@@ -87,11 +87,19 @@ class Kernels:
         return from_bytes(dtype, self.run_bytes(code, given, size * dtype.bits // 8))
 
     def run_bytes(
-        self, code: NodeCode, inputs: Sequence[NDArray[np.int8]], size_bytes: int
+        self,
+        code: NodeCode,
+        inputs: Sequence[NDArray[np.int8]],
+        size_bytes: int,
+        generated: Mapping[str, int] | None = None,
     ) -> NDArray[np.int8]:
-        """Run the node's kernel on stored tensors and return the `size_bytes` of its output."""
+        """Run the node's kernel on stored tensors and return the `size_bytes` of its output.
+
+        `generated` holds the addresses of generated functions by name.
+        """
         keep: list[object] = []
         arrays = {a.name: _constant(a.c_type, a.values, keep) for a in code.arrays}
+        arrays |= generated or {}
         params = fill(self._structures[f"{code.kernel}_params"], code.params, arrays)
         buffers = [_Guarded(x) for x in inputs]
         scratch = _Guarded(self._noise.integers(-128, 128, code.scratch_bytes).astype(np.int8))

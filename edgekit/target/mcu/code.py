@@ -26,6 +26,8 @@ _C_TYPES: dict[Kind, str] = {
     "i": "int16_t",
     "h": "int16_t",
 }
+UNROLLED_CHANNELS = 32  # of one function: EK_CODE_CHANNELS
+UNROLLED_TERM_BYTES = 6  # of code: a load and an addition
 _SIZES = {"int8_t": 1, "int16_t": 2, "int32_t": 4}
 
 
@@ -70,6 +72,45 @@ class Array:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrolled:
+    """Weights of -1, 0 and 1 as functions of `model.c`, for an `ek_unrolled_params`.
+
+    `rows` holds for each channel the places of a window that are added, and those that are taken
+    away.
+    """
+
+    node: int
+    rows: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]
+    prefix: str = "model"  # of its C names
+
+    @property
+    def name(self) -> str:
+        """Return the C name of the table of functions."""
+        return f"{self.prefix}_u_{self.node}"
+
+    @property
+    def terms(self) -> int:
+        """Return how many weights are not 0."""
+        return sum(len(added) + len(taken) for added, taken in self.rows)
+
+    def definition(self) -> str:
+        """Return the functions and their table."""
+        starts = range(0, len(self.rows), UNROLLED_CHANNELS)
+        functions = "\n".join(self._function(first) for first in starts)
+        names = "".join(f"    {self.name}_{first},\n" for first in starts)
+        return f"{functions}\nstatic const ek_unrolled_sums {self.name}[] = {{\n{names}}};\n"
+
+    def _function(self, first: int) -> str:
+        rows = self.rows[first : first + UNROLLED_CHANNELS]
+        lines = "".join(ctext.total(f"sums[{i}]", "v", *row) for i, row in enumerate(rows))
+        unused = "" if any(added or taken for added, taken in rows) else "    (void)v;\n"
+        return (
+            f"static void {self.name}_{first}(const int8_t *v, int32_t *sums)\n"
+            f"{{\n{unused}{lines}}}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class NodeCode:
     """The C of one node.
 
@@ -88,6 +129,7 @@ class NodeCode:
     overlap: Overlap | None = None
     wide: bool = False  # the kernel takes int16_t activations
     listed: bool = False  # the inputs are passed as one array of pointers
+    unrolled: Unrolled | None = None
     params_of: int | None = None  # an earlier node whose parameters are the same
 
     @property
@@ -118,7 +160,11 @@ def prefixed(code: NodeCode, prefix: str) -> NodeCode:
     """
     arrays = tuple(replace(array, prefix=prefix) for array in code.arrays)
     names = {old.name: new.name for old, new in zip(code.arrays, arrays, strict=True)}
-    return replace(code, arrays=arrays, params=_renamed(code.params, names))
+    unrolled = None if code.unrolled is None else replace(code.unrolled, prefix=prefix)
+    if code.unrolled is not None and unrolled is not None:
+        names[code.unrolled.name] = unrolled.name
+    params = _renamed(code.params, names)
+    return replace(code, arrays=arrays, unrolled=unrolled, params=params)
 
 
 def _renamed(fields: Mapping[str, ctext.Value], names: Mapping[str, str]) -> dict[str, ctext.Value]:

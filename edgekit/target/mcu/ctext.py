@@ -38,6 +38,21 @@ def _wrapped(items: Sequence[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def total(to: str, values: str, added: Sequence[int], taken: Sequence[int]) -> str:
+    """Return the statement that sets `to` to the sum of elements of `values`, some taken away."""
+    terms = [f"+ {values}[{i}]" for i in added] + [f"- {values}[{i}]" for i in taken]
+    if not terms:
+        return f"    {to} = 0;\n"
+    first = terms[0].removeprefix("+ ").replace("- ", "-")
+    lines, line = [], f"    {to} = {first}"
+    for term in terms[1:]:
+        if len(line) + len(term) + 2 > _COLUMNS:
+            lines.append(line)
+            line = "       "
+        line += f" {term}"
+    return "\n".join([*lines, f"{line};\n"])
+
+
 def initializer(fields: Mapping[str, Value], depth: int = 0) -> str:
     """Return a designated initializer, one field a line, nested ones indented."""
     indent = "    " * (depth + 1)

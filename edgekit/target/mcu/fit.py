@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekit.board import Board
 from edgekit.errors import DoesNotFitError
 from edgekit.passes.memory import tensor_bytes
+from edgekit.target.mcu.code import UNROLLED_TERM_BYTES
 from edgekit.target.mcu.source import Program
 
 # Beside the model: vectors, port, link, application; their buffers and the stack.
@@ -46,6 +47,10 @@ def check_fit(program: Program, board: Board) -> None:
         for node in program.nodes
         for array in node.arrays
     }
+    for node in program.nodes:
+        if node.unrolled is not None:
+            label = f"{node.unrolled.name} ({graph.nodes[node.index].label})"
+            constants[label] = node.unrolled.terms * UNROLLED_TERM_BYTES
     flash = sum(constants.values()) + _PARAMETERS_BYTES * len(program.nodes) + FLASH_RESERVE_BYTES
     _check(
         flash,

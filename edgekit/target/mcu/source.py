@@ -181,7 +181,8 @@ def model(program: Program) -> str:
     graph, p = program.graph, program.prefix
     macro = p.upper()
     tables = "\n".join(
-        f"/* {ctext.comment(graph.nodes[n.index].label)}: {' '.join(n.inputs)} -> {n.output} */\n"
+        ("" if n.unrolled is None else f"{n.unrolled.definition()}\n")
+        + f"/* {ctext.comment(graph.nodes[n.index].label)}: {' '.join(n.inputs)} -> {n.output} */\n"
         f"static const {n.kernel}_params {p}_p_{n.index} = {ctext.initializer(n.params)};\n"
         for n in program.nodes
         if n.params_of is None

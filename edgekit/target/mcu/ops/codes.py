@@ -69,35 +69,50 @@ def emit_codes(context: Context, node: Conv2D | Dense) -> NodeCode | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LowParts:
+    """Fields of an `ek_low_codes_s8_params` beside the codes, and their arrays."""
+
+    outside: int  # what cells outside the input hold
+    fields: dict[str, ctext.Value]
+    arrays: tuple[Array, ...]
+
+
 def emit_low_codes(context: Context, node: LowBitConv2D | LowBitDense) -> NodeCode | None:
     """Return the C of a low-bit layer, or None where no kernel serves it."""
-    source, to = context.graph.tensors[node.x].dtype, context.graph.tensors[node.y]
+    source = context.graph.tensors[node.x].dtype
     values = codes.Values(source.low, source.high)
-    outside = node.input_zero_point
-    if isinstance(node, LowBitConv2D):
-        outside += node.padding_value
-    found = codes_of(context, node, values, outside) if source.bits <= 8 else None
+    parts = low_parts(context, node, values)
+    found = codes_of(context, node, values, parts.outside) if source.bits <= 8 else None
     if found is None:
         return None
-    to_bits = to.dtype is DType.BINARY
-    starts = Array("b", context.index, _starts(context, node, values, to_bits), "where sums start")
-    result, arrays = result_of(context, node)
-    channels = to.shape[-1]
     return NodeCode(
         index=context.index,
         kernel="ek_low_codes_dsp" if "dsp" in context.features else "ek_low_codes_s8",
-        params={
-            "codes": found.fields,
-            "starts": starts.name,
-            "to_bits": int(to_bits),
-            "pixel_bytes": tensor_bytes(to) // (to.size // channels),
-            "result": result,
-        },
-        arrays=(found.weights, starts, *arrays),
+        params={"codes": found.fields, **parts.fields},
+        arrays=(found.weights, *parts.arrays),
         inputs=(node.x,),
         output=node.y,
         scratch_bytes=found.scratch_bytes,
     )
+
+
+def low_parts(context: Context, node: LowBitConv2D | LowBitDense, values: codes.Values) -> LowParts:
+    """Return what becomes of sums of (q - values.low) * w."""
+    to = context.graph.tensors[node.y]
+    outside = node.input_zero_point
+    if isinstance(node, LowBitConv2D):
+        outside += node.padding_value
+    to_bits = to.dtype is DType.BINARY
+    starts = Array("b", context.index, _starts(context, node, values, to_bits), "where sums start")
+    result, arrays = result_of(context, node)
+    fields: dict[str, ctext.Value] = {
+        "starts": starts.name,
+        "to_bits": int(to_bits),
+        "pixel_bytes": tensor_bytes(to) // (to.size // to.shape[-1]),
+        "result": result,
+    }
+    return LowParts(outside, fields, (starts, *arrays))
 
 
 def _starts(
@@ -110,7 +125,8 @@ def _starts(
     starts = bias + (values.low - node.input_zero_point) * weight.sum(axis=1)
     if to_bits and node.thresholds is not None:
         # Beyond what a sum reaches all thresholds are alike.
-        low, high = values.low - node.input_zero_point, values.high - node.input_zero_point
+        dtype = context.graph.tensors[node.x].dtype
+        low, high = dtype.low - node.input_zero_point, dtype.high - node.input_zero_point
         ends = weight * low, weight * high
         least = bias + np.minimum(*ends).sum(axis=1)
         most = bias + np.maximum(*ends).sum(axis=1)

@@ -24,6 +24,7 @@ from edgekit.target.mcu.ops.binary_ternary import emit_binary_ternary
 from edgekit.target.mcu.ops.binary_threshold import emit_threshold
 from edgekit.target.mcu.ops.bit_tables import emit_group_count, emit_lut_layer
 from edgekit.target.mcu.ops.codes import emit_low_codes
+from edgekit.target.mcu.ops.unrolled import emit_unrolled
 
 
 def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
@@ -39,7 +40,7 @@ def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
             for emit in (emit_binary_ternary, emit_low_codes):
                 found = emit(context, node)
                 if found is not None:
-                    return found
+                    return emit_unrolled(context, node, found)
         case LowBitDepthwiseConv2D() if _is_binary(context, node):
             return emit_binary_depthwise(context, node)
         case Threshold() | Thermometer():

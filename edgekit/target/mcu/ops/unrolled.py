@@ -1,0 +1,119 @@
+"""Layers with few weights of -1 and 1 as generated code, where that is the smaller or faster form.
+
+Which form is better is modelled, not measured: from bytes of weights or code, and from the
+instructions that each kernel was counted to take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.ir.nodes import LowBitConv2D, LowBitDense
+from edgekit.ir.types import DType
+from edgekit.target.mcu import codes, ctext
+from edgekit.target.mcu.code import UNROLLED_TERM_BYTES, Context, NodeCode, Unrolled
+from edgekit.target.mcu.ops.codes import low_parts, window_of
+
+Ints = NDArray[np.int64]
+
+_SUMS_BYTES = 4 * 32
+_LANES = 32
+_CHANNEL_BYTES = 12  # of code: one sum stored
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one form of a layer takes."""
+
+    weight_bytes: float  # of weights, as data or code
+    instructions: float  # of one pixel
+
+    def is_better_than(self, other: Cost) -> bool:
+        """Tell whether it gains more in one respect than it loses in the other."""
+        own = self.weight_bytes * self.instructions
+        return own < other.weight_bytes * other.instructions
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """Instructions of the kernels' parts, as counted on one kind of core."""
+
+    term: float  # a load and an addition
+    gathered: float  # one value of a window
+    output: float  # one sum compared or stored
+    lane_word: float  # one input for 32 channels in ek_bin_ternary
+    code: float  # one product in ek_low_codes
+
+
+_DSP = _Core(term=2.0, gathered=5.0, output=20.0, lane_word=11.7, code=1.1)
+_DSP_DENSE = _Core(term=2.0, gathered=5.0, output=20.0, lane_word=11.7, code=2.0)
+_PORTABLE = _Core(term=3.0, gathered=7.0, output=25.0, lane_word=17.9, code=2.6)
+
+
+def emit_unrolled(context: Context, node: LowBitConv2D | LowBitDense, stored: NodeCode) -> NodeCode:
+    """Return the C of `node` as code if that is better than `stored`, else `stored`."""
+    weight = context.graph.constants[node.weight]
+    source = context.graph.tensors[node.x].dtype
+    rows = weight.reshape(len(weight), -1)
+    if source.bits > 8 or np.abs(rows).max() > 1:
+        return stored
+    own, other = costs(context, node, stored)
+    if not own.is_better_than(other):
+        return stored
+    unrolled = Unrolled(
+        context.index,
+        tuple((tuple(_places(row > 0)), tuple(_places(row < 0))) for row in rows),
+    )
+    fields = window_of(context, node)
+    parts = low_parts(context, node, codes.Values(0, 0))
+    depth = fields["kernel_h"] * fields["kernel_w"] * fields["in_c"]
+    layer: dict[str, ctext.Value] = {
+        **dict.fromkeys(("base", "offset", "words", "run"), 0),
+        **{"bits": 1, "factor": 1, "parts": 1},
+        "window": {**fields},
+        "out_c": len(weight),
+        "is_bits": int(source is DType.BINARY),
+        "outside": parts.outside,
+        "weights": "0",
+    }
+    return NodeCode(
+        index=context.index,
+        kernel="ek_unrolled",
+        params={"low": {"codes": layer, **parts.fields}, "sums": unrolled.name},
+        arrays=parts.arrays,
+        inputs=(node.x,),
+        output=node.y,
+        scratch_bytes=_SUMS_BYTES + depth + fields["kernel_w"] * fields["in_c"],
+        unrolled=unrolled,
+    )
+
+
+def costs(
+    context: Context, node: LowBitConv2D | LowBitDense, stored: NodeCode
+) -> tuple[Cost, Cost]:
+    """Return what the layer takes as code, and in the form of `stored`, modelled."""
+    weight = context.graph.constants[node.weight]
+    channels, depth, terms = len(weight), weight[0].size, int(np.abs(weight).sum())
+    pixels = context.size(node.y) // channels
+    core = _PORTABLE if "dsp" not in context.features else _DSP if pixels >= 4 else _DSP_DENSE
+    is_gathered = context.graph.tensors[node.x].dtype is DType.BINARY or pixels > 1
+    own = Cost(
+        UNROLLED_TERM_BYTES * terms + _CHANNEL_BYTES * channels,
+        core.term * terms + core.output * channels + is_gathered * core.gathered * depth,
+    )
+    products = core.code * channels * depth
+    if stored.kernel == "ek_bin_ternary":
+        products = core.lane_word * -(-channels // _LANES) * depth
+    other = Cost(
+        sum(array.size_bytes for array in stored.arrays if array.is_weights),
+        products + core.gathered * depth,
+    )
+    return own, other
+
+
+def _places(chosen: NDArray[np.bool_]) -> list[int]:
+    found: list[int] = np.flatnonzero(chosen).tolist()
+    return found
