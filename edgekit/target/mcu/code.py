@@ -27,7 +27,7 @@ _C_TYPES: dict[Kind, str] = {
     "h": "int16_t",
 }
 UNROLLED_CHANNELS = 32  # of one function: EK_CODE_CHANNELS
-UNROLLED_TERM_BYTES = 6  # of code: a load and an addition
+UNROLLED_TERM_BYTES = 8  # of code, at most: a load and an addition
 _SIZES = {"int8_t": 1, "int16_t": 2, "int32_t": 4}
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edgekit.ir.nodes import LowBitConv2D, LowBitDense
 from edgekit.ir.types import DType
 from edgekit.target.mcu import codes, ctext
-from edgekit.target.mcu.code import UNROLLED_TERM_BYTES, Context, NodeCode, Unrolled
+from edgekit.target.mcu.code import Context, NodeCode, Unrolled
 from edgekit.target.mcu.ops.codes import low_parts, window_of
 
 Ints = NDArray[np.int64]
@@ -42,15 +42,17 @@ class _Core:
     """Instructions of the kernels' parts, as counted on one kind of core."""
 
     term: float  # a load and an addition
-    gathered: float  # one value of a window
+    term_bytes: float  # of their code
+    bit: float  # one bit of a window made a byte
     output: float  # one sum compared or stored
     lane_word: float  # one input for 32 channels in ek_bin_ternary
-    code: float  # one product in ek_low_codes
+    code: float  # one product in ek_low_codes, four pixels at a time or two
+    single_code: float  # the same, of the only pixel
 
 
-_DSP = _Core(term=2.0, gathered=5.0, output=20.0, lane_word=11.7, code=1.1)
-_DSP_DENSE = _Core(term=2.0, gathered=5.0, output=20.0, lane_word=11.7, code=2.0)
-_PORTABLE = _Core(term=3.0, gathered=7.0, output=25.0, lane_word=17.9, code=2.6)
+_DSP = _Core(2.0, 6.0, 3.7, 15.0, 11.7, 1.1, 2.0)
+_RV32 = _Core(2.0, 6.0, 4.0, 15.0, 14.3, 2.5, 3.0)
+_PORTABLE = _Core(3.5, 7.5, 4.7, 20.0, 17.9, 2.6, 4.1)
 
 
 def emit_unrolled(context: Context, node: LowBitConv2D | LowBitDense, stored: NodeCode) -> NodeCode:
@@ -75,7 +77,7 @@ def emit_unrolled(context: Context, node: LowBitConv2D | LowBitDense, stored: No
         **{"bits": 1, "factor": 1, "parts": 1},
         "window": {**fields},
         "out_c": len(weight),
-        "is_bits": int(source is DType.BINARY),
+        "is_bits": int(_is_bits(context, node)),
         "outside": parts.outside,
         "weights": "0",
     }
@@ -98,20 +100,28 @@ def costs(
     weight = context.graph.constants[node.weight]
     channels, depth, terms = len(weight), weight[0].size, int(np.abs(weight).sum())
     pixels = context.size(node.y) // channels
-    core = _PORTABLE if "dsp" not in context.features else _DSP if pixels >= 4 else _DSP_DENSE
-    is_gathered = context.graph.tensors[node.x].dtype is DType.BINARY or pixels > 1
+    core = _core(context)
+    # Values of a single pixel are read where they are, unless they are bits.
+    gathered = depth * (core.bit if pixels > 1 or _is_bits(context, node) else 0.0)
     own = Cost(
-        UNROLLED_TERM_BYTES * terms + _CHANNEL_BYTES * channels,
-        core.term * terms + core.output * channels + is_gathered * core.gathered * depth,
+        core.term_bytes * terms + _CHANNEL_BYTES * channels,
+        core.term * terms + core.output * channels + gathered,
     )
-    products = core.code * channels * depth
+    products = (core.code if pixels > 1 else core.single_code) * channels * depth + gathered
     if stored.kernel == "ek_bin_ternary":
         products = core.lane_word * -(-channels // _LANES) * depth
-    other = Cost(
-        sum(array.size_bytes for array in stored.arrays if array.is_weights),
-        products + core.gathered * depth,
-    )
+    other = Cost(sum(a.size_bytes for a in stored.arrays if a.is_weights), products)
     return own, other
+
+
+def _core(context: Context) -> _Core:
+    if "dsp" in context.features:
+        return _DSP
+    return _RV32 if "rv32" in context.features else _PORTABLE
+
+
+def _is_bits(context: Context, node: LowBitConv2D | LowBitDense) -> bool:
+    return context.graph.tensors[node.x].dtype is DType.BINARY
 
 
 def _places(chosen: NDArray[np.bool_]) -> list[int]:
