@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,7 @@ from brevitas.quant import (  # noqa: E402
 )
 from torch import nn  # noqa: E402
 
+from edgekit import frontend  # noqa: E402
 from edgekit.errors import ConfigError, UnsupportedError  # noqa: E402
 from edgekit.frontend import brevitas  # noqa: E402
 from edgekit.ir import edges, interp  # noqa: E402
@@ -204,3 +207,32 @@ def test_parameters_that_are_no_numbers() -> None:
         getattr(module[2], name).data[1] = float("nan")
         with pytest.raises(UnsupportedError, match=name):
             brevitas.load(module, (1, 6))
+
+
+@pytest.mark.qonnx
+@pytest.mark.nightly
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["binary", "integer"])
+def test_exported_and_live_agree(kind: str, tmp_path: Path) -> None:
+    from brevitas.export import export_qonnx
+
+    if kind == "binary":
+        module = nn.Sequential(*binary(24, 32), *binary(32, 16), *binary(16, 5))
+    else:
+        module = nn.Sequential(
+            qnn.QuantIdentity(act_quant=Int8ActPerTensorFloat),
+            qnn.QuantLinear(24, 16, bias=True, weight_quant=Int8WeightPerTensorFloat),
+            qnn.QuantReLU(bit_width=4),
+            qnn.QuantLinear(16, 5, bias=True, weight_bit_width=4),
+        )
+    settled(module, (1, 24))
+    path = tmp_path / "net.onnx"
+    x = np.random.default_rng(1).normal(0, 1, (200, 24)).astype(np.float32)
+    export_qonnx(module, args=torch.from_numpy(x[:1]), export_path=str(path), dynamo=False)
+    found = []
+    for graph in (frontend.load(path), brevitas.load(module, (1, 24))):
+        edge, last = graph.inputs[0], graph.outputs[0]
+        values = interp.run(graph, {edge.tensor: edges.quantize(edge, x)})[last.tensor]
+        found.append(edges.dequantize(last, values).reshape(200, -1))
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-5 * np.abs(found[0]).max())
+    np.testing.assert_array_equal(found[0].argmax(axis=1), found[1].argmax(axis=1))
