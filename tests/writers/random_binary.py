@@ -27,6 +27,8 @@ RESULTS = (DType.BINARY, DType.TERNARY, DType.INT4, DType.INT8, DType.INT16, DTy
 class BinaryBuilder(GraphBuilder):
     """Grows graphs of low-bit nodes; what moves values moves bits."""
 
+    never_changing = 0.125  # share of channels whose thresholds no or every sum passes
+
     def _tensor(self, stem: str, shape: tuple[int, ...], dtype: DType = DType.BINARY) -> str:
         return super()._tensor(stem, shape, dtype)
 
@@ -129,9 +131,9 @@ class BinaryBuilder(GraphBuilder):
         return int(self.rng.integers(1, min(result.high - result.low, 9) + 1))
 
     def _rising(self, values: Ints, channels: int, levels: int) -> Ints:
-        """Draw thresholds among values; one row in eight is never or always passed."""
+        """Draw thresholds among values; some rows are never or always passed."""
         drawn = self.rng.choice(values.ravel(), (channels, levels))
         drawn += self.rng.integers(0, 2, drawn.shape)
-        far = self.rng.random(channels) < 0.125
+        far = self.rng.random(channels) < self.never_changing
         drawn[far] = self.rng.choice([-(1 << 20), 1 << 20], (int(far.sum()), 1))
         return np.sort(np.minimum(drawn, DType.INT32.high), axis=1)
