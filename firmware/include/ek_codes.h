@@ -74,4 +74,16 @@ typedef struct {
 
 void ek_unrolled(const ek_unrolled_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
 
+/* Weights: [kernel_h][kernel_w][out_c]. Of the codes only window, out_c, is_bits and outside are
+ * used, and the factor is 1. Scratch: 4 bytes for each output channel, and a kernel row of values.
+ */
+typedef struct {
+    ek_low_codes_s8_params low;
+    int32_t multiplier; /* output channels per input channel */
+    const int8_t *weights;
+} ek_low_depthwise_params;
+
+void ek_low_depthwise(const ek_low_depthwise_params *p, int32_t *scratch, const int8_t *x,
+                      int8_t *y);
+
 #endif

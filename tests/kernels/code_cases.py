@@ -14,6 +14,7 @@ WEIGHTS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4, DType.INT8)
 KERNELS = ("ek_low_codes_s8", "ek_low_codes_dsp")
 TERNARY = "ek_bin_ternary"
 UNROLLED = "ek_unrolled"
+DEPTHWISE = "ek_low_depthwise"
 TABLES = ("ek_lut_layer", "ek_group_count")
 
 
@@ -72,6 +73,18 @@ def build_ternary(seed: int) -> CodesBuilder:
     builder.inputs_of, builder.weights_of = DType.BINARY, DType.TERNARY
     result = RESULTS[seed % len(RESULTS)] if draw.random() < 0.5 else DType.BINARY
     _layer(builder, draw, int(draw.choice((24, 31, 32, 64, 96, 130))), result)
+    return builder
+
+
+def build_depthwise(seed: int) -> CodesBuilder:
+    """Return a depthwise layer of values of any type by weights of any type."""
+    builder, draw = CodesBuilder(seed, samples=2), np.random.default_rng([seed, 31])
+    builder.inputs_of = INPUTS[seed % len(INPUTS)]
+    builder.weights_of = WEIGHTS[seed // len(INPUTS) % len(WEIGHTS)]
+    if builder.inputs_of is DType.INT8:
+        builder.zero_point = int(draw.integers(-127, 127))
+    result = (*RESULTS[:4], DType.INT32)[int(draw.integers(0, 5))]
+    convolution(builder, draw, int(draw.integers(1, 3)), result, depthwise=True)
     return builder
 
 

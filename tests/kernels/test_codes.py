@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 from binary_cases import code_of_binary, wrong_bytes
-from code_cases import KERNELS, TERNARY, build_codes, build_counts, build_tables, build_ternary
+from code_cases import (
+    KERNELS,
+    TERNARY,
+    build_codes,
+    build_counts,
+    build_depthwise,
+    build_tables,
+    build_ternary,
+)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -13,8 +21,8 @@ def test_equals_interpreter(kernels, kernel):
         assert wrong_bytes(kernels, build_codes(seed), kernel) == 0, f"seed {seed}"
 
 
-@pytest.mark.parametrize("build", [build_tables, build_counts])
-def test_tables_equal_interpreter(kernels, build):
+@pytest.mark.parametrize("build", [build_tables, build_counts, build_depthwise])
+def test_others_equal_interpreter(kernels, build):
     for seed in range(60):
         assert wrong_bytes(kernels, build(seed), "") == 0, f"seed {seed}"
 

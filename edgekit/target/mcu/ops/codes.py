@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgekit.ir.lowbit import LowBitSum
 from edgekit.ir.nodes import Conv2D, Dense, LowBitConv2D, LowBitDense
+from edgekit.ir.ranges import channel_weights
 from edgekit.ir.types import DType
 from edgekit.passes.memory import Overlap, tensor_bytes
 from edgekit.target.mcu import codes, ctext, pack, scale
@@ -97,11 +99,11 @@ def emit_low_codes(context: Context, node: LowBitConv2D | LowBitDense) -> NodeCo
     )
 
 
-def low_parts(context: Context, node: LowBitConv2D | LowBitDense, values: codes.Values) -> LowParts:
+def low_parts(context: Context, node: LowBitSum, values: codes.Values) -> LowParts:
     """Return what becomes of sums of (q - values.low) * w."""
     to = context.graph.tensors[node.y]
     outside = node.input_zero_point
-    if isinstance(node, LowBitConv2D):
+    if not isinstance(node, LowBitDense):
         outside += node.padding_value
     to_bits = to.dtype is DType.BINARY
     starts = Array("b", context.index, _starts(context, node, values, to_bits), "where sums start")
@@ -115,13 +117,26 @@ def low_parts(context: Context, node: LowBitConv2D | LowBitDense, values: codes.
     return LowParts(outside, fields, (starts, *arrays))
 
 
+def plain_layer(context: Context, node: LowBitSum, outside: int) -> dict[str, ctext.Value]:
+    """Return the fields of an `ek_codes` without codes: sums of q * w."""
+    return {
+        "window": {**window_of(context, node)},
+        "out_c": context.shape(node.y)[-1],
+        "is_bits": int(context.graph.tensors[node.x].dtype is DType.BINARY),
+        "base": 0,
+        "outside": outside,
+        **{"bits": 1, "factor": 1, "offset": 0, "parts": 1},
+        **{"words": 0, "run": 0, "weights": "0"},
+    }
+
+
 def _starts(
-    context: Context, node: LowBitConv2D | LowBitDense, values: codes.Values, to_bits: bool
+    context: Context, node: LowBitSum, values: codes.Values, to_bits: bool
 ) -> tuple[int, ...]:
     """Return what is added to sum((q - values.low) * w); with `to_bits` less the threshold."""
     constants = context.graph.constants
     bias = constants[node.bias]
-    weight = constants[node.weight].reshape(len(bias), -1)
+    weight = channel_weights(context.graph, node)
     starts = bias + (values.low - node.input_zero_point) * weight.sum(axis=1)
     if to_bits and node.thresholds is not None:
         # Beyond what a sum reaches all thresholds are alike.
@@ -178,9 +193,9 @@ def codes_of(context: Context, node: Weighted, values: codes.Values, outside: in
     )
 
 
-def window_of(context: Context, node: Weighted) -> dict[str, int]:
+def window_of(context: Context, node: Weighted | LowBitSum) -> dict[str, int]:
     """Return the fields of the `ek_window`: a fully connected layer has one that sees all."""
-    if isinstance(node, Conv2D | LowBitConv2D):
+    if not isinstance(node, Dense | LowBitDense):
         return window(context, node)
     channels = context.shape(node.x)[-1]
     cells = context.size(node.x) // channels

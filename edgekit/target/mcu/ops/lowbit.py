@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import NoReturn, assert_never
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.lowbit import LowBitSum
@@ -24,6 +24,7 @@ from edgekit.target.mcu.ops.binary_ternary import emit_binary_ternary
 from edgekit.target.mcu.ops.binary_threshold import emit_threshold
 from edgekit.target.mcu.ops.bit_tables import emit_group_count, emit_lut_layer
 from edgekit.target.mcu.ops.codes import emit_low_codes
+from edgekit.target.mcu.ops.low_depthwise import emit_low_depthwise
 from edgekit.target.mcu.ops.unrolled import emit_unrolled
 
 
@@ -33,27 +34,35 @@ def emit_low_bit(context: Context, node: LowBitNode) -> NodeCode:
     Raises:
         UnsupportedError: no kernel takes these types.
     """
+    found: NodeCode | None = None
     match node:
-        case LowBitConv2D() | LowBitDense() if _is_binary(context, node):
-            return emit_binary_conv2d(context, node)
-        case LowBitConv2D() | LowBitDense():
-            for emit in (emit_binary_ternary, emit_low_codes):
-                found = emit(context, node)
-                if found is not None:
-                    return emit_unrolled(context, node, found)
-        case LowBitDepthwiseConv2D() if _is_binary(context, node):
-            return emit_binary_depthwise(context, node)
+        case LowBitConv2D() | LowBitDense() | LowBitDepthwiseConv2D():
+            found = _emit_sum(context, node)
         case Threshold() | Thermometer():
-            return emit_threshold(context, node)
+            found = emit_threshold(context, node)
         case LutLayer():
-            return emit_lut_layer(context, node)
+            found = emit_lut_layer(context, node)
         case GroupCount():
-            counts = emit_group_count(context, node)
-            if counts is not None:
-                return counts
+            found = emit_group_count(context, node)
         case _:
-            pass
-    _refuse(context, node)
+            assert_never(node)
+    if found is None:
+        _refuse(context, node)
+    return found
+
+
+def _emit_sum(context: Context, node: LowBitSum) -> NodeCode | None:
+    """Return the C of a sum, or None where no kernel takes its types."""
+    is_binary = _is_binary(context, node)
+    if isinstance(node, LowBitDepthwiseConv2D):
+        if is_binary:
+            return emit_binary_depthwise(context, node)
+        wide = context.graph.tensors[node.x].dtype is DType.INT16
+        return None if wide else emit_low_depthwise(context, node)
+    if is_binary:
+        return emit_binary_conv2d(context, node)
+    stored = emit_binary_ternary(context, node) or emit_low_codes(context, node)
+    return None if stored is None else emit_unrolled(context, node, stored)
 
 
 def _is_binary(context: Context, node: LowBitSum) -> bool:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from edgekit.ir.nodes import LowBitConv2D, LowBitDense
 from edgekit.ir.types import DType
-from edgekit.target.mcu import codes, ctext
+from edgekit.target.mcu import codes
 from edgekit.target.mcu.code import Context, NodeCode, Unrolled
-from edgekit.target.mcu.ops.codes import low_parts, window_of
+from edgekit.target.mcu.ops.codes import low_parts, plain_layer, window_of
 
 Ints = NDArray[np.int64]
 
@@ -71,20 +71,15 @@ def emit_unrolled(context: Context, node: LowBitConv2D | LowBitDense, stored: No
     )
     fields = window_of(context, node)
     parts = low_parts(context, node, codes.Values(0, 0))
+    layer = plain_layer(context, node, parts.outside)
     depth = fields["kernel_h"] * fields["kernel_w"] * fields["in_c"]
-    layer: dict[str, ctext.Value] = {
-        **dict.fromkeys(("base", "offset", "words", "run"), 0),
-        **{"bits": 1, "factor": 1, "parts": 1},
-        "window": {**fields},
-        "out_c": len(weight),
-        "is_bits": int(_is_bits(context, node)),
-        "outside": parts.outside,
-        "weights": "0",
-    }
     return NodeCode(
         index=context.index,
         kernel="ek_unrolled",
-        params={"low": {"codes": layer, **parts.fields}, "sums": unrolled.name},
+        params={
+            "low": {"codes": layer, **parts.fields},
+            "sums": unrolled.name,
+        },
         arrays=parts.arrays,
         inputs=(node.x,),
         output=node.y,
