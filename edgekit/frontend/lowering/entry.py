@@ -160,6 +160,10 @@ def _float_steps(
 ) -> tuple[Ints, bool]:
     """Return the keys of the float32 numbers at which the level rises, and whether it falls."""
     count = level_count(quantizer)
+    # A function of all values alike leaves one column as it is.
+    column = composed(functions, np.zeros((1, 1), np.float32))
+    if column.shape == level_of(quantizer, column).shape == (1, 1):
+        channels = 1
 
     def level(keys: Ints) -> Ints:
         return level_of(quantizer, composed(functions, ladder.float_of(keys)))

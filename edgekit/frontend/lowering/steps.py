@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
+from edgekit.frontend import limits
 from edgekit.frontend.lowering.layers import Elementwise, Ints, Quantizer, Real
 from edgekit.frontend.lowering.sums import Sum
 from edgekit.ir import ladder
@@ -89,6 +90,11 @@ def fold(total: Sum, quantizer: Quantizer) -> Steps:
     """
     count = level_count(quantizer)
     where = f"{quantizer.label} (scale {float(quantizer.scale):.9g})"
+    if count * total.channels > limits.MAX_TENSOR_ELEMENTS:
+        raise UnsupportedError(
+            f"{where}: {count} thresholds for {total.channels} channels; at most "
+            f"{limits.MAX_TENSOR_ELEMENTS} in all are made"
+        )
     flipped = _reversed_after_pool(total, quantizer)
 
     def level(acc: Ints, side: int = 0) -> Ints:

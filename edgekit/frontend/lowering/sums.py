@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -130,10 +129,7 @@ def of_layer(source: Stored, layer: Weighted, shape: tuple[int, ...]) -> Sum:
     low, high = _reach(source, layer, rows)
     largest = max(abs(source.low - source.zero_point), abs(source.high - source.zero_point), 1)
     most = np.abs(rows).sum(axis=1) * largest
-    error = [
-        _error(source.scale, scale[c], float(bias[c]), float(most[c]), rows.shape[1])
-        for c in range(channels)
-    ]
+    error = _errors(source.scale, scale, bias, most, rows.shape[1])
     steps = bias / unit
     if (steps == np.rint(steps)).all() and (np.abs(steps) < _EXACT).all():
         offset, bias = offset + steps.astype(np.int64), np.zeros(channels, np.float32)
@@ -148,7 +144,7 @@ def of_layer(source: Stored, layer: Weighted, shape: tuple[int, ...]) -> Sum:
         high=high + offset,
         unit=unit,
         bias=bias.astype(np.float64),
-        error=np.array(error, np.float64),
+        error=error,
     )
 
 
@@ -217,23 +213,22 @@ def _reach(source: Stored, layer: Weighted, rows: Ints) -> tuple[Ints, Ints]:
     return positive * low + negative * high, positive * high + negative * low
 
 
-def _error(x: np.float32, w: np.float32, bias: float, most: float, terms: int) -> float:
-    """Bound how far a float32 sum of products lies from the real number, in any order.
+def _errors(x: np.float32, w: Real, bias: Real, most: Ints, terms: int) -> Doubles:
+    """Bound how far float32 sums of products lie from the real numbers, in any order of adding.
 
     Products and partial sums are multiples of the product of the scales' last bits; while they
     stay below 2**24 of those, float32 holds each exactly. Else the standard bound of a sum:
     (n + 3) roundings, each of at most 2**-24 of the sum of magnitudes.
     """
-    odd_x, odd_w = _odd(x), _odd(w)
-    grid = float(x) * float(w) / (odd_x * odd_w)
-    steps = bias / grid
-    if steps == math.floor(steps) and odd_x * odd_w * most + abs(steps) < _EXACT:
-        return 0.0
-    magnitude = most * float(x) * float(w) + abs(bias)
-    return (terms + 3) * _UNIT_ROUNDOFF * 1.01 * magnitude
+    odd = _odd(np.asarray(x)) * _odd(w)
+    unit = float(x) * w.astype(np.float64)
+    steps = bias * odd / unit
+    exact = (steps == np.floor(steps)) & (odd * most + np.abs(steps) < _EXACT)
+    magnitude = most * unit + np.abs(bias)
+    return np.where(exact, 0.0, (terms + 3) * _UNIT_ROUNDOFF * 1.01 * magnitude)
 
 
-def _odd(value: np.float32) -> float:
-    """Return the odd integer that `value` is a power of two times."""
-    mantissa = int(math.frexp(float(value))[0] * 2**24)
-    return float(mantissa // (mantissa & -mantissa))
+def _odd(values: Real) -> Doubles:
+    """Return the odd integers that the values are powers of two times."""
+    mantissa = (np.frexp(values.astype(np.float64))[0] * 2**24).astype(np.int64)
+    return np.asarray((mantissa // (mantissa & -mantissa)).astype(np.float64))
