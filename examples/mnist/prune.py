@@ -43,6 +43,13 @@ def masks(net: Network, sparsity: float) -> list[torch.Tensor]:
     return [(size > limit).float() for size in sizes]
 
 
+def narrow(wanted: TrainConfig, units: int) -> TrainConfig:
+    """Return the training file with `units` units in all layers but the last."""
+    *hidden, last = wanted.network
+    layers = (*(layer.model_copy(update={"units": units}) for layer in hidden), last)
+    return wanted.model_copy(update={"network": layers})
+
+
 def report(name: str, net: Network, samples: Dataset) -> None:
     """Print sparsity and accuracy on the test part."""
     kept = [layer.weights().codes.count_nonzero().item() for _, layer in net.weighted()]
@@ -57,11 +64,14 @@ def main() -> None:
     """Train, prune in rounds, and write the graph of the last."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--config", type=Path, default=HERE / "dense.yaml")
-    parser.add_argument("--sparsity", type=float, nargs="+", default=[0.5, 0.8])
+    parser.add_argument("--sparsity", type=float, nargs="*", default=[0.5, 0.8])
+    parser.add_argument("--units", type=int, help="of hidden layers, instead of the file's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("pruned.safetensors"))
     args = parser.parse_args()
     wanted = config.load(args.config).model_copy(update={"seed": args.seed})
+    if args.units is not None:
+        wanted = narrow(wanted, args.units)
     samples = data.load(wanted.data)
     net = network.build(wanted, samples)
     seeds = iter(range(args.seed * 100, args.seed * 100 + 100))
