@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.h5py
 CASE_SECONDS = 90.0
-NORMAL, NIGHTLY = 160, 3000
+NORMAL, NIGHTLY = 90, 3000
 
 
 def run_cases(first: int, count: int) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ def run(path: Path, x: NDArray[Any], unit: float = 1.0) -> NDArray[np.int64]:
     """Return the last integers of the model as the graph has them, [samples, ...].
 
     They are what the last quantizer gives; where sums follow it, the sums of its levels times
-    the weights' integers.
+    the weights' integers, and of the bias if that is whole steps of them in every channel.
 
     Args:
         path: a `.h5` or `.keras` file.
@@ -167,14 +167,27 @@ def _weighted(layer: model.Weighted, state: State) -> State:
     grid = weights.quantized(layer.quantizer, layer.kernel, layer.quantizer_label)
     pad = layer.pad_value
     real = _sums(layer, state.values, grid.real, pad)
+    levels = np.rint(state.values.astype(np.float64) / float(state.unit))
+    sums = _sums(layer, levels, grid.integers.astype(np.float64), pad / float(state.unit))
     if layer.bias is not None:
         bias = layer.bias
         if layer.bias_quantizer is not None:
             bias = weights.quantized(layer.bias_quantizer, bias, layer.label).real
         real = real + bias
-    levels = np.rint(state.values.astype(np.float64) / float(state.unit))
-    sums = _sums(layer, levels, grid.integers.astype(np.float64), pad / float(state.unit))
+        sums = sums + _whole_steps(layer, bias, grid.scale.astype(np.float64) * float(state.unit))
     return State(np.asarray(real, np.float32), state.unit, np.rint(sums).astype(np.int64))
+
+
+def _whole_steps(
+    layer: model.Weighted, bias: Real, step: NDArray[np.float64]
+) -> NDArray[np.float64] | float:
+    """Return the bias in steps of the sums where it is whole ones in every channel, else 0."""
+    flat = step.reshape(-1)
+    if layer.kind == "depthwise" and flat.size > 1:
+        flat = np.tile(flat, layer.kernel.shape[2])
+    steps = bias.astype(np.float64) / flat
+    whole = bool((steps == np.rint(steps)).all() and (np.abs(steps) < 2.0**24).all())
+    return steps if whole else 0.0
 
 
 def _sums(layer: model.Weighted, x: NDArray[Any], kernel: NDArray[Any], pad: float) -> NDArray[Any]:
