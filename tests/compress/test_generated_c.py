@@ -17,7 +17,9 @@ from edgekit.pipeline import data, native, stages
 
 
 @pytest.mark.cc
-@pytest.mark.parametrize("cpu", ["nucleo-l4r5zi", "rpi-pico"])
+@pytest.mark.parametrize(
+    "cpu", ["nucleo-l4r5zi", pytest.param("rpi-pico", marks=pytest.mark.nightly)]
+)
 def test_factored_pruned_and_narrow_layers_in_c(tmp_path: Path, cpu: str) -> None:
     net = structured.remove_channels(image_net(), 0.26)
     net = lowrank.factorize(net, "conv", rank=3)

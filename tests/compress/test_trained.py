@@ -43,7 +43,7 @@ def train(folder: Path, shape: tuple[int, ...], network: tuple, dtype: type, **m
             "name": "small",
             "data": {"kind": "npz", "path": str(folder / "d.npz")},
             "network": list(network),
-            "train": {"epochs": 2, "batch": 16},
+            "train": {"epochs": 1, "batch": 16},
             **more,
         },
         "here",

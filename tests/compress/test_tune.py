@@ -46,7 +46,7 @@ def test_tuning_with_rounding_helps_the_integer_graph(word: str) -> None:
     net = image_net()
     taught = lessons(net)
     plan = plan_of(net, taught, word)
-    settings = Training(epochs=3, learning_rate=0.005, batch=32)
+    settings = Training(epochs=2, learning_rate=0.005, batch=32)
     tuned, learned = tune.tune(net, taught, settings, plan=plan, teacher=net)
     assert learned is not None
     before, after = accuracy(net, plan, taught), accuracy(tuned, learned, taught)

@@ -48,7 +48,9 @@ def compress(*options: str, board: str = "nucleo-l4r5zi") -> int:
 
 @pytest.mark.gcc
 @pytest.mark.virtual
-def test_channels_and_int4_by_budget(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fewer_channels_make_a_smaller_and_faster_artefact(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     recipe(here, "kind: channels, fraction: 0.5", "kind: quantize, weights: int8")
     assert compress("-o", "out.safetensors") == 0
     found = json.loads(capsys.readouterr().out)
