@@ -67,7 +67,7 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bench:
+class Workbench:
     """What steps work with."""
 
     lessons: Lessons
@@ -93,7 +93,7 @@ def run(
     Raises ConfigError for steps that do not fit the network, DoesNotFitError for a budget that
     cannot be met, ToolError where a step trains and torch is missing.
     """
-    bench = Bench(
+    bench = Workbench(
         lessons,
         calibration_inputs(lessons, recipe.calibration.samples),
         net,
@@ -121,7 +121,7 @@ def plain(net: FloatNet, x: Floats) -> Plan:
     return Plan(grids, {layer.label: "int8" for _, layer in floatnet.weighted(net)})
 
 
-def _take(state: State, step: Step, bench: Bench) -> State:
+def _take(state: State, step: Step, bench: Workbench) -> State:
     match step:
         case Train():
             net, plan = _trained(state, step, bench)
@@ -154,7 +154,7 @@ def _take(state: State, step: Step, bench: Bench) -> State:
             assert_never(step)
 
 
-def _trained(state: State, settings: Training, bench: Bench) -> tuple[FloatNet, Plan | None]:
+def _trained(state: State, settings: Training, bench: Workbench) -> tuple[FloatNet, Plan | None]:
     try:
         from edgekit.compress import tune
     except ImportError as exc:
@@ -174,7 +174,7 @@ def _trained(state: State, settings: Training, bench: Bench) -> tuple[FloatNet, 
     )
 
 
-def _pruned(state: State, step: Prune, bench: Bench) -> State:
+def _pruned(state: State, step: Prune, bench: Workbench) -> State:
     names = _names(state.net, step.layers)
     pruned = state.pruned | frozenset(names)
     latest = state.net
@@ -225,7 +225,7 @@ def _masks(step: Prune, rows: Weights, sparsity: float) -> Masks:
             assert_never(step.method)
 
 
-def _mixed(state: State, step: Mixed, bench: Bench) -> State:
+def _mixed(state: State, step: Mixed, bench: Workbench) -> State:
     (unit, budget), *_ = [(u, b) for u, b in step.limits().items() if b is not None]
     words = [word for word in step.words if not (word == "binary" and state.pruned)]
     grids = _grids(state.net, bench)
@@ -250,7 +250,7 @@ def _mixed(state: State, step: Mixed, bench: Bench) -> State:
 
 
 def _costs(
-    net: FloatNet, base: Plan, words: Sequence[Word], unit: str, bench: Bench
+    net: FloatNet, base: Plan, words: Sequence[Word], unit: str, bench: Workbench
 ) -> tuple[mixed.Table, float]:
     """Return what each layer costs with each word in the artefact, and what all else costs."""
     found: dict[str, dict[Word, float]] = {name: {} for name in base.words}
@@ -264,7 +264,7 @@ def _costs(
     return found, rest
 
 
-def _total(net: FloatNet, plan: Plan, unit: str, bench: Bench) -> int:
+def _total(net: FloatNet, plan: Plan, unit: str, bench: Workbench) -> int:
     return bench.measure(quantize.lower(net, plan), unit)[0]
 
 
@@ -273,7 +273,7 @@ def _rounded(
     words: Mapping[str, Word],
     grids: Mapping[int, Grid],
     bias_correction: bool,
-    bench: Bench,
+    bench: Workbench,
 ) -> State:
     for name in sorted(state.pruned):
         if words.get(name) == "binary":
@@ -287,7 +287,7 @@ def _rounded(
     return replace(state, net=net, plan=plan)
 
 
-def _grids(net: FloatNet, bench: Bench) -> dict[int, Grid]:
+def _grids(net: FloatNet, bench: Workbench) -> dict[int, Grid]:
     how = bench.recipe.calibration
     return calibrate.grids(calibrate.observe(net, bench.calibration), how.method, how.percentile)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,17 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
         recipe.load(file)
     with pytest.raises(ConfigError, match="cannot be read"):
         recipe.load(tmp_path / "absent.yaml")
+
+
+def test_the_examples_are_recipes(root: Path) -> None:
+    found = [
+        recipe.load(path)
+        for path in sorted((root / "examples").glob("*/*.yaml"))
+        if "\nsteps:" in path.read_text(encoding="utf-8")
+    ]
+    assert len(found) >= 2
+
+
+def test_torch_is_not_imported_before_a_step_trains() -> None:
+    code = "import sys, edgekit.pipeline.compress; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
