@@ -61,7 +61,11 @@ def to_graph(network: Network, name: str, shape: tuple[int, ...], sample: np.dty
     """
     network.eval()
     built = Nodes()
-    edge, coding = enter(built, network.encoding, shape, sample)
+    first = network.blocks[0]
+    flat = isinstance(first, LookUpTables) or (
+        isinstance(first, Weighted) and first.spec.window is None
+    )
+    edge, coding = enter(built, network.encoding, shape, sample, flat=flat)
     output: Edge | None = None
     for position, block in enumerate(network.blocks):
         label = f"layer{position}"
@@ -148,7 +152,7 @@ def _weighted(
     if dtype is DType.BINARY and (weight == 0).any():
         dtype = DType.TERNARY
     low, high = _reach(weight, bias, x, 0 if spec.window is None else spec.window.pad_value)
-    stored = _layout(weight, spec.kind)
+    stored = _layout(weight, spec.kind, x)
     shape: tuple[int, ...] = (spec.outputs,)
     if spec.window is not None:
         shape = (*_sums_shape(spec.window, x.shape), spec.outputs)
@@ -231,7 +235,7 @@ def _average(built: Nodes, block: AveragePool, x: Coding, label: str) -> Coding:
         y = _quantized(built, shape, after)
         rows = built.constant("thresholds", levels, DType.INT32, label)
     lowest = 0 if rows is None else y.low + y.zero_point
-    _add(built, block.window, "depthwise", label, x, y.tensor, _layout(ones, "depthwise"),
+    _add(built, block.window, "depthwise", label, x, y.tensor, _layout(ones, "depthwise", x),
          DType.BINARY, none, rows, lowest)  # fmt: skip
     return y
 
@@ -248,6 +252,8 @@ def _tables(built: Nodes, block: LookUpTables, x: Coding, label: str) -> Coding:
         built.nodes.append(nodes.Reshape(label, x.tensor, source))
     entries = np.where(block.tables.numpy() >= 0, 1, -1).astype(np.int64)
     connections = block.connections().numpy().astype(np.int64)
+    if x.places is not None:
+        connections = x.places[connections]
     c = built.constant("connections", connections, DType.INT16, label)
     t = built.constant("tables", entries, DType.BINARY, label)
     y = built.activation((len(entries),), DType.BINARY)
@@ -341,10 +347,14 @@ def _reach(weight: Ints, bias: Ints, x: Coding, padded: int) -> tuple[Ints, Ints
     return up * low + down * high + bias, up * high + down * low + bias
 
 
-def _layout(weight: Ints, kind: str) -> Ints:
-    """Return torch's (O, I, H, W) as the graph has it; dense weights stay as they are."""
+def _layout(weight: Ints, kind: str, x: Coding) -> Ints:
+    """Return torch's (O, I, H, W) or (O, N) as the graph has it."""
     if weight.ndim == 2:
-        return weight
+        if x.places is None:
+            return weight
+        stored = np.empty_like(weight)
+        stored[:, x.places] = weight
+        return stored
     if kind == "depthwise":
         return np.ascontiguousarray(weight[:, 0].transpose(1, 2, 0))
     return np.ascontiguousarray(weight.transpose(0, 2, 3, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -23,7 +24,10 @@ _MOST_LEVELS = 254
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coding:
-    """An activation of the graph: code = integer - zero_point, `low` to `high`, times `scale`."""
+    """An activation of the graph: code = integer - zero_point, `low` to `high`, times `scale`.
+
+    `places` gives the place in the tensor of each feature of the network, where they differ.
+    """
 
     tensor: str
     shape: tuple[int, ...]
@@ -32,25 +36,51 @@ class Coding:
     low: int
     high: int
     scale: Tensor | None
+    places: Ints | None = None
 
 
 def enter(
-    built: Nodes, encoding: InputEncoding, shape: tuple[int, ...], sample: np.dtype[Any]
+    built: Nodes,
+    encoding: InputEncoding,
+    shape: tuple[int, ...],
+    sample: np.dtype[Any],
+    *,
+    flat: bool,
 ) -> tuple[Edge, Coding]:
-    """Return the input edge for samples of `shape` and dtype, and what the first layer reads."""
+    """Return the input edge for samples of `shape` and dtype, and what the first layer reads.
+
+    `flat`: that layer takes all features alike, so that thermometer bits need no rows of pixels.
+    """
+    stored = _spatial(shape)
+    if flat and encoding.block == 1:
+        stored = (math.prod(shape),)
     if isinstance(encoding, Thermometer) and sample == np.float32:
-        edge, values, thresholds = _counted(built, encoding, shape)
+        edge, values, thresholds = _counted(built, encoding, shape, stored)
     else:
-        edge, values = _stored(built, encoding, shape, sample)
+        edge, values = _stored(built, encoding, shape, stored, sample)
         thresholds = _integer_thresholds(encoding, values)
     values = _in_blocks(built, values, encoding.block)
     if isinstance(encoding, Integers):
         return edge, values
-    return edge, _thermometer(built, values, thresholds)
+    bits = _thermometer(built, values, thresholds)
+    if len(stored) == 1 and len(shape) > 1:
+        bits = replace(bits, places=_levels_first(shape, thresholds.shape[1]))
+    return edge, bits
+
+
+def _levels_first(shape: tuple[int, ...], levels: int) -> Ints:
+    """Return where the bits of pixel, level, channel are among those of level, pixel, channel."""
+    pixels, channels = math.prod(shape[:-1]), shape[-1]
+    stored = np.arange(levels * pixels * channels, dtype=np.int64)
+    return stored.reshape(levels, pixels, channels).transpose(1, 0, 2).reshape(-1)
 
 
 def _stored(
-    built: Nodes, encoding: InputEncoding, shape: tuple[int, ...], sample: np.dtype[Any]
+    built: Nodes,
+    encoding: InputEncoding,
+    shape: tuple[int, ...],
+    stored: tuple[int, ...],
+    sample: np.dtype[Any],
 ) -> tuple[Edge, Coding]:
     """Integers of 8 bits; uint8 samples are stored 128 lower."""
     offset = _UINT8_OFFSET if sample == np.uint8 else 0
@@ -58,7 +88,7 @@ def _stored(
     if isinstance(encoding, Integers):
         scale = encoding.scale
         step = np.float32(encoding.step or scale.item())
-    tensor = built.activation(_spatial(shape), DType.INT8)
+    tensor = built.activation(stored, DType.INT8)
     edge = Edge(
         tensor=tensor,
         source_name="x",
@@ -71,11 +101,11 @@ def _stored(
         host_ops=("quantize",) if sample == np.float32 else (),
     )
     low, high = DType.INT8.low + offset, DType.INT8.high + offset
-    return edge, Coding(tensor, _spatial(shape), DType.INT8, -offset, low, high, scale)
+    return edge, Coding(tensor, stored, DType.INT8, -offset, low, high, scale)
 
 
 def _counted(
-    built: Nodes, encoding: Thermometer, shape: tuple[int, ...]
+    built: Nodes, encoding: Thermometer, shape: tuple[int, ...], stored: tuple[int, ...]
 ) -> tuple[Edge, Coding, Ints]:
     """Float samples: the host counts the thresholds that a value reaches, the board unpacks it."""
     levels = encoding.thresholds.numpy()
@@ -84,7 +114,7 @@ def _counted(
             f"thresholds of shape {levels.shape} for float samples, each feature with its own",
             hint="set input.per_feature to false, or store the samples as uint8 or int8",
         )
-    tensor = built.activation(_spatial(shape), DType.INT8)
+    tensor = built.activation(stored, DType.INT8)
     edge = Edge(
         tensor=tensor,
         source_name="x",
@@ -97,7 +127,7 @@ def _counted(
         lowest=DType.INT8.low,
     )
     rows = DType.INT8.low + 1 + np.arange(len(levels), dtype=np.int64)
-    coding = Coding(tensor, _spatial(shape), DType.INT8, 0, -128, 127, None)
+    coding = Coding(tensor, stored, DType.INT8, 0, -128, 127, None)
     return edge, coding, rows[np.newaxis]
 
 

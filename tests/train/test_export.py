@@ -16,7 +16,8 @@ from edgekit.ir.graph import Graph
 from edgekit.ir.serialize import load_bytes
 from edgekit.ir.types import DType
 from edgekit.progress import Silent
-from edgekit.train import config, run
+from edgekit.train import config, export, run
+from edgekit.train.quantizers import Sign, Ternary, Uniform
 
 pytestmark = pytest.mark.torch
 
@@ -103,8 +104,33 @@ def test_look_up_tables(tmp_path: Path) -> None:
     ]
     graph = _assert_equal(_trained(tmp_path, (5, 4, 1), network=network))
     assert [type(n) for n in graph.nodes] == [
-        *(nodes.Thermometer, nodes.Reshape, nodes.LutLayer, nodes.LutLayer, nodes.GroupCount)
+        *(nodes.Thermometer, nodes.LutLayer, nodes.LutLayer, nodes.GroupCount)
     ]
+
+
+def test_tables_after_a_convolution(tmp_path: Path) -> None:
+    network = [
+        _conv(activation="binary"),
+        {"kind": "lut", "nodes": 12},
+        {"kind": "group_count"},
+    ]
+    _assert_equal(_trained(tmp_path, (5, 4, 1), network=network))
+
+
+def test_an_image_before_a_dense_layer_is_flat_from_the_start(tmp_path: Path) -> None:
+    """Bits of a pixel would take a word each."""
+    graph = _assert_equal(_trained(tmp_path, (4, 3, 2), network=BINARY))
+    assert [graph.tensors[node.y].shape for node in graph.nodes] == [(48,), (16,), (3,)]
+
+
+@torch.no_grad()
+def test_ties_of_activations_are_the_trained_ones() -> None:
+    y = np.arange(-64, 65, dtype=np.float32) / 8
+    for quantizer in (Sign(), Ternary(), Uniform(-8, 7).eval(), Uniform(0, 3).eval()):
+        found = export.activation_of(quantizer, "a")
+        codes = quantizer(torch.from_numpy(y)).codes.numpy()
+        step = 2 if found.dtype is DType.BINARY else 1
+        np.testing.assert_array_equal(found.levels(y) * step + found.low, codes)
 
 
 def test_signals(tmp_path: Path) -> None:
@@ -149,7 +175,7 @@ def test_a_float_network_has_no_graph_and_says_why(tmp_path: Path) -> None:
     trained = _trained(tmp_path, (12,), network=network)
     assert trained.result["graph"] is None
     with pytest.raises(UnsupportedError, match="layer0: its weights are float"):
-        run.export.to_graph(trained.network, "a", (12,), np.dtype(np.uint8))
+        export.to_graph(trained.network, "a", (12,), np.dtype(np.uint8))
 
 
 def test_an_activation_that_is_not_quantized_is_named(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from small import BINARY, archive, training
 
@@ -259,7 +260,9 @@ def test_a_student_learns_from_a_teacher_that_is_trained_first(tmp_path: Path) -
 def test_sparsity_is_reached_and_pruned_weights_are_zero(tmp_path: Path) -> None:
     network = [dict(BINARY[0], sparsity=0.8), BINARY[1]]
     trained = _train(archive(tmp_path / "a.npz"), tmp_path / "w", network=network)
-    weight = trained.network.blocks[0].weights().codes
+    block = trained.network.blocks[0]
+    weight = block.weights().codes
+    assert not bool(block.latent[block.mask == 0].any())
     assert int((weight == 0).sum()) == round(0.8 * weight.numel())
     assert set(weight.unique().tolist()) == {-1, 0, 1}
     assert trained.result["bits"]["weights"] == 2 * weight.numel() + 3 * 16
@@ -292,3 +295,49 @@ def test_rounds_of_pruning_rewind_what_is_left(tmp_path: Path) -> None:
 def test_rounds_that_make_no_sense_are_refused(tmp_path: Path, section: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         _train(archive(tmp_path / "a.npz"), tmp_path / "w", **section)
+
+
+def test_convolutions_in_bfloat16_are_exact(tmp_path: Path) -> None:
+    network = [{"kind": "conv2d", "channels": 8, "activation": "binary", "kernel": 5}, BINARY[1]]
+    path = archive(tmp_path / "a.npz", (12, 16, 1))
+    found = {}
+    for compute in ("float32", "bfloat16"):
+        settings = {"epochs": 1, "compute": compute}
+        trained = _train(path, tmp_path / compute, network=network, train=settings)
+        block = trained.network.blocks[0].train()
+        coded = trained.network.encoding(torch.from_numpy(trained.dataset.val_x))
+        found[compute] = (block.compute, block.sums(coded, block.weights()))
+    assert [dtype for dtype, _ in found.values()] == [torch.float32, torch.bfloat16]
+    assert torch.equal(found["float32"][1], found["bfloat16"][1])
+
+
+def test_few_bits_begin_from_trained_floats(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    parts = [("float", "relu"), ("int4", "uint4")]
+    networks = [
+        [dict(BINARY[0], weight=w, activation=a), dict(BINARY[1], weight=w, norm="batch")]
+        for w, a in parts
+    ]
+    source = {"kind": "integer"}
+    float_run = _train(
+        path, tmp_path / "f", network=networks[0], input=source, train={"epochs": 20, "batch": 16}
+    )
+    tuned = _train(
+        path,
+        tmp_path / "q",
+        network=networks[1],
+        input=source,
+        train={"epochs": 2, "batch": 16, "learning_rate": 1e-4},
+        initial=str(tmp_path / "f" / run.MODEL),
+    )
+    assert float_run.result["accuracy"]["validation"] > 0.9
+    assert tuned.result["accuracy"]["validation"] > 0.9
+    wrong = [dict(networks[1][0], units=15), networks[1][1]]
+    with pytest.raises(ConfigError, match=r"has \(16, 12\) for blocks\.0\.latent"):
+        _train(
+            path,
+            tmp_path / "w",
+            network=wrong,
+            input=source,
+            initial=str(tmp_path / "f" / run.MODEL),
+        )
