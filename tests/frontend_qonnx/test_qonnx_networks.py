@@ -13,7 +13,7 @@ from edgekit.ir import edges, interp
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Conv2D, Dense
 from edgekit.ir.types import InputGrid
-from tests.writers.qonnx_writer import Net, random_dense, random_image
+from tests.writers.qonnx_writer import Net, random_dense, random_image, random_norm
 
 pytestmark = pytest.mark.qonnx
 
@@ -145,3 +145,36 @@ def test_means_of_scores(tmp_path: Path, reference: Reference):
     net.conv(rng.normal(0, 1, (4, 3, 2, 2)).astype(np.float32), kernel_shape=[2, 2])
     net.add("GlobalAveragePool").add("Flatten")
     same(net.save(tmp_path / "m.onnx"), reference, data(rng, net))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_a_quantizer_ends_the_model(bits: int, tmp_path: Path, reference: Reference):
+    rng = np.random.default_rng(14)
+    net = Net((1, 9)).quant(scale=0.5, bits=4.0)
+    net.dense(rng.choice([-1.0, 1.0], (5, 9)).astype(np.float32))
+    net.norm(*random_norm(rng, 5, 20.0))
+    net = net.bipolar(0.5) if bits == 1 else net.quant(scale=0.25, bits=float(bits))
+    same(net.save(tmp_path / "m.onnx"), reference, data(rng, net))
+
+
+def test_a_negative_gamma_behind_a_pool_reverses_what_is_stored(
+    tmp_path: Path, reference: Reference
+):
+    rng = np.random.default_rng(15)
+    net = Net((1, 2, 6, 6)).bipolar()
+    net.conv(rng.normal(0, 1, (4, 2, 3, 3)).astype(np.float32), kernel_shape=[3, 3])
+    net.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    gamma = np.array([1.0, -1.0, -0.5, 2.0], np.float32)
+    one, beta = np.ones(4, np.float32), np.array([0.2, 0.3, -0.1, 0.0], np.float32)
+    net.norm(gamma, beta, 2 * one, 9 * one).add("Relu").quant(scale=0.25, bits=2.0, signed=0)
+    net.add("Flatten").dense(rng.choice([-1.0, 1.0], (3, 16)).astype(np.float32))
+    graph = same(net.save(tmp_path / "m.onnx"), reference, data(rng, net))
+    assert graph.constants[graph.nodes[-1].bias].any()
+    # A padded reader sees cells that hold 0: the order is put right before it.
+    padded = Net((1, 2, 6, 6)).bipolar()
+    padded.conv(rng.normal(0, 1, (4, 2, 3, 3)).astype(np.float32), kernel_shape=[3, 3])
+    padded.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2])
+    padded.norm(gamma, beta, 2 * one, 9 * one).add("Relu").quant(scale=0.25, bits=2.0, signed=0)
+    kernel = rng.normal(0, 1, (2, 4, 3, 3)).astype(np.float32)
+    padded.conv(kernel, kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    same(padded.save(tmp_path / "padded.onnx"), reference, data(rng, padded))
