@@ -138,9 +138,11 @@ def _take(state: State, step: Step, bench: Workbench) -> State:
         case Svd():
             net = state.net
             for name in step.layers:
+                _refuse_pruned(state, name)
                 net = lowrank.factorize(net, name, rank=step.rank, energy=step.energy)
             return replace(state, net=net)
         case TensorTrain():
+            _refuse_pruned(state, step.layer)
             factors = (step.outputs, step.inputs, step.ranks)
             return replace(state, net=lowrank.tensor_train(state.net, step.layer, *factors))
         case Quantize():
@@ -152,6 +154,14 @@ def _take(state: State, step: Step, bench: Workbench) -> State:
             return _mixed(state, step, bench)
         case _:
             assert_never(step)
+
+
+def _refuse_pruned(state: State, name: str) -> None:
+    if name in state.pruned:
+        raise ConfigError(
+            f"{name}: it is pruned, and factors of it would not have its zeros",
+            hint="factorize first, then prune",
+        )
 
 
 def _trained(state: State, settings: Training, bench: Workbench) -> tuple[FloatNet, Plan | None]:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from float_nets import image_net
 
-from edgekit.compress import calibrate, floatnet, lowrank, quantize, simulate
+from edgekit.compress import calibrate, floatnet, lowrank, quantize, recipe, simulate, steps
 from edgekit.compress.floatnet import FloatNet
 from edgekit.compress.lessons import Lessons
 from edgekit.compress.quantize import Plan
 from edgekit.compress.recipe import Training
+from edgekit.errors import ConfigError
 from edgekit.ir import edges, interp
 
 pytestmark = pytest.mark.torch
@@ -92,3 +93,49 @@ def test_pruned_weights_stay_zero_and_seeds_repeat() -> None:
     assert (weights[0] != floatnet.rows(floatnet.weighted(net)[-1][1])).any()
     np.testing.assert_array_equal(weights[0], weights[1])
     assert (weights[0] != weights[2]).any()
+
+
+@pytest.mark.parametrize("rewind", [False, True])
+def test_rounds_of_pruning_end_sparse_and_trained(rewind: bool) -> None:
+    net = image_net()
+    taught = lessons(net)
+    training = {"epochs": 1, "batch": 64, "learning_rate": 0.01}
+    wish = recipe.Recipe.model_validate(
+        {
+            "data": {"kind": "digits"},
+            "steps": [
+                {"kind": "prune", "sparsity": 0.6, "rounds": 2, "rewind": rewind,
+                 "layers": ["point", "dense"], "train": training},
+                {"kind": "quantize", "weights": "int4"},
+                {"kind": "train", **training},
+            ],
+        }
+    )  # fmt: skip
+    done = steps.run(net, wish, taught, lambda _graph, _unit: (0, {}))
+    sizes, zeros = {}, {}
+    for _, layer in floatnet.weighted(done.net):
+        rows = floatnet.rows(layer)
+        sizes[layer.label], zeros[layer.label] = rows.size, int((rows == 0).sum())
+    gone = zeros["point"] + zeros["dense"]
+    assert gone == round(0.6 * (sizes["point"] + sizes["dense"]))
+    assert zeros["conv"] == zeros["depthwise"] == 0
+    assert done.notes == ("prune: 60.1 % of the weights of its layers are 0",)
+    before = {layer.label: layer.bias for _, layer in floatnet.weighted(net)}
+    after = {layer.label: layer.bias for _, layer in floatnet.weighted(done.net)}
+    assert all((before[name] != after[name]).any() for name in before)
+
+
+def test_a_pruned_layer_is_not_factorized() -> None:
+    net = image_net()
+    wish = recipe.Recipe.model_validate(
+        {
+            "data": {"kind": "digits"},
+            "steps": [
+                {"kind": "prune", "method": "n_of_m", "n": 2, "m": 4},
+                {"kind": "svd", "layers": ["dense"], "rank": 2},
+                {"kind": "quantize"},
+            ],
+        }
+    )
+    with pytest.raises(ConfigError, match="dense: it is pruned, and factors of it"):
+        steps.run(net, wish, lessons(net), lambda _graph, _unit: (0, {}))
