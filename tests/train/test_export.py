@@ -182,3 +182,24 @@ def test_an_activation_that_is_not_quantized_is_named(tmp_path: Path) -> None:
     network = [dict(BINARY[0], activation="relu"), HEAD]
     with pytest.raises(UnsupportedError, match="layer0: its activation is not quantized"):
         _trained(tmp_path, (12,), network=network)
+
+
+@pytest.mark.data
+@pytest.mark.nightly
+def test_all_mnist_test_images(tmp_path: Path, shared_data: Path) -> None:
+    network = [
+        _conv(16, kernel=5, stride=2, activation="binary"),
+        _conv(32, pool=2, activation="binary"),
+        {"kind": "dense", "units": 10},
+    ]
+    wanted = {
+        "name": "mnist",
+        "data": {"kind": "idx", "path": str(shared_data / "datasets" / "mnist")},
+        "input": {"kind": "thermometer", "thresholds": [38.25, 89.25, 140.25, 191.25]},
+        "network": network,
+        "train": {"epochs": 1, "batch": 128, "compute": "bfloat16"},
+    }
+    trained = run.train(config.parse(wanted, "a"), tmp_path / "w", Silent())
+    _assert_equal(trained)
+    assert trained.result["samples"]["test"] == 10000
+    assert trained.result["accuracy"]["validation"] > 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,12 @@ def test_the_digest_ignores_how_often_the_state_is_kept(tmp_path: Path) -> None:
     seldom = config.parse(training(tmp_path, train={"checkpoint_seconds": 99}), "a")
     other = config.parse(training(tmp_path, train={"epochs": 3}), "a")
     assert often.digest() == seldom.digest() != other.digest()
+
+
+def test_every_key_is_on_the_page(root: Path) -> None:
+    pages = ("train.md", "recordings.md")
+    text = "".join((root / "docs/reference" / name).read_text(encoding="utf-8") for name in pages)
+    schema = config.TrainConfig.model_json_schema()
+    sections = [schema, *schema["$defs"].values()]
+    keys = {key for section in sections for key in section["properties"]} - {"kind"}
+    assert {key for key in keys if not re.search(rf"\b{key}\b", text)} == set()
