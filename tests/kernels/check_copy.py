@@ -15,6 +15,7 @@ sys.path[:0] = [str(TESTS), str(TESTS / "kernels")]
 
 import kernel_driver  # noqa: E402
 from binary_cases import BINARY_CASES, build_binary, wrong_bytes  # noqa: E402
+from code_cases import CODE_CASES, wrong_codes  # noqa: E402
 from kernel_cases import build, compare  # noqa: E402
 
 from edgekit.ir.types import Rounding  # noqa: E402
@@ -45,6 +46,8 @@ def main() -> int:
         try:
             if kernel in BINARY_CASES:
                 wrong = wrong_bytes(kernels, build_binary(kernel, seed), kernel)
+            elif kernel in CODE_CASES:
+                wrong = wrong_codes(kernels, kernel, seed)
             else:
                 wrong = compare(kernels, build(kernel, Rounding[rounding], seed), kernel)
         except AssertionError:

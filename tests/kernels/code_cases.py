@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from binary_cases import CHANNELS, convolution
+from binary_cases import CHANNELS, convolution, wrong_bytes
+from kernel_driver import Kernels
 from writers.random_binary import RESULTS, BinaryBuilder
 
 from edgekit.ir.nodes import GroupCount, LutLayer
@@ -11,11 +14,7 @@ from edgekit.ir.types import DType
 
 INPUTS = (DType.INT8, DType.INT4, DType.INT2, DType.TERNARY, DType.BINARY)
 WEIGHTS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4, DType.INT8)
-KERNELS = ("ek_low_codes_s8", "ek_low_codes_dsp")
-TERNARY = "ek_bin_ternary"
 UNROLLED = "ek_unrolled"
-DEPTHWISE = "ek_low_depthwise"
-TABLES = ("ek_lut_layer", "ek_group_count")
 
 
 class CodesBuilder(BinaryBuilder):
@@ -121,3 +120,18 @@ def _layer(builder: CodesBuilder, draw: np.random.Generator, outputs: int, resul
         builder.binary_dense(builder.bits(*shape), outputs, result)
     else:
         convolution(builder, draw, outputs, result)
+
+
+CODE_CASES: dict[str, Callable[[int], BinaryBuilder]] = {
+    "ek_low_codes_s8": build_codes,
+    "ek_low_codes_dsp": build_codes,
+    "ek_low_depthwise": build_depthwise,
+    "ek_bin_ternary": build_ternary,
+    "ek_lut_layer": build_tables,
+    "ek_group_count": build_counts,
+}
+
+
+def wrong_codes(kernels: Kernels, kernel: str, seed: int) -> int:
+    """Run case number `seed` where `kernel` serves it; return how many bytes differ."""
+    return wrong_bytes(kernels, CODE_CASES[kernel](seed), kernel)

@@ -201,6 +201,10 @@ MUTANTS = {
     "softmax two Newton steps": (SOFTMAX, "i < 3", "i < 1", SOFTMAX, "DOUBLE"),
     "softmax sum in other units": (SOFTMAX, "divide_power(t, 12)", "(t >> 12)", SOFTMAX, "DOUBLE"),
 }  # fmt: skip
+NIGHTLY = {
+    *("codes second pixel", "codes fill a row", "codes outside", "codes border"),
+    *("codes dilation", "codes of the other channel", "codes of the first channels"),
+}
 SEEDS = "200"
 
 
@@ -219,7 +223,11 @@ def copy(tmp_path):
     return target
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+def _by_night(name):
+    return (pytest.mark.nightly,) if name in NIGHTLY else ()
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=_by_night(n)) for n in MUTANTS])
 def test_mutant_is_found(copy, name):
     file, old, new, kernel, rounding = MUTANTS[name]
     path = copy / file

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from binary_cases import code_of_binary
-from code_cases import CodesBuilder, build_sparse, build_ternary
-from kernel_driver import FIRMWARE, STRICT, Kernels
+from code_cases import UNROLLED, CodesBuilder, build_sparse, build_ternary
+from kernel_driver import FIRMWARE, STRICT, Kernels, host_library
 from stored import stored
 
 from edgekit.pipeline import native
 from edgekit.target.mcu.code import NodeCode, prefixed
 
-CASES = 60
+CASES = 40
 
 
 def library(directory: Path, codes: Sequence[NodeCode]) -> dict[str, int]:
@@ -44,6 +44,13 @@ def wrong(
         wanted = stored(builder.tensors[code.output], builder.values[code.output][sample])
         found += int((kernels.run_bytes(code, inputs, wanted.size, generated) != wanted).sum())
     return found
+
+
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory):
+    """The kernel, for the host."""
+    source = FIRMWARE / "kernels" / f"{UNROLLED}.c"
+    return Kernels(host_library(tmp_path_factory.mktemp("unrolled"), sources=[source]))
 
 
 @pytest.fixture(scope="module")
