@@ -154,7 +154,8 @@ def _dorefa(quantizer: DoReFa, x: Real, label: str) -> WeightGrid:
     most = np.float32(2) * np.abs(limited).max(initial=np.float32(0))
     normed = limited / most if most > 0 else np.zeros_like(limited)
     steps = (normed + np.float32(0.5)) * n
-    doubtful = _near(steps - np.floor(steps), 0.5, float(n) * _ROUNDING)
+    tied = steps[x != 0]  # a weight of 0 is exactly in the middle
+    doubtful = _near(tied - np.floor(tied), 0.5, float(n) * _ROUNDING)
     integers = 2 * np.rint(steps).astype(np.int64) - int(n)
     return WeightGrid(integers, _scalar(float(np.float32(1) / n)), doubtful)
 
