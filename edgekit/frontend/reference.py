@@ -23,6 +23,7 @@ _FORMS: dict[str, Form] = {
     "qonnx": "qonnx",
     "keras": "keras",
 }
+_SEEN = 2.0**-22  # of the largest score: the smallest step that float32 still shows
 _NEAR = 2.0**-20  # of the largest input: how far rounding moves a value of the grid
 
 
@@ -132,8 +133,12 @@ def _from_scores(graph: Graph, found: NDArray[Any]) -> NDArray[np.int64]:
     scores = scores.reshape(len(found), *graph.tensors[edge.tensor].shape)
     scale = np.array(edge.scale if edge.channel_scale is None else edge.channel_scale)
     offset = np.array(0.0 if edge.channel_offset is None else edge.channel_offset)
-    if not scale.all():
-        raise ToolError("a score of the model is constant: its integer cannot be seen in it")
+    # A step that float32 loses beside the scores' own size says nothing of the integer.
+    if (np.abs(scale) < _SEEN * max(float(np.abs(scores).max(initial=0)), 2.0**-100)).any():
+        raise ToolError(
+            "a score of the model does not show its integer: the last scale is too small",
+            hint="check the scales and batch norm after the last layer of the model",
+        )
     places = (scores - offset) / scale
     integers = np.rint(places)
     away = float(np.abs(places - integers).max(initial=0))

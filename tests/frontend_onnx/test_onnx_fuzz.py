@@ -41,8 +41,8 @@ def test_two_thousand_damaged_models(tmp_path: Path) -> None:
 
 
 @pytest.mark.qonnx
-def test_sixty_damaged_qonnx_models(tmp_path: Path) -> None:
-    campaign(0, 60, tmp_path, 120, "qonnx")
+def test_forty_damaged_qonnx_models(tmp_path: Path) -> None:
+    campaign(20, 40, tmp_path, 120, "qonnx")
 
 
 @pytest.mark.qonnx

@@ -70,7 +70,14 @@ def exported(kind: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
         return x.numpy(), getattr(y, "value", y).numpy()
 
 
-@pytest.mark.parametrize("kind", ["binary", "convolution", "four bits"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "four bits",
+        pytest.param("binary", marks=pytest.mark.nightly),
+        pytest.param("convolution", marks=pytest.mark.nightly),
+    ],
+)
 def test_the_graph_equals_qonnx_and_torch_s_classes(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "exported.onnx"
     x, y = exported(kind, path)

@@ -62,7 +62,7 @@ def eight_bits(rng: np.random.Generator, scales: tuple[float, float, float]) -> 
     return net.dense(rng.normal(0, 0.1, (3, 64)).astype(np.float32), {"scale": 0.01, "bits": 8.0})
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_eight_bits_are_scaled_exactly(seed: int, tmp_path: Path, reference: Reference):
     rng = np.random.default_rng(seed)
     net = eight_bits(rng, (2.0**-5, 2.0**-6, 2.0**-4))
