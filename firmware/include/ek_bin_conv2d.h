@@ -55,10 +55,9 @@ static void count_words(low_planes *s, const int32_t *w, int32_t stride, const u
 
 #endif
 
-/* A carry of plane 0 through planes 1 to 4. */
+/* A carry of plane 1 through planes 2 to 4. */
 EK_BIN_INLINE ek_bin_t ripple(low_planes *s, ek_bin_t carry)
 {
-    carry = ek_bin_add_one(&s->twos, carry);
     carry = ek_bin_add_one(&s->fours, carry);
     carry = ek_bin_add_one(&s->eights, carry);
     return ek_bin_add_one(&s->sixteens, carry);
@@ -95,11 +94,18 @@ static void count(ek_bin_weights w, const uint32_t *x, int32_t depth, ek_bin_sto
     w.at += whole * EK_BIN_LANES * w.stride;
     next += whole;
     uint32_t last = depth % EK_BIN_LANES != 0 ? *x : 0;
-    for (int32_t i = depth % EK_BIN_LANES; i > 0; i -= 2) {
-        *next++ = ripple(&s, ek_bin_2(&s.ones, &w, last, 0));
+    int32_t left = depth % EK_BIN_LANES;
+    for (; left >= 4; left -= 4) {
+        const ek_bin_carries pair = ek_bin_4(&s.ones, &w, last, 0);
+        *next++ = ripple(&s, ek_bin_add_pair(&s.twos, pair));
+        last >>= 4;
+    }
+    for (; left > 0; left -= 2) {
+        const ek_bin_t carry = ek_bin_2(&s.ones, &w, last, 0);
+        *next++ = ripple(&s, ek_bin_add_one(&s.twos, carry));
         last >>= 2;
     }
-    *next++ = ripple(&s, s.ones & planes[0]);
+    *next++ = ripple(&s, ek_bin_add_one(&s.twos, s.ones & planes[0]));
     planes[0] ^= s.ones;
     planes[1] = s.twos;
     planes[2] = s.fours;

@@ -3,10 +3,9 @@
 
 #include "ek_bin_count.h"
 
-#define EK_OUTSIDE (-1)
 #define EK_GROUP 8
 
-/* Where each cell of a window begins in x, in words. */
+/* Where each cell of a window begins in x, in words; -1: outside. */
 static void places_of(const ek_window *w, int32_t top, int32_t left, int32_t words, int32_t *places)
 {
     for (int32_t i = 0; i < w->kernel_h; i++) {
@@ -14,7 +13,7 @@ static void places_of(const ek_window *w, int32_t top, int32_t left, int32_t wor
         for (int32_t j = 0; j < w->kernel_w; j++) {
             const int32_t column = left + j * w->dilation_w;
             const int inside = row >= 0 && row < w->in_h && column >= 0 && column < w->in_w;
-            *places++ = inside ? (row * w->in_w + column) * words : EK_OUTSIDE;
+            *places++ = inside ? (row * w->in_w + column) * words : -1;
         }
     }
 }
@@ -37,25 +36,26 @@ EK_BIN_INLINE ek_bin_carries pair(const ek_bin_t *v)
     return (ek_bin_carries){.one = v[0], .both = v[0] ^ v[1]};
 }
 
+/* Adds a bit to the counters from a plane on. */
+EK_BIN_INLINE void add_from(ek_bin_t *plane, const ek_bin_t *end, ek_bin_t bit)
+{
+    for (; plane != end; plane++) {
+        bit = ek_bin_add_one(plane, bit);
+    }
+}
+
 /* Adds `count` bits to the planes. */
 static void add_bits(const ek_bin_t *v, int32_t count, ek_bin_t *planes, int32_t plane_count)
 {
-    for (; count > 0; count -= EK_GROUP) {
-        ek_bin_t carry;
-        int32_t next = 3;
-        if (count >= EK_GROUP) {
-            const ek_bin_carries a = ek_bin_add(&planes[0], pair(&v[0]), pair(&v[2]));
-            const ek_bin_carries b = ek_bin_add(&planes[0], pair(&v[4]), pair(&v[6]));
-            carry = ek_bin_add_pair(&planes[2], ek_bin_add(&planes[1], a, b));
-            v += EK_GROUP;
-        } else {
-            carry = *v++;
-            next = 0;
-            count += EK_GROUP - 1; /* one at a time */
-        }
-        for (; next < plane_count; next++) {
-            carry = ek_bin_add_one(&planes[next], carry);
-        }
+    const ek_bin_t *end = &planes[plane_count];
+    for (; count >= EK_GROUP; count -= EK_GROUP) {
+        const ek_bin_carries a = ek_bin_add(&planes[0], pair(&v[0]), pair(&v[2]));
+        const ek_bin_carries b = ek_bin_add(&planes[0], pair(&v[4]), pair(&v[6]));
+        add_from(&planes[3], end, ek_bin_add_pair(&planes[2], ek_bin_add(&planes[1], a, b)));
+        v += EK_GROUP;
+    }
+    for (; count > 0; count--) {
+        add_from(&planes[0], end, *v++);
     }
 }
 
@@ -64,15 +64,19 @@ static void count_word(const ek_bin_depthwise_params *p, int32_t word, const int
                        const int32_t *w, const uint32_t *x, ek_bin_t *planes, ek_bin_t *bits)
 {
     const int32_t cells = p->window.kernel_h * p->window.kernel_w;
-    for (int32_t i = 0; i < cells; i++) {
-        uint32_t v = (uint32_t)p->padding;
-        if (places[i] != EK_OUTSIDE) {
-            const uint32_t *cell = &x[places[i]];
-            v = p->multiplier == 1
-                    ? cell[word]
-                    : repeated(cell, p->window.in_c, p->multiplier, word * EK_BIN_LANES);
+    const uint32_t outside = (uint32_t)p->padding;
+    if (p->multiplier == 1) {
+        x += word;
+        for (int32_t i = 0; i < cells; i++) {
+            bits[i] = (places[i] < 0 ? outside : x[places[i]]) ^ (ek_bin_t)w[i];
         }
-        bits[i] = v ^ (ek_bin_t)w[i];
+    } else {
+        for (int32_t i = 0; i < cells; i++) {
+            const uint32_t *cell = &x[places[i] < 0 ? 0 : places[i]];
+            const int32_t first = word * EK_BIN_LANES;
+            const uint32_t v = repeated(cell, p->window.in_c, p->multiplier, first);
+            bits[i] = (places[i] < 0 ? outside : v) ^ (ek_bin_t)w[i];
+        }
     }
     add_bits(bits, cells, planes, p->planes);
 }

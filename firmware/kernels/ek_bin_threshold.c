@@ -73,7 +73,11 @@ static void level(const ek_bin_threshold_params *p, const int16_t *t, const int8
     /* Values that begin at a multiple of 4 and have one threshold are compared four at once. */
     const int in_quads = p->step == 0 && p->channels % EK_QUAD == 0 && *t != EK_NEVER;
     const splat s = splat_of(*t);
-    for (int32_t c = 0; c < p->channels; c += EK_BIN_LANES) {
+    int32_t c = 0;
+    for (; in_quads && out->used == 0 && p->channels - c >= EK_BIN_LANES; c += EK_BIN_LANES) {
+        *out->to++ = word_of(&x[c], &s, EK_BIN_LANES);
+    }
+    for (; c < p->channels; c += EK_BIN_LANES) {
         const int32_t left = p->channels - c;
         const int32_t count = left < EK_BIN_LANES ? left : EK_BIN_LANES;
         const uint32_t word =
