@@ -31,8 +31,8 @@ def load(path: Path, data: Dataset) -> FloatNet:
         what = "a TFLite file" if frontend.is_tflite(head) else "an integer graph"
         raise UnsupportedError(
             f"{path} is {what}; {_KINDS}",
-            hint="compress the float network it was made from; `edgekit deploy` takes this one as "
-            "it is, and folds away its dead channels",
+            hint="compress the float network it was made from; `edgekit deploy` takes integer "
+            "models as they are, and folds away their dead channels",
         )
     if path.suffix == ".safetensors":
         return _trained(path, data)

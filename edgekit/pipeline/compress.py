@@ -195,6 +195,14 @@ def _check_output(output: Path) -> None:
             f"{output} cannot be written: the name of a .safetensors file in a directory that "
             "exists is wanted"
         )
+    probe = output.with_name(f"{output.name}.partial")
+    try:  # before minutes of work, not after
+        probe.touch()
+        probe.unlink()
+    except OSError as exc:
+        raise ConfigError(
+            f"{output} cannot be written: {exc.strerror}", hint="check the directory and its space"
+        ) from exc
 
 
 def _run(graph: Graph, x: Floats) -> NDArray[np.int64]:

@@ -26,6 +26,10 @@ _TIMES = (
      "activation": "relu", "norm": "none", "sparsity": 0.5},
     {"kind": "dense", "units": 3, "weight": "float"},
 )  # fmt: skip
+_FLAT = (
+    {"kind": "dense", "units": 8, "weight": "float", "activation": "relu"},
+    {"kind": "dense", "units": 3, "weight": "float"},
+)
 
 
 def train(folder: Path, shape: tuple[int, ...], network: tuple, dtype: type, **more: object):
@@ -53,8 +57,12 @@ def train(folder: Path, shape: tuple[int, ...], network: tuple, dtype: type, **m
 
 @pytest.mark.parametrize(
     ("shape", "network", "dtype"),
-    [((9, 11, 2), _FLOAT, np.uint8), ((9, 4), _TIMES, np.float32)],
-    ids=["images", "times"],
+    [
+        ((9, 11, 2), _FLOAT, np.uint8),
+        ((9, 4), _TIMES, np.float32),
+        ((5, 4, 2), _FLAT, np.uint8),
+    ],
+    ids=["images", "times", "flat"],
 )
 def test_the_float_network_is_what_was_trained(
     tmp_path: Path, shape: tuple[int, ...], network: tuple, dtype: type

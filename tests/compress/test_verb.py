@@ -137,6 +137,7 @@ def test_budgets_are_met_or_refused(here: Path, capsys: pytest.CaptureFixture[st
     ("steps", "options", "code", "message"),
     [
         (("kind: quantize",), ("-o", "absent/o.safetensors"), 2, "cannot be written"),
+        (("kind: quantize",), ("-o", "/proc/o.safetensors"), 2, "/proc/o.safetensors cannot be"),
         (("kind: quantize, layers: {nine: int8}",), (), 2, "no layer is called 'nine'"),
         (("kind: prune, sparsity: 0.999", "kind: quantize"), (), 2, "some of them none"),
         (
