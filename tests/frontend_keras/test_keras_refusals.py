@@ -59,6 +59,7 @@ CONFIGS: dict[str, tuple[Edit, str]] = {
     "sigmoid": (changed(1, activation="sigmoid"), "sigmoid"),
     "half floats": (changed(1, dtype="float16"), "float16"),
     "mixed": (changed(1, dtype={"config": {"name": "mixed_float16"}}), "mixed_float16"),
+    "policy": (changed(1, dtype={"config": 3}), "float32"),
     "axis": (changed(2, axis=[0]), "axis"),
     "epsilon": (changed(2, epsilon=-1e9), "variance"),
     "no epsilon": (changed(2, epsilon="small"), "epsilon"),
@@ -93,6 +94,7 @@ def test_branches_and_models_of_other_kinds(tmp_path: Path, process: BoundedProc
         ("branches", lambda c: c["layers"][3].update(inbound_nodes=[[["quant_dense", 0, 0, {}]]])),
         ("2 layers", lambda c: c["layers"][2]["inbound_nodes"][0].append(["input_1", 0, 0, {}])),
         ("called 2", lambda c: c["layers"][2]["inbound_nodes"].append([["input_1", 0, 0, {}]])),
+        ("reads 0", lambda c: c["layers"][2].update(inbound_nodes=[7])),
         ("2 outputs", lambda c: c.update(output_layers=[["a", 0, 0], ["b", 0, 0]])),
         ("output is", lambda c: c.update(output_layers=[["quant_dense", 0, 0]])),
     ):

@@ -182,7 +182,8 @@ def _before(layer: LayerConfig, nodes: object) -> str:
             tensors = tensors[0]
         histories = [_history(tensor) for tensor in tensors] if isinstance(tensors, list) else []
     else:
-        histories = [call[0] for call in node if isinstance(call, list) and call] if node else []
+        called = node if isinstance(node, list) else []
+        histories = [call[0] for call in called if isinstance(call, list) and call]
     if len(histories) != 1 or not isinstance(histories[0], str):
         raise layer.fields.refuse(f"it reads {len(histories)} layers, one is wanted", _CHAIN_HINT)
     return histories[0]

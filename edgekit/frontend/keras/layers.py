@@ -40,7 +40,8 @@ def build(config: LayerConfig, variables: Variables, place: Place) -> tuple[mode
         raise _unknown(config)
     dtype = config.fields.get("dtype")
     if isinstance(dtype, Mapping):
-        dtype = (dtype.get("config") or {}).get("name")
+        policy = dtype.get("config")
+        dtype = policy.get("name") if isinstance(policy, Mapping) else dtype
     if dtype not in (None, "float32"):
         raise config.fields.refuse(f"it computes in {str(dtype)[:40]}, float32 is wanted")
     if config.fields.get("data_format") not in (None, "channels_last"):
