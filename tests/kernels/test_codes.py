@@ -10,8 +10,10 @@ import pytest
 from binary_cases import code_of_binary
 from code_cases import CODE_CASES, wrong_codes
 from kernel_driver import FIRMWARE, Kernels, host_library
+from stored import stored
 from test_binary import library_of
 from test_sanitizers import sanitized
+from vector_image import Batch, build_runner
 
 LOW, LOW_DSP = "ek_low_codes_s8", "ek_low_codes_dsp"
 DEPTHWISE, TERNARY = "ek_low_depthwise", "ek_bin_ternary"
@@ -61,6 +63,24 @@ def test_equals_interpreter(library, kernel):
 def test_equals_interpreter_many(library, kernel):
     for seed in range(1000, 3000):
         assert wrong_codes(library, kernel, seed) == 0, f"seed {seed}"
+
+
+@pytest.mark.gcc
+@pytest.mark.qemu
+@pytest.mark.parametrize(
+    "cpu", ["cortex-m4f", pytest.param("cortex-m55", marks=pytest.mark.nightly)]
+)
+def test_emulated_cores_equal_interpreter(cpu, tmp_path):
+    batch = Batch(build_runner(tmp_path, tuple(CODE_CASES), cpu=cpu))
+    for kernel, build in CODE_CASES.items():
+        for seed in range(30):
+            builder = build(seed)
+            code = code_of_binary(builder, kernel)
+            if code is not None and code.kernel == kernel:
+                names = (*code.inputs, code.output)
+                *inputs, y = (stored(builder.tensors[n], builder.values[n][0]) for n in names)
+                batch.add_stored(code, inputs, y)
+    assert batch.differences(tmp_path) == 0
 
 
 @pytest.mark.parametrize("kernel", CODE_CASES)
