@@ -40,6 +40,8 @@ nightly: $(VENV)/dev.stamp
 
 golden: $(VENV)/dev.stamp
 	EDGEKIT_GOLDEN=refresh $(BIN)/python -m pytest -q tests/frontend_*/test_*_ops.py
+	EDGEKIT_GOLDEN=refresh $(BIN)/python -m pytest -q tests/frontend_qonnx/test_qonnx_networks.py \
+		tests/frontend_qonnx/test_qonnx_around.py tests/frontend_keras -m "not larq"
 	EDGEKIT_GOLDEN=refresh $(BIN)/python -m pytest -q tests -k golden
 
 format: $(VENV)/dev.stamp

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from repo.operator_table import collect
 
 from edgekit.frontend.bounded import BoundedProcess
 from edgekit.ir.graph import Graph
@@ -19,6 +21,17 @@ Check = Callable[..., Graph]
 def process() -> Iterator[BoundedProcess]:
     with BoundedProcess(memory_limit_bytes=2 * 1024**3) as started:
         yield started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def proven(pytestconfig: pytest.Config) -> Iterator[None]:
+    if importlib.util.find_spec("h5py") is None:
+        yield
+        return
+    from keras_check import PROVEN
+
+    for _ in collect(pytestconfig, PROVEN):
+        yield
 
 
 @pytest.fixture

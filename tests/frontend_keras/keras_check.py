@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from repo.operator_table import Proven
 
 from edgekit.frontend.keras import hdf5, reference
 from edgekit.frontend.keras.archive import read_archive
@@ -13,6 +14,8 @@ from edgekit.frontend.keras.reader import model_of
 from edgekit.ir import edges, interp
 from edgekit.ir.graph import Graph
 from edgekit.ir.types import InputGrid
+
+PROVEN = Proven()
 
 
 def compared(path: Path, x: np.ndarray, grid: InputGrid | None = None) -> Graph:
@@ -32,4 +35,5 @@ def compared(path: Path, x: np.ndarray, grid: InputGrid | None = None) -> Graph:
     scores = edges.dequantize(last, found)
     bound = 2.0**-16 * np.abs(state.values).max(initial=1e-30)
     np.testing.assert_allclose(scores.reshape(state.values.shape), state.values, atol=bound, rtol=0)
+    PROVEN.add(path)
     return graph

@@ -6,34 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qonnx_check import data, same
+from writers.qonnx_writer import Net, random_dense, random_image, random_norm
 
-from edgekit.frontend import load
 from edgekit.frontend.reference import Reference
-from edgekit.ir import edges, interp
-from edgekit.ir.graph import Graph
+from edgekit.ir import edges
 from edgekit.ir.nodes import Conv2D, Dense
 from edgekit.ir.types import InputGrid
-from tests.writers.qonnx_writer import Net, random_dense, random_image, random_norm
 
 pytestmark = pytest.mark.qonnx
-
-
-@pytest.fixture(scope="module")
-def reference():
-    with Reference() as worker:
-        yield worker
-
-
-def same(path: Path, reference: Reference, x: np.ndarray, grid: InputGrid | None = None) -> Graph:
-    graph = load(path, grid=grid)
-    integers = edges.quantize(graph.inputs[0], x)
-    found = interp.run(graph, {graph.inputs[0].tensor: integers})[graph.outputs[0].tensor]
-    np.testing.assert_array_equal(found, reference.run(path, graph, x))
-    return graph
-
-
-def data(rng: np.random.Generator, net: Net, count: int = 24) -> np.ndarray:
-    return rng.normal(0, 1, (count, *net.shape[1:])).astype(np.float32)
 
 
 @pytest.mark.parametrize("seed", range(12))

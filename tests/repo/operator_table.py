@@ -14,11 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.frontend.keras import config as keras_config
+from edgekit.frontend.keras import hdf5
+from edgekit.frontend.keras.archive import read_archive
 from edgekit.frontend.onnx import reader
 from edgekit.frontend.tflite.parse import parse
 
 PATH = Path(__file__).with_name("operators.json")
-TFLITE, ONNX, MICROSOFT = SECTIONS = ("tflite", "onnx", "onnx (com.microsoft)")
+SECTIONS = ("tflite", "onnx", "onnx (com.microsoft)", "qonnx", "keras")
+TFLITE, ONNX, MICROSOFT, QONNX, KERAS = SECTIONS
 
 
 class Proven:
@@ -32,13 +36,21 @@ class Proven:
         if path.suffix == ".tflite":
             self.found[TFLITE] |= {op.name for op in parse(path.read_bytes()).operators}
             return
-        for op in reader.read(path).operators:
+        if path.suffix in (".h5", ".keras"):
+            chain = keras_config.parse(read_archive(path, hdf5.read)).chain
+            self.found[KERAS] |= {layer.kind for layer in chain}
+            return
+        operators = reader.read(path).operators
+        if any(op.domain == reader.QONNX for op in operators):
+            self.found[QONNX] |= {op.kind for op in operators}
+            return
+        for op in operators:
             self.found[MICROSOFT if op.domain else ONNX].add(op.kind)
 
 
-def collect(config: pytest.Config) -> Iterator[Proven]:
+def collect(config: pytest.Config, proven: Proven | None = None) -> Iterator[Proven]:
     """Yield a collector for one session; the body of the session fixtures."""
-    proven = Proven()
+    proven = proven or Proven()
     yield proven
     alone = not hasattr(config, "workerinput")  # xdist: each process sees a part of the models
     if os.environ.get("EDGEKIT_GOLDEN") == "refresh" and alone and not config.option.keyword:

@@ -13,6 +13,8 @@ _FORMATS = {
     operator_table.TFLITE: ("TFLite", "tflite_runtime, reference kernels"),
     operator_table.ONNX: ("ONNX", "onnxruntime"),
     operator_table.MICROSOFT: ("ONNX, com.microsoft", "onnxruntime"),
+    operator_table.QONNX: ("QONNX, FINN", "qonnx"),
+    operator_table.KERAS: ("Larq, QKeras", "Keras' arithmetic in float32, by numpy"),
 }
 _HOST = (
     "`LOG_SOFTMAX`, `QLinearSoftmax` and a `Softmax` of floats run on the host, behind the last "

@@ -101,6 +101,7 @@ def softmax(walk: Walk, operator: Operator) -> None:
     axis = operator.integer("axis", -1)
     if len(value.shape) != 2 or axis not in (1, -1):
         raise operator.refuse(f"axis {axis} of shape {value.shape}; the features of (1, N) end it")
+    walk.before_softmax = operator.input(0)
     walk.add(operator, Softmax(operator.label, operator.kind == "LogSoftmax"), value.shape)
 
 

@@ -42,7 +42,7 @@ def run(path: Path, x: NDArray[Any]) -> NDArray[np.float32]:
     model = read(path)
     walk = walked(model)
     proto = onnx.load_from_string(path.read_bytes())
-    name = walk.scores or model.output.name
+    name = walk.before_softmax or walk.scores or model.output.name
     x = x.astype(np.float32)
     parts = [
         _executed(widened(proto, model, walk, name, len(part)), model.input.name, name, part)

@@ -61,6 +61,7 @@ class Walk:
         self.values[model.input.name] = Activation(shape, 0)
         self.margin: Margin | None = None
         self.scores = ""  # the source's tensor whose largest element is the answer, at the end
+        self.before_softmax = ""  # the source's tensor that a softmax at the end reads
 
     def value(self, operator: Operator, position: int) -> Value:
         """Return the value of an input; UnsupportedError if it is absent."""
