@@ -10,9 +10,25 @@ from torch import Tensor
 
 from edgekit.errors import ConfigError
 from edgekit.train import checkpoint, network
-from edgekit.train.config import Distillation
+from edgekit.train.config import Distillation, TrainConfig
 from edgekit.train.data.dataset import Dataset
 from edgekit.train.network import Network
+
+# What decides which samples are the test part.
+_TEST_PART = ("kind", "path", "test", "split_seed")
+
+
+def check_same_test(state: checkpoint.Checkpoint, wanted: TrainConfig) -> None:
+    """Raise ConfigError where a teacher may have learned from the student's test samples."""
+    own, its = (config.data.model_dump(mode="json") for config in (wanted, state.config))
+    differing = [key for key in _TEST_PART if own.get(key) != its.get(key)]
+    if differing:
+        key = differing[0]
+        raise ConfigError(
+            f"the teacher was trained with data.{key} {its.get(key)!r}, the student with "
+            f"{own.get(key)!r}: the teacher may have seen the student's test samples",
+            hint="train the teacher on the same data and split",
+        )
 
 
 def teacher_of(state: checkpoint.Checkpoint, dataset: Dataset) -> Network:

@@ -119,6 +119,7 @@ def _teacher(
         train(inner, work / "teacher", progress)
         path = work / "teacher"
     state = checkpoint.read(path / MODEL if path.is_dir() else path)
+    distill.check_same_test(state, wanted)
     return distill.teacher_of(state, dataset)
 
 

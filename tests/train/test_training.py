@@ -255,6 +255,9 @@ def test_a_student_learns_from_a_teacher_that_is_trained_first(tmp_path: Path) -
     distilled["teacher"] = str(tmp_path / "taught" / "teacher")
     _train(path, tmp_path / "again", distill=distilled)
     _assert_same(taught, _weights(tmp_path / "again"))
+    other = archive(tmp_path / "b.npz", seed=1)
+    with pytest.raises(ConfigError, match="may have seen the student's test samples"):
+        _train(other, tmp_path / "other", distill=distilled)
 
 
 def test_sparsity_is_reached_and_pruned_weights_are_zero(tmp_path: Path) -> None:
