@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -130,19 +131,8 @@ def _quantized(
         dtype=quantizer.dtype,
     )
     if falls or not _is_affine(edge, quantizer, steps):
-        edge = Edge(
-            tensor=tensor,
-            source_name=spec.name,
-            source_shape=spec.shape,
-            source_dtype="float32",
-            scale=float(quantizer.scale),
-            zero_point=quantizer.zero_point,
-            transpose=order,
-            host_ops=("quantize",),
-            dtype=quantizer.dtype,
-            thresholds=tuple(float(value) for value in ladder.float_of(steps)),
-            lowest=quantizer.low,
-        )
+        levels = tuple(float(value) for value in ladder.float_of(steps))
+        edge = replace(edge, thresholds=levels, lowest=quantizer.low)
     return edge, Stored(
         tensor=tensor,
         shape=shape,

@@ -45,7 +45,7 @@ class Builder:
         self.not_compared: list[NotCompared] = []
         self.uses = Counter(name for op in model.operators for name in op.inputs if name)
         self.uses[model.output.name] += 1
-        self.input_shape = _batch_of_one(model)
+        self.input_shape = batch_of_one(model)
         self.input_quantization: Quantization | None = None
         self.input_axes: tuple[int, ...] | None = None  # None: no reader has settled it
         self._input_storage: Order | None = None
@@ -208,7 +208,8 @@ class Builder:
         self.tensors[INPUT] = replace(self.tensors[INPUT], shape=stored)
 
 
-def _batch_of_one(model: Model) -> tuple[int, ...]:
+def batch_of_one(model: Model) -> tuple[int, ...]:
+    """Return the input's shape with a batch of one; UnsupportedError if it is not fixed."""
     info = model.input
     shape = info.shape
     if len(shape) < 2 or shape[0] not in (1, None) or None in shape[1:]:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from edgekit.errors import UnsupportedError
-from edgekit.frontend import limits
 from edgekit.frontend.lowering import InputSpec, lower
+from edgekit.frontend.onnx.builder import batch_of_one
 from edgekit.frontend.onnx.model import Model, Operator
 from edgekit.frontend.onnx.reader import QONNX
 from edgekit.frontend.qonnx import functions, linear, quantizers, shapes
@@ -71,7 +69,7 @@ def is_qonnx(model: Model) -> bool:
 def convert(model: Model, grid: InputGrid | None = None) -> Graph:
     """Return the integer graph of a decoded model; UnsupportedError names what has no meaning."""
     walk = walked(model)
-    spec = InputSpec(model.input.name, _input_shape(model), channels_first=True)
+    spec = InputSpec(model.input.name, batch_of_one(model), channels_first=True)
     source = Source("qonnx", "qonnx", model.sha256)
     return lower(model.name, source, spec, walk.layers, grid, walk.scores or model.output.name)
 
@@ -80,7 +78,7 @@ def walked(model: Model) -> Walk:
     """Return the layers of a decoded model; UnsupportedError names what has no meaning."""
     if model.input.dtype != "float32":
         raise UnsupportedError(f"the input is {model.input.dtype}; float32 is wanted")
-    walk = Walk(model, _input_shape(model))
+    walk = Walk(model, batch_of_one(model))
     for operator in model.operators:
         add = _TABLES.get(operator.domain, {}).get(operator.kind)
         if add is None:
@@ -93,20 +91,3 @@ def walked(model: Model) -> Walk:
     if not isinstance(end, Activation) or end.layers != len(walk.layers):
         raise UnsupportedError("the output of the model is not the end of its chain of layers")
     return walk
-
-
-def _input_shape(model: Model) -> tuple[int, ...]:
-    info = model.input
-    shape = info.shape
-    if len(shape) < 2 or shape[0] not in (1, None) or None in shape[1:]:
-        raise UnsupportedError(
-            f"input {info.name[:80]!r} has shape {info.shape_text}; a batch axis of 1 (or "
-            "symbolic) and fixed other axes are wanted",
-            hint="export with a fixed input shape and a batch of one",
-        )
-    fixed = (1, *(int(extent or 0) for extent in shape[1:]))
-    if min(fixed) < 1 or int(np.prod(fixed, dtype=object)) > limits.MAX_TENSOR_ELEMENTS:
-        raise UnsupportedError(
-            f"input {info.name[:80]!r} has shape {info.shape_text}: out of bounds"
-        )
-    return fixed
