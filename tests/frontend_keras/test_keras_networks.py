@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,32 @@ def test_binary_net_in_both_containers(check: Check, tmp_path: Path) -> None:
         start = edges.quantize(graph.inputs[0], x)
         found.append(interp.run(graph, {"input": start})[graph.outputs[0].tensor])
     assert all((each == found[0]).all() for each in found)
+
+
+def keras_3(config: dict) -> dict:
+    """Return a functional configuration as Keras 3 writes it."""
+    policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}}
+    for layer in config["config"]["layers"]:
+        layer["module"] = "keras.layers"
+        settings, nodes = layer["config"], layer["inbound_nodes"]
+        if layer["class_name"] == "InputLayer":
+            settings["batch_shape"] = settings.pop("batch_input_shape")
+            continue
+        settings["dtype"] = policy
+        history = {"dtype": "float32", "keras_history": nodes[0][0][:3]}
+        tensor = {"class_name": "__keras_tensor__", "config": history}
+        layer["inbound_nodes"] = [{"args": [tensor], "kwargs": {}}]
+    for ends in ("input_layers", "output_layers"):
+        config["config"][ends] = config["config"][ends][0]
+    return config
+
+
+def test_configuration_of_keras_3(tmp_path: Path) -> None:
+    net = KerasNet((10,), 13).dense(10, 8, **SIGNS).norm(8).dense(8, 4, **SIGNS)
+    config = keras_3(json.loads(json.dumps(net.functional_config())))
+    x = np.random.default_rng(0).normal(0, 1, (9, 10)).astype(np.float32)
+    for suffix in (".h5", ".keras"):
+        compared(net.save(tmp_path / f"net{suffix}", config), x)
 
 
 def test_equal_in_the_reference_process(tmp_path: Path, process: BoundedProcess) -> None:
