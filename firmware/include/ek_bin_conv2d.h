@@ -21,21 +21,28 @@ static void count_words(low_planes *s, const int32_t *w, int32_t stride, const u
 
 #if !EK_BIN_ASM
 
-EK_BIN_INLINE ek_bin_carries count_8(low_planes *s, ek_bin_weights *w, uint32_t x, int32_t i)
+/* Of vectors that are no registers one function alone would keep too many on the stack. */
+#if EK_BIN_WORDS == 1
+#define EK_BIN_BLOCK EK_BIN_INLINE
+#else
+#define EK_BIN_BLOCK static __attribute__((noinline))
+#endif
+
+EK_BIN_BLOCK ek_bin_carries count_8(low_planes *s, ek_bin_weights *w, uint32_t x, int32_t i)
 {
     const ek_bin_carries p = ek_bin_4(&s->ones, w, x, i);
     const ek_bin_carries q = ek_bin_4(&s->ones, w, x, i + 4);
     return ek_bin_add(&s->twos, p, q);
 }
 
-EK_BIN_INLINE ek_bin_carries count_16(low_planes *s, ek_bin_weights *w, uint32_t x, int32_t i)
+EK_BIN_BLOCK ek_bin_carries count_16(low_planes *s, ek_bin_weights *w, uint32_t x, int32_t i)
 {
     const ek_bin_carries p = count_8(s, w, x, i);
     const ek_bin_carries q = count_8(s, w, x, i + 8);
     return ek_bin_add(&s->fours, p, q);
 }
 
-EK_BIN_INLINE ek_bin_t count_32(low_planes *s, ek_bin_weights *w, uint32_t x)
+EK_BIN_BLOCK ek_bin_t count_32(low_planes *s, ek_bin_weights *w, uint32_t x)
 {
     const ek_bin_carries p = count_16(s, w, x, 0);
     const ek_bin_carries q = count_16(s, w, x, 16);
