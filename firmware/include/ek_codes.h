@@ -86,4 +86,25 @@ typedef struct {
 void ek_low_depthwise(const ek_low_depthwise_params *p, int32_t *scratch, const int8_t *x,
                       int8_t *y);
 
+/* -1, 0 and +1 by weights of -1, 0 and +1, 32 channels at once. With n positions in a window, what
+ * is counted is a sum and n. Weights: per word of 32 channels and per window position two words of
+ * their bits: weights of +1, and weights that are not 0. Starts with to_bits: per word, `planes`
+ * words, the planes of 2^(planes - 1) less the count that makes the output +1; else per channel
+ * what added to the count is the sum. planes: 2^(planes - 1) is more than 2 * n.
+ * Scratch: 4 bytes for each plane, and 8 for each 32 positions or part. */
+typedef struct {
+    ek_window window;
+    int32_t out_c;
+    int32_t words;
+    int32_t planes;
+    int32_t outside; /* what cells outside the input hold */
+    int32_t to_bits;
+    int32_t pixel_bytes;
+    const int32_t *weights;
+    const int32_t *starts;
+    ek_bin_result result;
+} ek_trit_ternary_params;
+
+void ek_trit_ternary(const ek_trit_ternary_params *p, int32_t *scratch, const int8_t *x, int8_t *y);
+
 #endif

@@ -3,9 +3,7 @@
  * 32 channels are counted at once, as in ek_bin_count.h: how many of a channel's weights that are
  * not 0 have the sign of their input. Of each input a word tells which channels have a weight of
  * -1, and another which have any: the input's bit chooses between them. */
-#define EK_BIN_WORDS 1
-
-#include "ek_bin_count.h"
+#include "ek_trits.h"
 #include "ek_bin_window.h"
 
 /* The pair of channels' bits for inputs i and i + 1: one, and one ^ the other. */
@@ -16,30 +14,22 @@ EK_BIN_INLINE ek_bin_carries two_inputs(const int32_t *w, uint32_t x, int32_t i)
     return (ek_bin_carries){.one = a, .both = a ^ b};
 }
 
-/* Planes 0 to 4 of 32 counters. */
-typedef struct {
-    ek_bin_t ones;
-    ek_bin_t twos;
-    ek_bin_t fours;
-    ek_bin_t eights;
-    ek_bin_t sixteens;
-} planes_0_to_4;
-
-EK_BIN_INLINE ek_bin_carries four_inputs(planes_0_to_4 *s, const int32_t *w, uint32_t x, int32_t i)
+EK_BIN_INLINE ek_bin_carries four_inputs(ek_trit_planes *s, const int32_t *w, uint32_t x, int32_t i)
 {
     const ek_bin_carries p = two_inputs(w, x, i);
     const ek_bin_carries q = two_inputs(w, x, i + 2);
     return ek_bin_add(&s->ones, p, q);
 }
 
-EK_BIN_INLINE ek_bin_carries eight_inputs(planes_0_to_4 *s, const int32_t *w, uint32_t x, int32_t i)
+EK_BIN_INLINE ek_bin_carries eight_inputs(ek_trit_planes *s, const int32_t *w, uint32_t x,
+                                          int32_t i)
 {
     const ek_bin_carries p = four_inputs(s, w, x, i);
     const ek_bin_carries q = four_inputs(s, w, x, i + 4);
     return ek_bin_add(&s->twos, p, q);
 }
 
-EK_BIN_INLINE ek_bin_carries sixteen_inputs(planes_0_to_4 *s, const int32_t *w, uint32_t x,
+EK_BIN_INLINE ek_bin_carries sixteen_inputs(ek_trit_planes *s, const int32_t *w, uint32_t x,
                                             int32_t i)
 {
     const ek_bin_carries p = eight_inputs(s, w, x, i);
@@ -47,33 +37,23 @@ EK_BIN_INLINE ek_bin_carries sixteen_inputs(planes_0_to_4 *s, const int32_t *w, 
     return ek_bin_add(&s->fours, p, q);
 }
 
-/* Adds a bit to the counters from a plane on; beyond the last one no carry goes. */
-static void add_from(ek_bin_t *plane, const ek_bin_t *end, ek_bin_t bit)
-{
-    for (; bit != 0 && plane != end; plane++) {
-        bit = ek_bin_add_one(plane, bit);
-    }
-}
-
 /* Adds what `depth` inputs count to the planes. */
 static void count(const int32_t *w, const uint32_t *x, int32_t depth, ek_bin_t *planes,
                   const ek_bin_t *end)
 {
-    planes_0_to_4 s = {planes[0], planes[1], planes[2], planes[3], planes[4]};
+    ek_trit_planes s = ek_trit_load(planes);
     for (; depth >= EK_BIN_LANES; depth -= EK_BIN_LANES) {
         const ek_bin_carries p = sixteen_inputs(&s, w, *x, 0);
         const ek_bin_carries q = sixteen_inputs(&s, w, *x, 16);
-        add_from(&planes[5], end, ek_bin_add_pair(&s.sixteens, ek_bin_add(&s.eights, p, q)));
+        ek_trit_add_from(&planes[5], end,
+                         ek_bin_add_pair(&s.sixteens, ek_bin_add(&s.eights, p, q)));
         w += 2 * EK_BIN_LANES;
         x++;
     }
-    planes[0] = s.ones;
-    planes[1] = s.twos;
-    planes[2] = s.fours;
-    planes[3] = s.eights;
-    planes[4] = s.sixteens;
+    ek_trit_save(&s, planes);
     for (int32_t i = 0; i < depth; i++) {
-        add_from(planes, end, (ek_bin_t)w[2 * i] ^ ((ek_bin_t)w[2 * i + 1] & ek_bin_spread(*x, i)));
+        ek_trit_add_from(planes, end,
+                         (ek_bin_t)w[2 * i] ^ ((ek_bin_t)w[2 * i + 1] & ek_bin_spread(*x, i)));
     }
 }
 
@@ -84,18 +64,12 @@ static void outputs(const ek_bin_ternary_params *p, const uint32_t *bits, const 
     const ek_bin_t *end = &planes[p->planes];
     for (int32_t word = 0; word < p->words; word++) {
         const int32_t first = word * EK_BIN_LANES;
-        const int32_t left = p->out_c - first;
-        for (int32_t i = 0; i < p->planes; i++) {
-            planes[i] = p->to_bits != 0 ? (ek_bin_t)start[word * p->planes + i] : 0;
-        }
+        ek_trit_start(planes, p->planes, p->to_bits != 0 ? &start[word * p->planes] : 0);
         count(&p->weights[2 * depth * word], bits, depth, planes, end);
         if (p->to_bits != 0) {
             ((uint32_t *)(void *)y)[word] = planes[p->planes - 1];
         } else {
-            for (int32_t i = 0; i < EK_BIN_LANES && i < left; i++) {
-                const int32_t equal = ek_bin_lane(planes, p->planes, i);
-                ek_bin_put(&p->result, first + i, 2 * equal + start[first + i], y);
-            }
+            ek_trit_put(&p->result, planes, p->planes, 2, start, first, p->out_c - first, y);
         }
     }
 }

@@ -67,12 +67,22 @@ def build_counts(seed: int) -> BinaryBuilder:
 
 
 def build_ternary(seed: int) -> CodesBuilder:
-    """Return a layer of bits by weights of -1, 0 and +1, with few unused lanes."""
+    """Return a layer of bits by weights of -1, 0 and +1."""
+    return _trits(seed, DType.BINARY)
+
+
+def _trits(seed: int, inputs: DType) -> CodesBuilder:
+    """Few lanes are unused."""
     builder, draw = CodesBuilder(seed, samples=2), np.random.default_rng([seed, 23])
-    builder.inputs_of, builder.weights_of = DType.BINARY, DType.TERNARY
+    builder.inputs_of, builder.weights_of = inputs, DType.TERNARY
     result = RESULTS[seed % len(RESULTS)] if draw.random() < 0.5 else DType.BINARY
     _layer(builder, draw, int(draw.choice((24, 31, 32, 64, 96, 130))), result)
     return builder
+
+
+def build_trits(seed: int) -> CodesBuilder:
+    """Return a layer of -1, 0 and +1 by weights of -1, 0 and +1."""
+    return _trits(seed, DType.TERNARY)
 
 
 def build_depthwise(seed: int) -> CodesBuilder:
@@ -127,6 +137,7 @@ CODE_CASES: dict[str, Callable[[int], BinaryBuilder]] = {
     "ek_low_codes_dsp": build_codes,
     "ek_low_depthwise": build_depthwise,
     "ek_bin_ternary": build_ternary,
+    "ek_trit_ternary": build_trits,
     "ek_lut_layer": build_tables,
     "ek_group_count": build_counts,
 }

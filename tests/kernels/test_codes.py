@@ -18,6 +18,7 @@ from vector_image import Batch, build_runner
 LOW, LOW_DSP = "ek_low_codes_s8", "ek_low_codes_dsp"
 DEPTHWISE, TERNARY = "ek_low_depthwise", "ek_bin_ternary"
 LUT, GROUPS = "ek_lut_layer", "ek_group_count"
+SPARSE, ZEROS = "kernels/ek_trit_ternary.c", "ek_trit_ternary"
 TRITS, CELLS = "kernels/ek_bin_ternary.c", "kernels/ek_low_depthwise.c"
 FINISH, WALK = "include/ek_code_low.h", "include/ek_code_walk.h"
 ROWS = "include/ek_code_rows.h"
@@ -35,10 +36,13 @@ MUTANTS = {
     "depthwise cell": (CELLS, "values += w->in_c", "values += 1", DEPTHWISE),
     "trits of the next input": (TRITS, "w[2 * i + 3] & ek_bin_spread(x, i + 1)",
                                 "w[2 * i + 3] & ek_bin_spread(x, i)", TERNARY),
-    "trits' last inputs": (TRITS, "i < depth; i++) {\n        add_from",
-                           "i + 1 < depth; i++) {\n        add_from", TERNARY),
-    "trits' carry": (TRITS, "bit != 0 && plane != end",
+    "trits' last inputs": (TRITS, "i < depth; i++) {\n        ek_trit_add_from",
+                           "i + 1 < depth; i++) {\n        ek_trit_add_from", TERNARY),
+    "trits' carry": ("include/ek_trits.h", "bit != 0 && plane != end",
                      "bit != 0 && plane + 1 != end", TERNARY),
+    "trits' zeros": (SPARSE, "return chosen & ek_bin_spread(x.some, i)", "return chosen", ZEROS),
+    "trits' minus": (SPARSE, "ek_bin_spread(x.minus, i));", "ek_bin_spread(x.some, i));", ZEROS),
+    "trits' products": (SPARSE, "two_higher(w, x, i + 6)", "two_higher(w, x, i + 4)", ZEROS),
     "table's order": ("kernels/ek_lut_layer.c", "2U * place + x", "place + x", LUT),
     "table of a neighbour": ("kernels/ek_lut_layer.c", "table += table_bytes", "table += 1", LUT),
     "group's end": ("kernels/ek_group_count.c", "count > 32 - used", "count > 33 - used", GROUPS),

@@ -21,11 +21,9 @@ _MOST_UNUSED = 4  # lanes: at most one of so many counts no channel
 def emit_binary_ternary(context: Context, node: LowBitConv2D | LowBitDense) -> NodeCode | None:
     """Return the C of `node`, or None where its types or few channels are not the kernel's."""
     weight = context.graph.constants[node.weight]
-    out_c, words = len(weight), -(-len(weight) // pack.LANES)
-    unused = words * pack.LANES - out_c
-    if context.graph.tensors[node.x].dtype is not DType.BINARY or np.abs(weight).max() > 1:
-        return None
-    if unused * _MOST_UNUSED > words * pack.LANES:
+    source = context.graph.tensors[node.x].dtype
+    out_c, words = len(weight), words_of(weight)
+    if source is not DType.BINARY or words is None:
         return None
     border = border_of(context, node) if isinstance(node, LowBitConv2D) else NO_BORDER
     cells = weight.reshape(out_c, *border.missing.shape[1:], -1)
@@ -39,7 +37,7 @@ def emit_binary_ternary(context: Context, node: LowBitConv2D | LowBitDense) -> N
     starts = _bit_starts(context, node, bases, planes) if to_bits else bases
     result, arrays = result_of(context, node)
     about = f"{out_c} filters of {rows.shape[1]} trits, 32 at a time"
-    stored = Array("p", context.index, _ints(_planes_of_weights(rows)), about)
+    stored = Array("p", context.index, _ints(lanes_of(rows, -1)), about)
     at = Array("t", context.index, _ints(starts), "where counts start, for each class of pixels")
     classes = Array("s", context.index, border.rows_and_columns, "classes of rows and columns")
     return NodeCode(
@@ -76,11 +74,20 @@ def _bit_starts(
     return pack.start_words(wanted, planes, never)
 
 
-def _planes_of_weights(rows: Ints) -> Ints:
-    """Return (C_out, depth) weights as (words, depth, 2): channels of -1, and of not 0."""
+def words_of(weight: Ints) -> int | None:
+    """Return the words of 32 channels, or None where too few are used or weights are not trits."""
+    words = -(-len(weight) // pack.LANES)
+    unused = words * pack.LANES - len(weight)
+    if np.abs(weight).max() > 1 or unused * _MOST_UNUSED > words * pack.LANES:
+        return None
+    return words
+
+
+def lanes_of(rows: Ints, sign: int) -> Ints:
+    """Return (C_out, depth) weights as (words, depth, 2): channels of `sign`, and of not 0."""
     padded = np.pad(rows, ((0, -len(rows) % pack.LANES), (0, 0)))
     lanes = padded.reshape(-1, pack.LANES, rows.shape[1]).transpose(0, 2, 1)
-    return np.stack([pack.words(lanes < 0), pack.words(lanes != 0)], axis=2)
+    return np.stack([pack.words(lanes == sign), pack.words(lanes != 0)], axis=2)
 
 
 def _ints(values: Ints) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from edgekit.target.mcu.ops.binary_threshold import emit_threshold
 from edgekit.target.mcu.ops.bit_tables import emit_group_count, emit_lut_layer
 from edgekit.target.mcu.ops.codes import emit_low_codes
 from edgekit.target.mcu.ops.low_depthwise import emit_low_depthwise
+from edgekit.target.mcu.ops.trit_ternary import emit_trit_ternary
 from edgekit.target.mcu.ops.unrolled import emit_unrolled
 
 
@@ -61,7 +62,8 @@ def _emit_sum(context: Context, node: LowBitSum) -> NodeCode | None:
         return None if wide else emit_low_depthwise(context, node)
     if is_binary:
         return emit_binary_conv2d(context, node)
-    stored = emit_binary_ternary(context, node) or emit_low_codes(context, node)
+    forms = (emit_binary_ternary, emit_trit_ternary, emit_low_codes)
+    stored = next((code for form in forms if (code := form(context, node)) is not None), None)
     return None if stored is None else emit_unrolled(context, node, stored)
 
 
