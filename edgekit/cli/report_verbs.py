@@ -51,8 +51,6 @@ def bench(
     json: options.Json = False,
 ) -> int:
     """Count instructions, cycles and bytes of each model."""
-    import json as encoding
-
     from edgekit import config as project_files
     from edgekit.config import Options, Project
     from edgekit.pipeline.bench import bench as count
@@ -78,15 +76,18 @@ def bench(
             progress=stage,
         )
     if output is not None:
-        try:
-            output.write_text(encoding.dumps(figures, indent=1) + "\n", encoding="utf-8")
-        except OSError as exc:
-            raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc
-    if json:
-        show_json(figures)
-    else:
-        _show_bench(figures)
+        _write(figures, output)
+    (show_json if json else _show_bench)(figures)
     return 0
+
+
+def _write(figures: dict[str, Any], output: Path) -> None:
+    import json as encoding
+
+    try:
+        output.write_text(encoding.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    except OSError as exc:
+        raise ConfigError(f"{output} cannot be written: {exc.strerror}") from exc
 
 
 def _show_bench(figures: dict[str, Any]) -> None:

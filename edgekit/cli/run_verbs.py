@@ -12,7 +12,6 @@ from edgekit.cli.output import complain, progress, say, show, show_json
 from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgekit.build.plan import BuildPlan
     from edgekit.config import Options
     from edgekit.device.session import Run
     from edgekit.pipeline.settings import Settings
@@ -220,6 +219,7 @@ def deploy(
 ) -> int:
     """All of it: build, flash, run, compare, meter, judge."""
     from edgekit.config import Options
+    from edgekit.pipeline import deploy as stages
 
     wanted = Options(
         model=model,
@@ -240,24 +240,22 @@ def deploy(
         work=work,
     )
     settings = _resolved(wanted, config)
-    plan = _planned_first(wanted, config, dry_run, dump_passes, as_json=json)
-    if plan is not None:
-        return show_plan(plan, json)
-    from edgekit.pipeline.deploy import deploy as deploy_all
-
+    if _only_planned(wanted, config, dry_run, dump_passes, as_json=json):
+        return 0
     with progress() as stage:
-        report = deploy_all(settings, progress=stage)
+        report = stages.deploy(settings, progress=stage)
     return deliver(report, settings.work, json)
 
 
-def _planned_first(
+def _only_planned(
     wanted: Options, config: Path | None, dry_run: bool, dump_passes: bool, *, as_json: bool
-) -> BuildPlan | None:
-    """Print the passes if asked to; return the plan that a dry run shows."""
-    if not dry_run and not dump_passes:
-        return None
-    _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=as_json)
-    return plan if dry_run else None
+) -> bool:
+    """Print the passes and the plan as far as asked to; tell whether that was all."""
+    if dry_run or dump_passes:
+        _, plan = planned(wanted, config, dump_passes=dump_passes, as_json=as_json)
+        if dry_run:
+            show_plan(plan, as_json)
+    return dry_run
 
 
 def _resolved(wanted: Options, config: Path | None) -> Settings:
