@@ -10,7 +10,7 @@ from edgekit import board, config
 from edgekit.config import ContractWish, GridWish, Options, Project
 from edgekit.errors import ConfigError
 from edgekit.ir.types import InputGrid
-from edgekit.pipeline import settings
+from edgekit.pipeline import settings, stages
 
 BOARD = "nucleo-l4r5zi"
 
@@ -262,3 +262,9 @@ def test_grid_of_an_input(said: str, grid: InputGrid) -> None:
 def test_grid_that_is_none(said: str) -> None:
     with pytest.raises(ConfigError, match=r"SCALE\[,ZERO\[,TYPE\]\]"):
         settings.grid_of(Options(input_grid=said), Project())
+
+
+def test_a_grid_for_a_model_that_states_its_input() -> None:
+    model = Path(__file__).resolve().parents[2] / "examples" / "digits" / "digits.onnx"
+    with pytest.raises(ConfigError, match="states its own input"):
+        stages.load(model, InputGrid(1 / 255, 0, "uint8"))
