@@ -48,8 +48,17 @@ def load(
     Raises ConfigError for what is no model, UnsupportedError for what cannot be exact.
     """
     if isinstance(model, str | Path):
-        return frontend.load(Path(model), grid=grid)
-    return frontend.load_live(model, input_shape, grid)
+        graph = frontend.load(Path(model), grid=grid)
+    else:
+        graph = frontend.load_live(model, input_shape, grid)
+    edge = graph.inputs[0]
+    if grid is not None and np.float32(edge.scale) != np.float32(grid.scale):
+        raise ConfigError(
+            f"{graph.name} states its own input, {edge.source_dtype} with a step of "
+            f"{edge.scale:.6g}: no input grid is taken",
+            hint="leave --input-grid and input_grid out",
+        )
+    return graph
 
 
 @dataclass(frozen=True, slots=True, eq=False)
