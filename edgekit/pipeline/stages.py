@@ -21,7 +21,7 @@ from edgekit.device.find import find_port, serial_of
 from edgekit.device.port import Port
 from edgekit.device.serial_port import open_port
 from edgekit.device.session import Run
-from edgekit.errors import DoesNotFitError
+from edgekit.errors import ConfigError, DoesNotFitError
 from edgekit.ir.graph import Graph
 from edgekit.ir.types import InputGrid
 from edgekit.passes import optimize_with_savings, patches
