@@ -59,12 +59,13 @@ static void count(const int32_t *w, const inputs *x, int32_t depth, ek_bin_t *pl
 {
     ek_trit_planes s = ek_trit_load(planes);
     for (; depth >= EK_BIN_LANES; depth -= EK_BIN_LANES) {
-        ek_trit_add_from(&planes[5], end, eight_inputs(&s, w, *x, 0));
-        ek_trit_add_from(&planes[5], end, eight_inputs(&s, w, *x, 8));
-        ek_trit_add_from(&planes[5], end, eight_inputs(&s, w, *x, 16));
-        ek_trit_add_from(&planes[5], end, eight_inputs(&s, w, *x, 24));
-        w += 2 * EK_BIN_LANES;
-        x++;
+        inputs v = *x++;
+        for (int32_t i = 0; i < EK_BIN_LANES; i += 8) {
+            ek_trit_add_from(&planes[5], end, eight_inputs(&s, w, v, 0));
+            v.minus >>= 8;
+            v.some >>= 8;
+            w += 16;
+        }
     }
     ek_trit_save(&s, planes);
     for (int32_t i = 0; i < depth; i++) {
@@ -73,14 +74,22 @@ static void count(const int32_t *w, const inputs *x, int32_t depth, ek_bin_t *pl
     }
 }
 
-/* Appends one value. */
-EK_BIN_INLINE void append(inputs *out, int32_t at, int32_t q)
+/* Where the next value goes: the word, and the bit that no value has yet. */
+typedef struct {
+    inputs *to;
+    uint32_t bit;
+} place;
+
+EK_BIN_INLINE void append(place *at, inputs *word, int32_t q)
 {
-    if (at % EK_BIN_LANES == 0) {
-        out[at / EK_BIN_LANES] = (inputs){0, 0};
+    word->minus |= q < 0 ? at->bit : 0;
+    word->some |= q != 0 ? at->bit : 0;
+    at->bit <<= 1;
+    if (at->bit == 0) {
+        *at->to++ = *word;
+        *word = (inputs){0, 0};
+        at->bit = 1;
     }
-    out[at / EK_BIN_LANES].minus |= ((uint32_t)q >> 31) << (at % EK_BIN_LANES);
-    out[at / EK_BIN_LANES].some |= ((uint32_t)q & 1U) << (at % EK_BIN_LANES);
 }
 
 /* The values of the window at (top, left), one after the other. */
@@ -88,7 +97,8 @@ static void gather(const ek_trit_ternary_params *p, int32_t top, int32_t left, c
                    inputs *out)
 {
     const ek_window *w = &p->window;
-    int32_t at = 0;
+    place at = {out, 1};
+    inputs word = {0, 0};
     for (int32_t i = 0; i < w->kernel_h; i++) {
         const int32_t row = top + i * w->dilation_h;
         for (int32_t j = 0; j < w->kernel_w; j++) {
@@ -96,9 +106,12 @@ static void gather(const ek_trit_ternary_params *p, int32_t top, int32_t left, c
             const int inside = row >= 0 && row < w->in_h && column >= 0 && column < w->in_w;
             const int8_t *cell = &x[inside ? (row * w->in_w + column) * w->in_c : 0];
             for (int32_t c = 0; c < w->in_c; c++) {
-                append(out, at++, inside ? cell[c] : p->outside);
+                append(&at, &word, inside ? cell[c] : p->outside);
             }
         }
+    }
+    if (at.bit != 1) {
+        *at.to = word;
     }
 }
 
