@@ -9,11 +9,11 @@
 #endif
 
 /* Weights of a byte: channel 2 * c has the lower halves of their codes, the next one the upper. */
-static void ek_code_join(int32_t *sums, int32_t count)
+static void ek_code_join(int32_t *sums, int32_t count, int32_t n)
 {
     for (int32_t c = 0; c < count; c++) {
         const int32_t *from = &sums[2 * c * EK_CODE_PIXELS];
-        for (int32_t slot = 0; slot < EK_CODE_PIXELS; slot++) {
+        for (int32_t slot = 0; slot < n; slot++) {
             sums[c * EK_CODE_PIXELS + slot] = from[slot] + 16 * from[EK_CODE_PIXELS + slot];
         }
     }
@@ -41,7 +41,7 @@ EK_CODE_INLINE void ek_code_walk(const ek_codes *c, int32_t *scratch, const int8
             g.count = left < EK_CODE_CHANNELS ? left : EK_CODE_CHANNELS;
             ek_code_multiply(c, windows, g.first * c->parts, g.count * c->parts, g.n, scratch);
             if (c->parts == 2) {
-                ek_code_join(scratch, g.count);
+                ek_code_join(scratch, g.count, g.n);
             }
             store(p, &g, y);
         }
