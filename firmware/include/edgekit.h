@@ -269,6 +269,16 @@ typedef struct {
 
 void ek_maxpool_s8(const ek_maxpool_s8_params *p, const int8_t *x, int8_t *y);
 
+/* The same of sums; they begin at multiples of their size. */
+typedef struct {
+    ek_window window;
+    int32_t low;
+    int32_t high;
+    int32_t is_long; /* 32 bits, else 16 */
+} ek_maxpool_wide_params;
+
+void ek_maxpool_wide(const ek_maxpool_wide_params *p, const int8_t *x, int8_t *y);
+
 /* Cells added around an image of (in_h, in_w, in_c). */
 typedef struct {
     int32_t in_h;

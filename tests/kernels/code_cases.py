@@ -10,7 +10,7 @@ from kernel_driver import Kernels
 from writers.random_binary import RESULTS, BinaryBuilder
 
 from edgekit.ir.nodes import GroupCount, LutLayer
-from edgekit.ir.types import DType
+from edgekit.ir.types import DType, Padding
 
 INPUTS = (DType.INT8, DType.INT4, DType.INT2, DType.TERNARY, DType.BINARY)
 WEIGHTS = (DType.BINARY, DType.TERNARY, DType.INT2, DType.INT4, DType.INT8)
@@ -63,6 +63,19 @@ def build_counts(seed: int) -> BinaryBuilder:
     x = builder.bits(groups * run)
     y = builder._tensor("counts", (groups,), DType.INT16)
     builder.append(GroupCount(f"COUNT {y}", x, y))
+    return builder
+
+
+def build_wide_max(seed: int) -> BinaryBuilder:
+    """Return a maximum of sums of 16 or 32 bits."""
+    builder, draw = BinaryBuilder(seed, samples=3), np.random.default_rng([seed, 37])
+    kernel = (int(draw.integers(1, 4)), int(draw.integers(1, 4)))
+    # Every window keeps a cell inside.
+    padding = Padding(*(int(draw.integers(0, extent)) for extent in (*kernel, *kernel)))
+    size = (int(draw.integers(3, 9)), int(draw.integers(3, 9)), int(draw.integers(1, 6)))
+    x = builder.bytes(*size, dtype=(DType.INT16, DType.INT32)[seed % 2])
+    stride = (int(draw.integers(1, 4)), int(draw.integers(1, 4)))
+    builder.max_of_bits(x, kernel, stride, padding)
     return builder
 
 
@@ -140,6 +153,7 @@ CODE_CASES: dict[str, Callable[[int], BinaryBuilder]] = {
     "ek_trit_ternary": build_trits,
     "ek_lut_layer": build_tables,
     "ek_group_count": build_counts,
+    "ek_maxpool_wide": build_wide_max,
 }
 
 

@@ -18,6 +18,7 @@ from vector_image import Batch, build_runner
 LOW, LOW_DSP = "ek_low_codes_s8", "ek_low_codes_dsp"
 DEPTHWISE, TERNARY = "ek_low_depthwise", "ek_bin_ternary"
 LUT, GROUPS = "ek_lut_layer", "ek_group_count"
+WIDE_MAX, MAX = "kernels/ek_maxpool_wide.c", "ek_maxpool_wide"
 SPARSE, ZEROS = "kernels/ek_trit_ternary.c", "ek_trit_ternary"
 TRITS, CELLS = "kernels/ek_bin_ternary.c", "kernels/ek_low_depthwise.c"
 FINISH, WALK = "include/ek_code_low.h", "include/ek_code_walk.h"
@@ -45,6 +46,8 @@ MUTANTS = {
     "trits' products": (SPARSE, "two_higher(w, x, i + 6)", "two_higher(w, x, i + 4)", ZEROS),
     "table's order": ("kernels/ek_lut_layer.c", "2U * place + x", "place + x", LUT),
     "table of a neighbour": ("kernels/ek_lut_layer.c", "table += table_bytes", "table += 1", LUT),
+    "maximum of 32 bits": (WIDE_MAX, "p->is_long != 0 ? at_32", "p->is_long == 2 ? at_32", MAX),
+    "maximum of a column": (WIDE_MAX, "pixel % w->out_w", "pixel / w->out_w", MAX),
     "group's end": ("kernels/ek_group_count.c", "count > 32 - used", "count > 33 - used", GROUPS),
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgekit.ir.check import accumulator_range
 from edgekit.ir.nodes import AveragePool, MaxPool
+from edgekit.ir.types import DType
 from edgekit.passes.memory import Overlap
 from edgekit.target.mcu import ctext, scale
 from edgekit.target.mcu.code import Array, Context, NodeCode
@@ -41,12 +42,22 @@ def emit_average_pool(context: Context, node: AveragePool) -> NodeCode:
 
 
 def emit_max_pool(context: Context, node: MaxPool) -> NodeCode:
-    """Return the C of `node`; it needs no scratch."""
+    """Return the C of `node`; it needs no scratch. Sums of 16 or 32 bits have their own kernel."""
     params: dict[str, ctext.Value] = {
         "window": window(context, node),
         "low": node.low,
         "high": node.high,
     }
+    dtype = context.graph.tensors[node.y].dtype
+    if dtype.bits > DType.INT8.bits:
+        return NodeCode(
+            index=context.index,
+            kernel="ek_maxpool_wide",
+            params={**params, "is_long": int(dtype is DType.INT32)},
+            arrays=(),
+            inputs=(node.x,),
+            output=node.y,
+        )
     return NodeCode(
         index=context.index,
         kernel="ek_maxpool_s8",
