@@ -37,7 +37,7 @@ from edgekit.errors import ConfigError, EdgekitError
 # What a full disk, a read-only place or a machine at its limits answers; not edgekit's mistakes.
 _SURROUNDINGS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
-    *(errno.EMFILE, errno.ENFILE, errno.EIO),
+    *(errno.EMFILE, errno.ENFILE, errno.EIO, errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG),
 }
 
 INTERRUPTED = 130

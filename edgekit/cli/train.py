@@ -23,7 +23,7 @@ def train(
         Path | None, typer.Option("-o", "--work", help="Work directory [build/train/NAME].")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Seed instead of the file's.")
+        int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="Seed instead of the file's.")
     ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Forget the checkpoint and begin again.")

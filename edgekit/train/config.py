@@ -40,7 +40,7 @@ class DigitsData(Strict):
     kind: Literal["digits"]
     validation: Fraction = 0.15
     test: Fraction = 0.25
-    split_seed: int = 0
+    split_seed: NotNegativeInt = 0
 
 
 class IdxData(Strict):
@@ -49,7 +49,7 @@ class IdxData(Strict):
     kind: Literal["idx"]
     path: Path
     validation: Fraction = 0.1
-    split_seed: int = 0
+    split_seed: NotNegativeInt = 0
 
 
 class NpzData(Strict):
@@ -58,7 +58,7 @@ class NpzData(Strict):
     kind: Literal["npz"]
     path: Path
     validation: Fraction = 0.1
-    split_seed: int = 0
+    split_seed: NotNegativeInt = 0
 
 
 Decibels = Annotated[float, Field(ge=-200, le=200)]
@@ -105,7 +105,7 @@ class WavData(Strict):
     mfcc: MfccSettings = MfccSettings()
     copies: NotNegativeInt = 0  # of each training recording, changed
     perturb: Perturbed = Perturbed()
-    split_seed: int = 0  # of the changes
+    split_seed: NotNegativeInt = 0  # of the changes
 
 
 TrainingData: TypeAlias = Annotated[
@@ -121,14 +121,14 @@ class TrainSettings(Strict):
     learning_rate: Positive = 0.01  # at a batch of 64; grows with the square root of the batch
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.05  # share of the steps, linear
     final_rate: Share = 0.0  # the cosine ends at this share of the rate
-    betas: tuple[Share, Share] = (0.9, 0.999)
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
     epsilon: Positive = 1e-8
     weight_decay: NotNegative = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     sparsity_ramp: tuple[Share, Share] = (0.1, 0.6)  # shares of the epochs in which weights go
     checkpoint_seconds: NotNegative = 20.0
     compute: Literal["float32", "bfloat16"] = "float32"  # of convolutions while training
-    threads: Count = 1
+    threads: Annotated[int, Field(gt=0, le=1024)] = 1
 
 
 class Pruning(Strict):
@@ -159,7 +159,7 @@ class Augmentation(Strict):
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0  # 0.1: 0.9 to 1.1 of the size
     shear: NotNegative = 0.0
     elastic_pixels: NotNegative = 0.0
-    elastic_grid: Annotated[int, Field(ge=2)] = 5
+    elastic_grid: Annotated[int, Field(ge=2, le=256)] = 5
 
 
 class Voices(Strict):
@@ -258,8 +258,9 @@ def _translate(error: ValidationError, origin: str) -> ConfigError:
         elif item["type"] == "union_tag_invalid":
             context = item["ctx"]
             rows.append(f"{where}.kind {context['tag']!r} is none of {context['expected_tags']}")
-        else:
-            rows.append(f"{where}: {item['msg'].lower()}, found {_short(item['input'])}")
+        elif item["type"] != "too_short" or item["input"] in ((), []):  # else a follower
+            said = item["msg"][:1].lower() + item["msg"][1:]
+            rows.append(f"{where}: {said}, found {_short(item['input'])}")
     return ConfigError(f"{origin}: {'; '.join(rows)}", hint="; ".join(h for h in hints if h))
 
 

@@ -111,6 +111,11 @@ class _Run:
         self.y = torch.from_numpy(dataset.train_y)
         self.batch = min(config.train.batch, len(self.y))
         self.steps = len(self.y) // self.batch
+        if self.batch == 1:
+            raise ConfigError(
+                "batches of 1 sample have no statistics for batch normalization",
+                hint="set train.batch to 2 or more, with as many training samples",
+            )
         if config.augment is not None:
             augment.check(dataset.shape)
         if config.voices is not None:

@@ -21,6 +21,8 @@ from edgekit.train.quantizers import Coded
 Block = Weighted | AveragePool | LookUpTables | GroupCount
 Extent = int | tuple[int, int]
 
+_MOST_PARAMETERS = 1 << 28  # of a layer
+
 
 class Network(nn.Module):
     """An input encoding and a chain of layers; the output are real scores (B, classes)."""
@@ -141,6 +143,7 @@ def _block(
         case settings.LutLayer():
             learned = layer.connections == "learned"
             width = math.prod(shape)
+            _check_size(layer.nodes * max(2**layer.inputs, layer.inputs * width))
             tables = LookUpTables(
                 width, layer.nodes, layer.inputs, learned=learned, generator=generator
             )
@@ -180,6 +183,11 @@ def _convolution(
     return Weighted(spec, generator), (*_after(window, shape), outputs)
 
 
+def _check_size(count: int) -> None:
+    if count > _MOST_PARAMETERS:
+        raise ConfigError(f"it has {count} parameters; at most {_MOST_PARAMETERS} are trained")
+
+
 def _spec(
     kind: str,
     inputs: int,
@@ -192,7 +200,7 @@ def _spec(
     if layer.weight == "float" and layer.activation not in ("none", "relu"):
         raise ConfigError("float weights take the activations none and relu")
     norm = layer.norm or ("none" if last else "batch")
-    return WeightedSpec(
+    spec = WeightedSpec(
         kind=kind,  # type: ignore[arg-type]
         inputs=inputs,
         outputs=outputs,
@@ -202,6 +210,8 @@ def _spec(
         window=window,
         head=last,
     )
+    _check_size(math.prod(spec.shape))
+    return spec
 
 
 def _check_padding(

@@ -124,6 +124,14 @@ def test_nan_samples_are_refused(tmp_path: Path) -> None:
         data.load(NpzData(kind="npz", path=tmp_path / "b.npz"))
 
 
+def test_a_label_far_off_is_refused_without_counting_to_it(tmp_path: Path) -> None:
+    x, y = np.zeros((4, 6), np.uint8), np.array([0, 1, 2, 10**15])
+    np.savez(tmp_path / "far.npz", train_x=x, train_y=y, test_x=x, test_y=y)
+    settings = NpzData(kind="npz", path=tmp_path / "far.npz", validation=0)
+    with pytest.raises(ConfigError, match=r"no sample of class 3, 4, 5, 6, 7, 8, 9, 10; "):
+        data.load(settings)
+
+
 def test_what_is_no_archive_or_holds_objects_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"PK\3\4 no")
     np.savez(tmp_path / "b.npz", train_x=np.array([{}], dtype=object))

@@ -200,6 +200,13 @@ def test_a_rate_that_is_too_high_is_said(tmp_path: Path) -> None:
         )
 
 
+def test_batches_of_one_sample_are_refused(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    wanted = config.parse(training(path, train={"batch": 1}), "a.yaml")
+    with pytest.raises(ConfigError, match="batches of 1 sample"):
+        run.train(wanted, tmp_path / "run", Silent())
+
+
 def test_a_latent_that_is_nan_is_noticed_behind_its_sign(tmp_path: Path) -> None:
     path = archive(tmp_path / "a.npz")
     _train(path, tmp_path / "w")
@@ -213,6 +220,8 @@ def test_a_latent_that_is_nan_is_noticed_behind_its_sign(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("network", "words"),
     [
+        ([{"kind": "dense", "units": 10**12}, *BINARY], "24000000000000 parameters"),
+        ([{"kind": "lut", "nodes": 10**9}, *BINARY], "96000000000 parameters"),
         ([{"kind": "dense", "units": 4}], r"gives \(4,\), wanted one score for each of the 3"),
         ([{"kind": "conv2d", "channels": 4}], r"network\.0 \(conv2d\): wants samples with height"),
         ([{"kind": "lut", "nodes": 7}, {"kind": "group_count"}], "7 bits cannot be shared out"),

@@ -12,6 +12,8 @@ from edgekit.errors import ConfigError
 
 Array: TypeAlias = NDArray[Any]
 
+_LISTED = 8  # missing labels at most
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
@@ -50,7 +52,7 @@ def checked(dataset: Dataset, origin: str) -> Dataset:
         del parts["validation"]
     for name, (x, y) in parts.items():
         _check_part(origin, name, x, y, dataset)
-        missing = sorted(set(range(dataset.classes)) - set(np.unique(y).tolist()))
+        missing = _missing(y, dataset.classes)
         if missing:
             listed = ", ".join(str(label) for label in missing)
             raise ConfigError(
@@ -59,6 +61,14 @@ def checked(dataset: Dataset, origin: str) -> Dataset:
                 hint="add samples of it, or number the classes without gaps",
             )
     return dataset
+
+
+def _missing(y: NDArray[np.int64], classes: int) -> list[int]:
+    """Return the first few of the labels below `classes` that `y` lacks."""
+    found = np.unique(y)
+    # Among the first `found.size + _LISTED` labels at least `_LISTED` are missing, if so many are.
+    first = np.arange(min(classes, found.size + _LISTED))
+    return [int(label) for label in np.setdiff1d(first, found)[:_LISTED]]
 
 
 def _check_part(origin: str, name: str, x: Array, y: NDArray[np.int64], dataset: Dataset) -> None:
