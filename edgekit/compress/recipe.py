@@ -59,7 +59,7 @@ class Prune(_Strict):
     sparsity: Share | None = None  # of `magnitude` and `group`
     size: Count = 4  # weights of a `group`; 32: words of binary weights
     n: Count | None = None
-    m: Count | None = None
+    m: Annotated[int, Field(gt=0, le=1024)] | None = None
     inputs: Count | None = None  # of each neuron, for `fan_in`
     layers: tuple[str, ...] | None = None  # default: all that have weights
     rounds: Count = 1

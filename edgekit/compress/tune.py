@@ -38,6 +38,7 @@ from edgekit.compress.prune import Mask
 from edgekit.compress.quantize import Plan
 from edgekit.compress.recipe import Training
 from edgekit.compress.weights import LARGEST, Word
+from edgekit.errors import ConfigError
 from edgekit.ir.types import DType
 from edgekit.progress import Progress, Silent
 from edgekit.train.quantizers import Uniform, round_through, sign
@@ -87,7 +88,13 @@ def tune(
         model.train()
         for x, y, imitated in batches.shuffled(settings.batch):
             optimizer.zero_grad()
-            _loss(model(x), y, imitated, settings).backward()
+            loss = _loss(model(x), y, imitated, settings)
+            if not math.isfinite(loss.item()):
+                raise ConfigError(
+                    f"train: the loss became {loss.item()} in epoch {epoch + 1}",
+                    hint="lower its learning_rate, or raise its temperature",
+                )
+            loss.backward()
             optimizer.step()
             schedule.step()
         found = _accuracy(model, lessons)

@@ -24,6 +24,9 @@ FORMAT = "edgekit-train 1"
 _NETWORK = "network."
 _OPTIMIZER = "optimizer."
 _REWOUND = "rewound."
+_SEAL = "metadata_sha256"
+_STEP = "step"
+_STATES = {_STEP, "exp_avg", "exp_avg_sq"}  # of AdamW, for each parameter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,11 +66,20 @@ def restore(
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in checkpoint.optimizer.items():
-        index, key = name.split(".", 1)
+        index, _, key = name.partition(".")
+        if not (index.isdecimal() and int(index) < len(parameters) and key in _STATES):
+            raise ConfigError(f"the checkpoint holds an optimizer's {name}, which is unknown")
         parameter = parameters[int(index)]
-        if value.shape == parameter.shape:  # with the parameter's memory layout
+        if key != _STEP:  # with the parameter's memory layout
+            if value.shape != parameter.shape:
+                raise ConfigError(
+                    f"the checkpoint's optimizer has {tuple(value.shape)} for {name}, "
+                    f"wanted {tuple(parameter.shape)}"
+                )
             value = torch.empty_like(parameter).copy_(value)
         state.setdefault(int(index), {})[key] = value
+    if any(row.keys() != _STATES for row in state.values()):
+        raise ConfigError(f"the checkpoint's optimizer lacks some of {', '.join(sorted(_STATES))}")
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
 
@@ -84,6 +96,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
         "epoch": str(checkpoint.epoch),
         "sha256": _digest(tensors),
     }
+    metadata[_SEAL] = _seal(metadata)
     try:
         replace_file(path, to_bytes(tensors, metadata))
     except OSError as exc:
@@ -141,12 +154,22 @@ def read(path: Path) -> Checkpoint:
     if metadata.get("sha256") != _digest(tensors):
         raise ConfigError(f"{path} is damaged: its tensors do not have the digest it says",
                           hint=hint)  # fmt: skip
+    if metadata.get(_SEAL, _seal(metadata)) != _seal(metadata):  # older files have none
+        raise ConfigError(f"{path} is damaged: its epoch or training file was changed", hint=hint)
     config = settings.parse(_json(metadata.get("config", ""), path), str(path))
     network, optimizer, rewound = (
         {name.removeprefix(part): t for name, t in tensors.items() if name.startswith(part)}
         for part in (_NETWORK, _OPTIMIZER, _REWOUND)
     )
-    return Checkpoint(config, int(metadata["epoch"]), network, optimizer, rewound)
+    epoch = metadata.get("epoch", "")
+    if not epoch.isdecimal():
+        raise ConfigError(f"{path} is damaged: its epoch is {epoch!r}", hint=hint)
+    return Checkpoint(config, int(epoch), network, optimizer, rewound)
+
+
+def _seal(metadata: Mapping[str, str]) -> str:
+    said = [metadata.get(key, "") for key in ("format", "config", "epoch", "sha256")]
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
 def _json(text: str, path: Path) -> dict[str, Any]:

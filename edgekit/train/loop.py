@@ -64,6 +64,11 @@ def fit(
     if path is not None and path.exists():
         state = checkpoint.read(path)
         _check_same(config, state.config, path)
+        if state.epoch > len(plan):
+            raise ConfigError(
+                f"{path} says epoch {state.epoch} of {len(plan)}: it is damaged",
+                hint="delete it to begin again, or restore a copy",
+            )
         run.resume(state)
         first = state.epoch
         logger.info("resumed after epoch %d of %d", first, len(plan))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -180,6 +181,34 @@ def test_every_damaged_byte_of_a_checkpoint_is_noticed(tmp_path: Path) -> None:
         path.write_bytes(damaged)
         with pytest.raises(ConfigError, match="is damaged"):
             checkpoint.read(path)
+
+
+def _with(path: Path, **changes: Any) -> None:
+    """Change fields of the checkpoint at `path` that its own writer would never write."""
+    state = checkpoint.read(path)
+    checkpoint.write(path, dataclasses.replace(state, **changes))
+
+
+def test_a_changed_epoch_or_optimizer_is_noticed(tmp_path: Path) -> None:
+    path, state = archive(tmp_path / "a.npz"), tmp_path / "w" / run.CHECKPOINT
+    _train(path, tmp_path / "w")
+    (tmp_path / "w" / run.RESULT).unlink()
+    whole = state.read_bytes()
+    state.write_bytes(whole.replace(b'"epoch":"4"', b'"epoch":"2"'))
+    with pytest.raises(ConfigError, match="its epoch or training file was changed"):
+        _train(path, tmp_path / "w")
+    state.write_bytes(whole)
+    moments = dict(checkpoint.read(state).optimizer)
+    for changes, words in (
+        ({"epoch": 10**9}, "epoch 1000000000 of 4"),
+        ({"optimizer": {**moments, "99.exp_avg": torch.zeros(2)}}, "99.exp_avg, which is unknown"),
+        ({"optimizer": {**moments, "0.exp_avg": torch.zeros(2)}}, r"\(2,\) for 0.exp_avg"),
+        ({"optimizer": {"0.step": moments["0.step"]}}, "lacks some of exp_avg"),
+    ):
+        state.write_bytes(whole)
+        _with(state, **changes)
+        with pytest.raises(ConfigError, match=words):
+            _train(path, tmp_path / "w")
 
 
 def test_pickles_are_refused_as_teacher_and_as_beginning(tmp_path: Path) -> None:
