@@ -31,8 +31,13 @@ class Lessons:
 def of(net: FloatNet, data: Dataset, input_scale: float) -> Lessons:
     """Return the samples times `input_scale`, laid out for `net`.
 
-    Raises ConfigError where samples or classes do not fit the network.
+    Raises ConfigError where samples or classes do not fit the network, or none are for choices.
     """
+    if len(data.val_y) == 0:
+        raise ConfigError(
+            "the data have no validation part, which compression makes its choices with",
+            hint="set data.validation above 0, or hold samples out",
+        )
     outputs = int(np.prod(net.output_shape))
     if data.classes > outputs:
         raise ConfigError(

@@ -10,11 +10,12 @@ from float_nets import image_net
 
 from edgekit.compress import calibrate, floatnet, lowrank, quantize, recipe, simulate, steps
 from edgekit.compress.floatnet import FloatNet
-from edgekit.compress.lessons import Lessons
+from edgekit.compress.lessons import Lessons, of
 from edgekit.compress.quantize import Plan
 from edgekit.compress.recipe import Training
 from edgekit.errors import ConfigError
 from edgekit.ir import edges, interp
+from edgekit.train.data.dataset import Dataset
 
 pytestmark = pytest.mark.torch
 
@@ -60,6 +61,22 @@ def test_tuning_with_rounding_helps_the_integer_graph(word: str) -> None:
     real = edges.dequantize(graph.outputs[0], out)
     away = np.abs(real - simulate.forward(tuned, learned, taught.test_x)) / step
     assert (away > 1.01).mean() < 0.02
+
+
+def test_a_training_that_diverges_is_refused() -> None:
+    from edgekit.compress import tune
+
+    net = image_net()
+    settings = Training(epochs=1, temperature=1e-300, batch=32)
+    with pytest.raises(ConfigError, match="train: the loss became nan in epoch 1"):
+        tune.tune(net, lessons(net), settings, teacher=net)
+
+
+def test_data_without_a_validation_part_are_refused() -> None:
+    net, x, y = image_net(), np.zeros((4, 2), np.float32), np.zeros(4, np.int64)
+    data = Dataset(x, y, x[:0], y[:0], x, y, classes=1)
+    with pytest.raises(ConfigError, match="no validation part"):
+        of(net, data, 1.0)
 
 
 def test_the_torch_chain_is_the_float_chain() -> None:
