@@ -219,7 +219,7 @@ def deploy(
 ) -> int:
     """All of it: build, flash, run, compare, meter, judge."""
     from edgekit.config import Options
-    from edgekit.pipeline import deploy as stages
+    from edgekit.pipeline.deploy import deploy as deploy_all
 
     wanted = Options(
         model=model,
@@ -243,7 +243,7 @@ def deploy(
     if _only_planned(wanted, config, dry_run, dump_passes, as_json=json):
         return 0
     with progress() as stage:
-        report = stages.deploy(settings, progress=stage)
+        report = deploy_all(settings, progress=stage)
     return deliver(report, settings.work, json)
 
 

@@ -88,13 +88,7 @@ def tune(
         model.train()
         for x, y, imitated in batches.shuffled(settings.batch):
             optimizer.zero_grad()
-            loss = _loss(model(x), y, imitated, settings)
-            if not math.isfinite(loss.item()):
-                raise ConfigError(
-                    f"train: the loss became {loss.item()} in epoch {epoch + 1}",
-                    hint="lower its learning_rate, or raise its temperature",
-                )
-            loss.backward()
+            _finite(_loss(model(x), y, imitated, settings), epoch).backward()
             optimizer.step()
             schedule.step()
         found = _accuracy(model, lessons)
@@ -103,6 +97,15 @@ def tune(
         progress.advance(epoch + 1)
     model.restore(kept)
     return model.network(), model.learned()
+
+
+def _finite(loss: Tensor, epoch: int) -> Tensor:
+    if not math.isfinite(loss.item()):
+        raise ConfigError(
+            f"train: the loss became {loss.item()} in epoch {epoch + 1}",
+            hint="lower its learning_rate, or raise its temperature",
+        )
+    return loss
 
 
 @dataclass(frozen=True, slots=True, eq=False)

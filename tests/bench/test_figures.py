@@ -103,6 +103,7 @@ def _stated(row: dict[str, Any], root: Path) -> None:
     assert " | ".join(cells) in readme, f"README's row of {row['model']}: {' | '.join(cells)}"
 
 
+@pytest.mark.nightly
 def test_person_detection_with_all_channels_and_in_a_small_arena(shared_data: Path) -> None:
     """Without folding nothing is left out; bands of rows cost a hundredth."""
     model = shared_data / REFERENCE / "vww_96_int8.tflite"

@@ -28,7 +28,11 @@ def written(name: str) -> tuple[int, int, int]:
     row = re.search(rf"^\| {re.escape(name)}[ ,|].*$", text, re.MULTILINE)
     assert row is not None
     macs, instructions, weights = row[0].split("|")[3:6]
-    return int(macs.replace(",", "")), int(instructions.replace(",", "")), int(weights.replace(",", ""))
+    return (
+        int(macs.replace(",", "")),
+        int(instructions.replace(",", "")),
+        int(weights.replace(",", "")),
+    )
 
 
 def counted(path: Path, grid: InputGrid | None) -> tuple[int, int, int]:

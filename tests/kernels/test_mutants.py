@@ -240,6 +240,7 @@ def test_mutant_is_found(copy, name):
     assert status == 3 or status < 0, f"exit status {status}"
 
 
+@pytest.mark.nightly  # by day the kernels' own tests are green
 @pytest.mark.parametrize(
     ("kernel", "rounding"),
     sorted({(kernel, rounding) for *_, kernel, rounding in MUTANTS.values()}),

@@ -53,6 +53,7 @@ def test_keywords_of_onnx(tmp_path: Path, shared_data: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.nightly
 def test_images_of_onnx(tmp_path: Path, shared_data: Path) -> None:
     x = np.random.default_rng(4).uniform(0, 255, (4, 32, 32, 3)).astype(np.float32)
     data = tmp_path / "images.npz"
