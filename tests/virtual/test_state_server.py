@@ -38,13 +38,14 @@ def test_lines_written_before_an_answer_can_be_read_when_it_arrives():
 
 
 def test_a_client_that_reads_nothing_holds_the_link_for_two_seconds_at_most():
-    state, link = StateServer(lambda: b""), LinkServer()
+    state, link = StateServer(lambda: b"first\n"), LinkServer()
     link.before_send = state.settle
     with (
         socket.create_connection(("127.0.0.1", state.port)) as meter,
         socket.create_connection(("127.0.0.1", link.port)) as host,
     ):
         meter.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        assert meter.recv(6) == b"first\n"  # it is served: what is written now goes to it
         _wait(lambda: link.connected)
         state.write(bytes(32 << 20))
         began = time.monotonic()
