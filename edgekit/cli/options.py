@@ -27,7 +27,8 @@ _BOARD = "Board: a name from `edgekit boards`, or the path of a board file."
 _CONTRACT = "Energy contract"
 
 Model: TypeAlias = Annotated[
-    Path | None, typer.Argument(help="Model file, .tflite or .onnx.", show_default=False)
+    Path | None,
+    typer.Argument(help="Model file: .tflite .onnx .h5 .keras .safetensors", show_default=False),
 ]
 Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", help="Project file instead of the nearest edgekit.yaml.")
