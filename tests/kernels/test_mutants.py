@@ -195,7 +195,7 @@ MUTANTS = {
                                "SINGLE"),
     "codes of the first channels": (CODE_DSP, "&p->weights[first / 2 * p->words]", "p->weights",
                                     CODES_DSP, "SINGLE"),
-    "codes of the other channel": (CODE_DSP, "- (uint32_t)a) >> bits", ") >> bits", CODES_DSP,
+    "codes of the other channel": (CODE_DSP, "- (uint32_t)a) >> (bits)", ") >> (bits)", CODES_DSP,
                                    "SINGLE"),
     "codes last values": (CODE_DSP, "(base & 0xFF) * 0x01010101U", "(base & 0) * 0x01010101U",
                           CODES_DSP, "SINGLE"),
