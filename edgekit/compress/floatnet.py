@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
+from edgekit.frontend.lowering.layers import NO_PADDING as NO_PADDING
+from edgekit.frontend.lowering.layers import AveragePool as AveragePool
+from edgekit.frontend.lowering.layers import MaxPool as MaxPool
 from edgekit.ir.interp.window import valid_cells, windows
 from edgekit.ir.types import HostOp, Padding
 
 Floats = NDArray[np.float32]
-NO_PADDING = Padding()
 Shape = tuple[int, ...]
 
 _CHUNK = 256  # samples evaluated together
@@ -63,25 +65,6 @@ class Relu:
 
     label: str
     high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MaxPool:
-    """Maximum over the cells of a window that lie inside the input."""
-
-    label: str
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    padding: Padding = NO_PADDING
-
-
-@dataclass(frozen=True, slots=True)
-class AveragePool:
-    """Mean over a window that lies inside the input."""
-
-    label: str
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@
 #define EK_BIN_PARAMS_H
 
 #include "edgekit.h"
+#include "ek_moves.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -143,26 +144,12 @@ void ek_bin_reshape(const ek_bin_reshape_params *p, const int8_t *x, int8_t *y);
 
 /* The output is (n0, n1, n2, n3) bits; bit (i, j, k, l) is that at start + i * step0 + j * step1 +
  * k * step2 + l * step3, unused bits of the input's rows counted. */
-typedef struct {
-    int32_t start;
-    int32_t n0;
-    int32_t n1;
-    int32_t n2;
-    int32_t n3;
-    int32_t step0;
-    int32_t step1;
-    int32_t step2;
-    int32_t step3;
-} ek_bin_copy_params;
+typedef ek_copy_s8_params ek_bin_copy_params;
 
 void ek_bin_copy(const ek_bin_copy_params *p, const int8_t *x, int8_t *y);
 
 /* xs[k] is (rows, widths[k]) bits; the output's rows hold one row of each. */
-typedef struct {
-    int32_t rows;
-    int32_t count;
-    const int32_t *widths;
-} ek_bin_concat_params;
+typedef ek_concat_s8_params ek_bin_concat_params;
 
 void ek_bin_concat(const ek_bin_concat_params *p, const int8_t *const *xs, int8_t *y);
 
