@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, Literal, Self, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -20,6 +20,7 @@ Cpu = Literal[
     "cortex-m7",
     "rv32imc",
 ]
+Family = Literal["ice40", "ecp5", "gowin", "zynq7"]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_\-]*$")]
 
 
@@ -59,7 +60,7 @@ class OperatingPoint(_Strict):
     clock_hz: int = Field(gt=0)
     supply_mv: int = Field(gt=0)
     regulator: str
-    flash_wait_states: int = Field(ge=0)
+    flash_wait_states: int = Field(default=0, ge=0)  # of a microcontroller's code
     sleep_state: str
     run_ua: Fact | None = None  # executing from flash
     sleep_ua: Fact | None = None  # between inferences
@@ -67,7 +68,7 @@ class OperatingPoint(_Strict):
     wakeup_us: Fact | None = None
 
     @model_validator(mode="after")
-    def _all_or_none(self) -> OperatingPoint:
+    def _all_or_none(self) -> Self:
         facts = {
             "run_ua": self.run_ua,
             "sleep_ua": self.sleep_ua,
@@ -119,7 +120,7 @@ class Flash(_Strict):
     """How the image is written; `targets` maps a flasher to its target name or config file."""
 
     base: int
-    default: Literal["openocd", "pyocd"]
+    default: Literal["openocd", "pyocd", "openfpgaloader"]
     targets: dict[str, str]
 
 
@@ -132,29 +133,24 @@ class Link(_Strict):
 
 
 class Board(_Strict):
-    """Everything edgekit knows about a board."""
+    """What edgekit knows about a board of any kind; every one is an McuBoard or an FpgaBoard."""
 
     name: Identifier
     title: str
-    target: Literal["mcu"]
-    cpu: Cpu
-    firmware_port: Identifier | None  # directory below firmware/port; None: nobody has written one
-    flash_memory: Memory
-    ram: Memory
-    weights_in: Literal["flash", "ram"] = "flash"  # ram: copied at the start, if there is room
+    target: Literal["mcu", "fpga"]
     link: Link
     flash: Flash | None = None  # None: edgekit knows no flasher for it
     meter_note: str  # where the ammeter goes in
-    mark_pin: str | None = None  # GPIO that is high during an inference
+    mark_pin: str | None = None  # pin that is high during an inference
     rails: tuple[Rail, ...]
     operating_points: dict[str, OperatingPoint]
     contract: Contract
-    floor_mw: Fact | None = None  # what the scope draws with the core asleep
+    floor_mw: Fact | None = None  # what the scope draws with the network asleep
     emulated: bool
     run_on_hardware: bool = False  # nobody has, until somebody says so with a report
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Board:
+    def _names_exist(self) -> Self:
         if self.contract.operating_point not in self.operating_points:
             raise ValueError(
                 f"contract.operating_point {self.contract.operating_point!r} is not one of "
@@ -163,12 +159,66 @@ class Board(_Strict):
         return self
 
 
+class McuBoard(Board):
+    """A microcontroller: CPU, memories and the firmware port that brings it up."""
+
+    target: Literal["mcu"]
+    cpu: Cpu
+    firmware_port: Identifier | None  # directory below firmware/port; None: nobody has written one
+    flash_memory: Memory
+    ram: Memory
+    weights_in: Literal["flash", "ram"] = "flash"  # ram: copied at the start, if there is room
+
+
+class FpgaPart(_Strict):
+    """An FPGA by the names its tools know it by, and what it holds.
+
+    `lut` counts look-up tables of the family's own size (4 inputs; 6 on zynq7); a block RAM holds
+    `bram_bits`, a single-port RAM (`spram`) `spram_bits` and starts without contents.
+    """
+
+    family: Family
+    device: str  # up5k, 25k, GW1NR-LV9QN88PC6/I5, xc7z020clg400-1
+    package: str
+    lut: int = Field(gt=0)
+    ff: int = Field(gt=0)
+    bram: int = Field(ge=0)
+    bram_bits: int = Field(ge=0)
+    spram: int = Field(default=0, ge=0)
+    spram_bits: int = Field(default=0, ge=0)
+    dsp: int = Field(ge=0)
+    source: str
+
+
+class FpgaBoard(Board):
+    """An FPGA: its part, where the clock comes from, and which pin is which."""
+
+    target: Literal["fpga"]
+    part: FpgaPart
+    # internal: the part's own oscillator, divided; pin: a crystal at `pins.clk`; ps: the Arm side
+    clock: Literal["internal", "pin", "ps"]
+    pins: dict[str, str]  # clk, rx, tx, mark, led and others to pin names of the package
+
+
+_KINDS: dict[str, type[McuBoard] | type[FpgaBoard]] = {"mcu": McuBoard, "fpga": FpgaBoard}
+
+
+def mcu(board: Board) -> McuBoard:
+    """Return `board` where it is a microcontroller; ConfigError where it is not."""
+    if isinstance(board, McuBoard):
+        return board
+    raise ConfigError(
+        f"{board.name} is an FPGA, and this is for microcontrollers",
+        hint=f"pick one of: {', '.join(n for n in names() if isinstance(find(n), McuBoard))}",
+    )
+
+
 def names() -> tuple[str, ...]:
     """Return the names of the boards that ship with edgekit, sorted."""
     return tuple(sorted(p.stem for p in data_dir("boards").glob("*.yaml")))
 
 
-def find(name_or_path: str) -> Board:
+def find(name_or_path: str) -> McuBoard | FpgaBoard:
     """Return the board called `name_or_path`, or the one described by that YAML file.
 
     Raises ConfigError for an unknown name, unreadable YAML, or an unknown or missing key.
@@ -184,7 +234,7 @@ def find(name_or_path: str) -> Board:
     return _load(data_dir("boards") / f"{name_or_path}.yaml")
 
 
-def _load(path: Path) -> Board:
+def _load(path: Path) -> McuBoard | FpgaBoard:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as exc:
@@ -192,9 +242,9 @@ def _load(path: Path) -> Board:
     except (yaml.YAMLError, ValueError, RecursionError) as exc:  # not UTF-8, an impossible date
         raise ConfigError(f"board file {path} is not YAML: {exc}") from exc
     try:
-        board = Board.model_validate(data)
+        board = _kind(data).model_validate(data)
     except ValidationError as exc:
-        raise ConfigError(f"board file {path}: {problems(exc)}") from exc
+        raise ConfigError(f"board file {path}: {problems(exc, _kind(data))}") from exc
     if board.name != path.stem:
         raise ConfigError(
             f"board file {path} describes {board.name!r}",
@@ -203,30 +253,35 @@ def _load(path: Path) -> Board:
     return board
 
 
-def problems(error: ValidationError) -> str:
-    """Return a validation error as one line: key, what was wrong, the key that was meant."""
+def _kind(data: object) -> type[McuBoard] | type[FpgaBoard]:
+    """Return what a board file describes; a microcontroller where it does not say."""
+    target = data.get("target") if isinstance(data, dict) else None
+    return _KINDS.get(target, McuBoard) if isinstance(target, str) else McuBoard
+
+
+def problems(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return an error of `model` as one line: key, what was wrong, the key that was meant."""
     rows = []
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"]) or "file"
         text = item["msg"].lower()
         if item["type"] == "extra_forbidden":
-            text = f"unknown key{_meant(item['loc'])}"
+            text = f"unknown key{_meant(model, item['loc'])}"
         rows.append(f"{key}: {text}")
     return "; ".join(rows)
 
 
-def _meant(loc: tuple[int | str, ...]) -> str:
+def _meant(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
     """Return a suggestion for the unknown key at the end of `loc`, or what is valid there."""
-    valid = _keys_at(loc[:-1])
+    valid = _keys_at(model, loc[:-1])
     close = difflib.get_close_matches(str(loc[-1]), valid, 1)
     if close:
         return f", did you mean {close[0]!r}?"
     return f", valid are {', '.join(valid)}" if valid else ""
 
 
-def _keys_at(path: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the mapping at `path` of a board file."""
-    model: type[BaseModel] = Board
+def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the mapping at `path` of a file that `model` describes."""
     element: type[BaseModel] | None = None  # of the table or list that `path` is inside of
     for part in path:
         if element is not None:

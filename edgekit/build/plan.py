@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-Toolchain = Literal["gcc", "zig"]
+Toolchain = Literal["gcc", "zig", "native", "yowasp", "vivado"]  # the last three: FPGAs
 
 # States the plan's digest in the firmware, so the digest is formed without it.
 BUILD_ID_FILE = PurePosixPath("model/build_id.h")
@@ -30,8 +30,10 @@ class BuildPlan:
     board: str
     toolchain: Toolchain
     files: Mapping[PurePosixPath, bytes]
-    commands: tuple[Command, ...]  # independent of each other but the last, which links
-    products: Mapping[str, PurePosixPath]  # "elf", "hex", "bin"
+    # For a microcontroller independent of each other but the last, which links; for an FPGA each
+    # reads what the one before it wrote.
+    commands: tuple[Command, ...]
+    products: Mapping[str, PurePosixPath]  # "elf", "hex", "bin"; "netlist", "layout", "bitstream"
     facts: Mapping[str, int] = field(default_factory=dict)  # arena_bytes, macs, ...
 
     @property
@@ -66,6 +68,24 @@ class Sizes:
     weights_ram_bytes: int = 0  # of the weights, what is copied to RAM at the start
 
 
+@dataclass(frozen=True, slots=True)
+class FpgaSizes:
+    """What a routed design takes of its part, and the clock it reaches; None: no tool could say.
+
+    `lc` are logic cells as placed (a look-up table, its carry and its flip-flop share one), `lut`
+    and `carry` those of the synthesized netlist.
+    """
+
+    lc: int | None
+    lut: int
+    ff: int
+    carry: int
+    bram: int
+    dsp: int
+    spram: int
+    fmax_mhz: float | None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Artifact:
     """A finished build on disk."""
@@ -74,5 +94,5 @@ class Artifact:
     board: str
     directory: Path
     products: Mapping[str, Path]
-    sizes: Sizes
+    sizes: Sizes | FpgaSizes
     tools: Mapping[str, str]  # tool name -> version line

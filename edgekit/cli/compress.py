@@ -66,6 +66,7 @@ def _job(
     config: Path | None,
 ) -> Job:
     """Return what is to be done: options over the project file over the board's defaults."""
+    from edgekit import board as boards
     from edgekit import config as project_files
     from edgekit.compress import recipe as recipes
     from edgekit.config import Options, Project
@@ -83,7 +84,7 @@ def _job(
     if not model.exists():
         raise ConfigError(f"model {model} does not exist")
     wanted = Options(operating_point=operating_point, board=board)
-    target = settings.board_of(wanted, project)
+    target = boards.mcu(settings.board_of(wanted, project))
     point = settings.contract_of(wanted, project.contract, target).operating_point
     base = Path.cwd() if path is None else path.resolve().parent
     folder = work or base / "build" / "edgekit"

@@ -30,6 +30,7 @@ def check(
     json: options.Json = False,
 ) -> int:
     """Say whether a model runs exactly, and what it costs."""
+    from edgekit import board as boards
     from edgekit import config as project_files
     from edgekit.config import Options, Project
     from edgekit.frontend import load
@@ -50,7 +51,7 @@ def check(
 
         lowered = stages.lower(
             graph,
-            chosen,
+            boards.mcu(chosen),
             passes.take,
             fold=not no_fold,
             arena_limit_bytes=settings.arena_limit_of(wanted, project),
@@ -243,6 +244,7 @@ def planned(
         )
     settings = resolve(wanted, start=Path.cwd(), config_file=config)
     # After everything that can be refused without them.
+    from edgekit import board as boards
     from edgekit.pipeline import stages
     from edgekit.pipeline.prepare import loaded
 
@@ -251,7 +253,7 @@ def planned(
         on_pass = PassDump(print_now=True).take
     plan = stages.compile(
         loaded(settings),
-        settings.board,
+        boards.mcu(settings.board),
         operating_point=settings.contract.operating_point,
         toolchain=options.chain_word(toolchain),
         on_pass=on_pass,

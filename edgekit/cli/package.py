@@ -13,7 +13,7 @@ from edgekit.cli.output import progress, say, show_json
 from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from edgekit.board import Board, Cpu
+    from edgekit.board import Cpu, McuBoard
     from edgekit.config import Options, Project
     from edgekit.ir.graph import Graph
     from edgekit.pipeline.package import Package
@@ -83,7 +83,7 @@ def package(
 
 def _subject(
     wanted: Options, board: str | None, cpu: str | None, config: Path | None
-) -> tuple[Graph, Board | Cpu, int | None]:
+) -> tuple[Graph, McuBoard | Cpu, int | None]:
     """Return the model, what to compile it for and in which arena; options go first."""
     from edgekit import config as project_files
     from edgekit.config import Project
@@ -97,7 +97,7 @@ def _subject(
     return stages.load(file, grid), target, limit
 
 
-def _target(board: str | None, cpu: str | None, project: Project) -> Board | Cpu:
+def _target(board: str | None, cpu: str | None, project: Project) -> McuBoard | Cpu:
     from typing import get_args
 
     from edgekit import board as boards
@@ -105,7 +105,7 @@ def _target(board: str | None, cpu: str | None, project: Project) -> Board | Cpu
     from edgekit.pipeline import settings
 
     if cpu is None:
-        return settings.board_of(Options(board=board), project)
+        return boards.mcu(settings.board_of(Options(board=board), project))
     if board is not None:
         raise ConfigError(f"--board {board} and --cpu {cpu} exclude each other", hint="pass one")
     cpus: tuple[Cpu, ...] = get_args(boards.Cpu)

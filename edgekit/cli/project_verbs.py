@@ -12,6 +12,8 @@ from edgekit.cli.output import say, show, show_json
 from edgekit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgekit.board import Board, Fact
 
 _TEMPLATE = """\
@@ -100,13 +102,17 @@ def boards(
 
 
 def _row(board: Board) -> dict[str, Any]:
+    from edgekit.board import FpgaBoard, McuBoard
+
     return {
         "name": board.name,
         "title": board.title,
         "target": board.target,
-        "cpu": board.cpu,
-        "flash_bytes": board.flash_memory.size_bytes,
-        "ram_bytes": board.ram.size_bytes,
+        "cpu": board.cpu if isinstance(board, McuBoard) else None,
+        "flash_bytes": board.flash_memory.size_bytes if isinstance(board, McuBoard) else None,
+        "ram_bytes": board.ram.size_bytes if isinstance(board, McuBoard) else None,
+        "part": board.part.device if isinstance(board, FpgaBoard) else None,
+        "lut": board.part.lut if isinstance(board, FpgaBoard) else None,
         "virtual": board.emulated,
         "run_on_hardware": board.run_on_hardware,
         "operating_points": list(board.operating_points),
@@ -115,25 +121,58 @@ def _row(board: Board) -> dict[str, Any]:
     }
 
 
-def _show_boards(found: list[Board]) -> None:
+def _show_boards(found: Sequence[Board]) -> None:
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("name", "board", "cpu", "flash", "RAM", "twin", "default contract", "floor"):
+    columns = ("name", "board", "cpu or part", "flash or LUTs", "RAM", "twin")
+    for column in (*columns, "default contract", "floor"):
         table.add_column(column, no_wrap=column == "name")
     for board in found:
         table.add_row(
             board.name,
             board.title,
-            board.cpu,
-            f"{board.flash_memory.size_bytes // 1024:,} KiB",
-            f"{board.ram.size_bytes // 1024:,} KiB",
+            *_chip(board),
             "yes" if board.emulated else "no",
             _contract(board),
             _short(board.floor_mw),
         )
     show(table)
+
+
+def _chip(board: Board) -> tuple[str, str, str]:
+    """Return what a row of the table says of the chip: name, room for the program, memory."""
+    from edgekit.board import FpgaBoard, mcu
+
+    if isinstance(board, FpgaBoard):
+        part = board.part
+        bits = part.bram * part.bram_bits + part.spram * part.spram_bits
+        return part.device, f"{part.lut:,} LUTs", f"{bits // 8192:,} KiB"
+    board = mcu(board)
+    return (
+        board.cpu,
+        f"{board.flash_memory.size_bytes // 1024:,} KiB",
+        f"{board.ram.size_bytes // 1024:,} KiB",
+    )
+
+
+def _chip_rows(board: Board) -> dict[str, str]:
+    from edgekit.board import FpgaBoard, mcu
+
+    if isinstance(board, FpgaBoard):
+        part = board.part
+        return {
+            "part": f"{part.device}, {part.package} ({part.family})",
+            "logic": f"{part.lut:,} look-up tables, {part.ff:,} flip-flops, {part.dsp} DSPs",
+            "memory": f"{part.bram} x {part.bram_bits:,} bits, {part.spram} x {part.spram_bits:,}",
+        }
+    board = mcu(board)
+    return {
+        "core": board.cpu,
+        "flash": f"{board.flash_memory.size_bytes:,} bytes at {board.flash_memory.base:#010x}",
+        "RAM": f"{board.ram.size_bytes:,} bytes at {board.ram.base:#010x}",
+    }
 
 
 def _contract(board: Board) -> str:
@@ -165,9 +204,7 @@ def _show_board(board: Board) -> None:
     head = Table.grid(padding=(0, 2))
     rows = {
         "board": f"{board.title} ({board.name})",
-        "core": board.cpu,
-        "flash": f"{board.flash_memory.size_bytes:,} bytes at {board.flash_memory.base:#010x}",
-        "RAM": f"{board.ram.size_bytes:,} bytes at {board.ram.base:#010x}",
+        **_chip_rows(board),
         "link": _link(board),
         "flashers": _flashers(board),
         "mark pin": board.mark_pin or "none",

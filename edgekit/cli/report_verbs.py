@@ -51,6 +51,7 @@ def bench(
     json: options.Json = False,
 ) -> int:
     """Count instructions, cycles and bytes of each model."""
+    from edgekit import board as boards
     from edgekit import config as project_files
     from edgekit.config import Options, Project
     from edgekit.pipeline.bench import bench as count
@@ -62,7 +63,7 @@ def bench(
         if not model.is_file():
             raise ConfigError(f"model file {model} does not exist or is not a file")
     wanted = Options(board=board, arena_limit_bytes=arena_limit, input_grid=input_grid)
-    chosen = board_of(wanted, project)
+    chosen = boards.mcu(board_of(wanted, project))
     on_twin = project.virtual if virtual is None else virtual
     with progress() as stage:
         figures = count(

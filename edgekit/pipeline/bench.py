@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from edgekit.board import Board
+from edgekit.board import McuBoard
 from edgekit.build import tools
 from edgekit.ir import check
 from edgekit.ir.types import InputGrid
 from edgekit.pipeline import detail
 from edgekit.pipeline.deploy import run
-from edgekit.pipeline.prepare import Prepared, prepare
+from edgekit.pipeline.prepare import McuPrepared, prepare
 from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import attach
 from edgekit.progress import Progress, Silent
@@ -27,7 +27,7 @@ from edgekit.virtual.process import Counts, emulator
 
 def bench(
     models: Sequence[Path],
-    board: Board,
+    board: McuBoard,
     *,
     virtual: bool,
     port: str | None = None,
@@ -58,12 +58,12 @@ def bench(
                 arena_limit_bytes=arena_limit_bytes,
                 grid=grid,
             )
-            rows.append(row(settings, prepare(settings, progress=progress), progress))
+            rows.append(row(settings, prepare(settings, progress), progress))
     compiler = mcu.compiler(mcu.toolchain(None, board.cpu), board.cpu)
     return {"schema": 1, "tools": {compiler: tools.version(compiler)}, "models": rows}
 
 
-def row(settings: Settings, prepared: Prepared, progress: Progress) -> dict[str, Any]:
+def row(settings: Settings, prepared: McuPrepared, progress: Progress) -> dict[str, Any]:
     """Return the figures of one built model; see `bench`."""
     counts: Counts | None = None
     if settings.virtual:
@@ -73,12 +73,12 @@ def row(settings: Settings, prepared: Prepared, progress: Progress) -> dict[str,
     else:
         taken = run(settings, progress=progress).cycles
         cycles = Cycles(int(np.min(taken)), int(np.max(taken)))
-    sizes, graph = prepared.artifact.sizes, prepared.lowered
+    sizes, graph = prepared.sizes, prepared.lowered
     return {
         "model": settings.model.stem,
         "board": settings.board.name,
-        "cpu": settings.board.cpu,
-        "oracle": emulator(settings.board) if settings.virtual else "silicon",
+        "cpu": prepared.board.cpu,
+        "oracle": emulator(prepared.board) if settings.virtual else "silicon",
         "macs": sum(check.macs(graph, node) for node in graph.nodes),
         "instructions": None if counts is None else counts.instructions,
         "cycles": None if cycles is None else asdict(cycles),
@@ -99,6 +99,6 @@ def row(settings: Settings, prepared: Prepared, progress: Progress) -> dict[str,
                 "kernel": row.kernel,
                 "bytes_moved": row.bytes_moved,
             }
-            for row in detail.layer_rows(graph, mcu.kernels(graph, settings.board), counts)
+            for row in detail.layer_rows(graph, mcu.kernels(graph, prepared.board), counts)
         ],
     }

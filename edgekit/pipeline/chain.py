@@ -7,29 +7,24 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.build.plan import Artifact
-from edgekit.device.link import Link
-from edgekit.device.session import trace_node
 from edgekit.frontend.reference import run_reference
 from edgekit.ir import edges, interp
-from edgekit.passes.memory import tensor_bytes
-from edgekit.pipeline import equality, native
-from edgekit.pipeline.equality import Difference
+from edgekit.pipeline import equality
 from edgekit.pipeline.equality import Link as ChainLink
-from edgekit.pipeline.prepare import Prepared, traced
+from edgekit.pipeline.prepare import Prepared
 from edgekit.pipeline.settings import Settings
-from edgekit.pipeline.station import attach
+from edgekit.pipeline.targets import TARGETS
 from edgekit.progress import Progress
-from edgekit.report.types import Equality, FirstDifference
+from edgekit.report.types import Equality
 
 
 def check(
     settings: Settings, prepared: Prepared, board: NDArray[np.int8], *, progress: Progress
 ) -> Equality:
-    """Compare reference, graph, host-built C and the board's outputs (n, bytes).
+    """Compare reference, graph, what the target runs on this machine and the board's outputs.
 
-    A difference is named at the output; `locate` finds its layer. Raises ToolError when the
-    reference or the host's build fails.
+    `board` is (n, bytes). A difference is named at the output; the target's `locate` finds its
+    layer. Raises ToolError when the reference or a build for this machine fails.
     """
     links = _links(settings, prepared, board, progress)
     found, difference = equality.compare(prepared.graph, links)
@@ -53,52 +48,7 @@ def _links(
     # A pass may have dropped the last node: the output is then another tensor.
     meant = outputs[prepared.lowered.outputs[0].tensor].reshape(count, -1)
     links.append(ChainLink("graph", meant))
-    progress.stage(f"generated C on this machine, {count} samples")
+    links += TARGETS[settings.board.target].links(settings, prepared, progress)
     tensor = graph.tensors[graph.outputs[0].tensor]
-    size_bytes = tensor_bytes(tensor)
-    host = native.run(prepared.plan, samples.as_bytes(), size_bytes, settings.work)
-    if host is not None:
-        links.append(ChainLink("c", edges.from_bytes(tensor, host)))
     links.append(ChainLink("board", edges.from_bytes(tensor, board)))
     return links
-
-
-def locate(
-    settings: Settings, prepared: Prepared, found: Equality, *, progress: Progress
-) -> Equality:
-    """Return `found` with its first difference traced to a layer, where the board is wrong.
-
-    Builds the firmware a second time with every layer readable and puts it on the board. When
-    the wrong layer cannot be seen there, the difference at the output stays.
-    """
-    first = found.first_difference
-    if first is None or first.between[1] not in ("c", "board"):
-        return found
-    progress.stage("bisect: which layer differs first")
-    artifact = traced(settings, prepared, progress=progress)
-    located = _bisect(settings, prepared, artifact, first, progress)
-    return found if located is None else replace(found, first_difference=located)
-
-
-def _bisect(
-    settings: Settings,
-    prepared: Prepared,
-    artifact: Artifact,
-    first: FirstDifference,
-    progress: Progress,
-) -> FirstDifference | None:
-    samples, graph = prepared.samples, prepared.lowered
-    sample = samples.integers[first.sample : first.sample + 1]
-    row = samples.as_bytes()[first.sample]
-    wrong = Difference(*first.between, first.sample, 0, first.expected, first.actual)
-    with attach(settings, artifact, prepared.macs, progress=progress) as station:
-        link = Link(station.port)
-        link.connect()
-
-        def read(node: int) -> NDArray[np.int64]:
-            stored = np.frombuffer(trace_node(link, row, node), np.int8)
-            return edges.from_bytes(graph.tensors[graph.nodes[node].y], stored)
-
-        located = equality.bisect(graph, sample, read, wrong)
-        link.bye()
-    return located

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.board import Board
+from edgekit.board import McuBoard
 from edgekit.compress import floatnet, lessons, load, luts, quantize, simulate, steps
 from edgekit.compress.floatnet import Floats
 from edgekit.compress.lessons import Lessons
@@ -23,7 +23,7 @@ from edgekit.ir import edges, interp, serialize
 from edgekit.ir.graph import Graph
 from edgekit.passes.memory import tensor_bytes
 from edgekit.pipeline import bench, detail, native, stages
-from edgekit.pipeline.prepare import Prepared, prepare
+from edgekit.pipeline.prepare import McuPrepared, prepare
 from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import attach
 from edgekit.progress import Progress, Silent
@@ -42,7 +42,7 @@ class Job:
 
     model: Path
     recipe: Recipe
-    board: Board
+    board: McuBoard
     operating_point: str
     output: Path  # the integer graph, .safetensors
     work: Path
@@ -113,7 +113,7 @@ def _measure(job: Job, progress: Progress) -> Measure:
                     f"a budget of {unit}: {job.board.name} has no twin to count them on",
                     hint="give the budget in weights_bytes, or name an emulated board",
                 )
-            prepared = prepare(settings, progress=progress)
+            prepared = prepare(settings, progress)
             with attach(settings, prepared.artifact, prepared.macs, progress=progress) as station:
                 counts = None if station.counts is None else station.counts()
         return _counted(job, prepared, counts, unit)
@@ -122,7 +122,7 @@ def _measure(job: Job, progress: Progress) -> Measure:
 
 
 def _counted(
-    job: Job, prepared: Prepared, counts: Counts | None, unit: str
+    job: Job, prepared: McuPrepared, counts: Counts | None, unit: str
 ) -> tuple[int, Mapping[str, int]]:
     rows = detail.layer_rows(prepared.lowered, mcu.kernels(prepared.lowered, job.board), counts)
     assert counts is not None
@@ -141,7 +141,7 @@ def _figures(job: Job, graph: Graph, name: str, progress: Progress) -> dict[str,
     path = job.work / f"{name}.safetensors"
     serialize.save(graph, path)
     settings = _settings(job, path)
-    prepared = prepare(settings, progress=progress)
+    prepared = prepare(settings, progress)
     equality = _equality(prepared, settings, progress)
     if settings.virtual:
         found = bench.row(settings, prepared, progress)
@@ -165,7 +165,7 @@ def _figures(job: Job, graph: Graph, name: str, progress: Progress) -> dict[str,
     }
 
 
-def _equality(prepared: Prepared, settings: Settings, progress: Progress) -> dict[str, Any]:
+def _equality(prepared: McuPrepared, settings: Settings, progress: Progress) -> dict[str, Any]:
     """Compare the generated C with the graph on the seeded inputs of `prepared`."""
     progress.stage("generated C on this machine")
     samples, graph = prepared.samples, prepared.graph

@@ -9,30 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.build.hold import InUseError, hold
+from edgekit.build.plan import Sizes
 from edgekit.device.layout import Kind
 from edgekit.device.session import Run
 from edgekit.errors import EdgekitError, UnsureError
-from edgekit.ir import edges, text
+from edgekit.ir import edges
 from edgekit.ir.graph import Graph
 from edgekit.passes import FOLD
-from edgekit.pipeline import chain, detail, keep, latency, power, stages
+from edgekit.pipeline import chain, keep, latency, power, stages
 from edgekit.pipeline.equality import top1
-from edgekit.pipeline.prepare import Prepared, prepare
+from edgekit.pipeline.prepare import Prepared
 from edgekit.pipeline.settings import Settings
 from edgekit.pipeline.station import Station, attach
+from edgekit.pipeline.targets import TARGETS
 from edgekit.progress import Progress, Silent
 from edgekit.report import reduce
-from edgekit.report.types import (
-    Budget,
-    Detail,
-    ErrorInfo,
-    Histogram,
-    LayerRow,
-    Power,
-    PowerTrace,
-    Report,
-)
-from edgekit.target import mcu
+from edgekit.report.types import ErrorInfo, Histogram, Power, PowerTrace, Report
 from edgekit.virtual.process import Counts
 
 JOURNAL = "outputs.journal"
@@ -60,7 +52,7 @@ def verify(settings: Settings, *, progress: Progress | None = None) -> Report:
 def run(settings: Settings, *, progress: Progress | None = None) -> Run:
     """Return the board's own outputs for the samples. Raises every EdgekitError."""
     progress = progress or Silent()
-    prepared = prepare(settings, progress=progress)
+    prepared = TARGETS[settings.board.target].prepare(settings, progress)
     with (
         hold(settings.work, wait=False),
         attach(settings, prepared.artifact, prepared.macs, progress=progress) as station,
@@ -74,17 +66,13 @@ class _Deployment:
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self._settings = settings
         self._progress = progress
-        board = settings.board
+        self._target = TARGETS[settings.board.target]
         self._report = Report(
             model=settings.model.stem,
-            board=board.name,
+            board=settings.board.name,
             virtual=settings.virtual,
             operating_point=settings.contract.operating_point,
-            budget=Budget(
-                limit_mw=settings.contract.limit_mw,
-                flash_bytes=board.flash_memory.size_bytes,
-                ram_bytes=board.ram.size_bytes,
-            ),
+            budget=self._target.budget(settings),
         )
 
     def perform(self, *, equality: bool, power: bool) -> Report:
@@ -101,7 +89,7 @@ class _Deployment:
         settings = self._settings
         if metered:
             power.refuse(settings)
-        prepared = prepare(settings, progress=self._progress)
+        prepared = self._target.prepare(settings, self._progress)
         self._built(prepared)
         with hold(settings.work, wait=False):
             self._on_board(prepared, equality=equality, metered=metered)
@@ -120,26 +108,13 @@ class _Deployment:
 
     def _built(self, prepared: Prepared) -> None:
         artifact = prepared.artifact
-        compiler = prepared.plan.compiler
+        described = self._target.described(self._settings, prepared)
+        notes = (*described.notes, *_notes(self._settings, prepared))
         self._update(
             plan=artifact.plan,
             sizes=artifact.sizes,
-            tools={compiler: artifact.tools.get(compiler, "unknown")},
-            detail=Detail(
-                model_hash=text.digest(prepared.lowered),
-                arena_lower_bound_bytes=prepared.arena.lower_bound_bytes,
-                memory=detail.memory_rows(
-                    prepared.lowered,
-                    prepared.arena,
-                    mcu.scratch_bytes(prepared.lowered, self._settings.board),
-                ),
-                nodes=tuple(node.label for node in prepared.lowered.nodes),
-                layers=self._layers(prepared, None),
-                facts=detail.fact_rows(
-                    self._settings.board, self._settings.contract.operating_point
-                ),
-                notes=_notes(self._settings, prepared),
-            ),
+            tools=artifact.tools,
+            detail=replace(described, notes=notes),
         )
 
     def _ran(self, prepared: Prepared, done: Run, counts: Counts | None) -> None:
@@ -148,7 +123,7 @@ class _Deployment:
         notes = [*self._report.detail.notes]
         if counts is not None:
             notes.append("one inference was counted on the twin and credited to all others")
-            if self._report.sizes is not None:
+            if isinstance(self._report.sizes, Sizes):
                 self._update(sizes=replace(self._report.sizes, stack_bytes=counts.stack_bytes))
         self._update(
             virtual=virtual,
@@ -165,15 +140,11 @@ class _Deployment:
             ),
             detail=replace(
                 self._report.detail,
-                layers=self._layers(prepared, counts),
+                layers=self._target.layers(prepared, counts),
                 latencies=_histogram(done, counts),
                 notes=tuple(notes),
             ),
         )
-
-    def _layers(self, prepared: Prepared, counts: Counts | None) -> tuple[LayerRow, ...]:
-        kernels = mcu.kernels(prepared.lowered, self._settings.board)
-        return detail.layer_rows(prepared.lowered, kernels, counts)
 
     def _compared(self, prepared: Prepared, done: Run) -> bool:
         """Return whether all links agree."""
@@ -185,7 +156,7 @@ class _Deployment:
         self._update(why="the outputs are wrong, so nothing was metered")
         found = self._report.equality
         assert found is not None  # it is what was wrong
-        located = chain.locate(self._settings, prepared, found, progress=self._progress)
+        located = self._target.locate(self._settings, prepared, found, self._progress)
         self._update(equality=located)
 
     def _metered(
@@ -196,6 +167,7 @@ class _Deployment:
                 self._settings,
                 prepared,
                 station,
+                self._target.powered(self._settings, prepared, self._progress),
                 counts,
                 int(done.cycles.max()),
                 progress=self._progress,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from edgekit.build.plan import FpgaSizes, Sizes
 from edgekit.errors import MismatchError, OverBudgetError, UnsureError
 from edgekit.report.printable import printable
 from edgekit.report.types import LayerRow, Power, Report
@@ -186,6 +187,7 @@ def _figures(report: Report, limits: Limits, baseline: Report | None) -> Iterato
     yield _Figure("flash", a.flash, b.flash, limits.max_flash_bytes, "bytes")
     yield _Figure("RAM", a.ram, b.ram, limits.max_ram_bytes, "bytes")
     yield _Figure("arena", a.arena, b.arena, limits.max_arena_bytes, "bytes")
+    yield _Figure("LUTs", a.lut, b.lut, None, "")
     yield _Figure("instructions", a.instructions, b.instructions, limits.max_instructions, "", 0)
     yield _Figure("cycles, upper end", a.cycles, b.cycles, limits.max_cycles, "")
     yield _Figure("latency p99", a.p99_us, b.p99_us, limits.max_p99_us, "µs", 1)
@@ -203,6 +205,7 @@ class _Values:
     flash: int | None = None
     ram: int | None = None
     arena: int | None = None
+    lut: int | None = None
     instructions: int | None = None
     cycles: int | None = None
     p99_us: float | None = None
@@ -211,7 +214,9 @@ class _Values:
     def of(cls, report: Report | None) -> _Values:
         if report is None:
             return cls()
-        power, sizes, latency = report.power, report.sizes, report.latency
+        power, latency = report.power, report.latency
+        sizes = report.sizes if isinstance(report.sizes, Sizes) else None
+        cells = report.sizes if isinstance(report.sizes, FpgaSizes) else None
         cycles = None if latency is None else latency.cycles
         return cls(
             accuracy=None if report.accuracy is None else 100 * report.accuracy.value,
@@ -222,6 +227,7 @@ class _Values:
             flash=None if sizes is None else sizes.flash_bytes,
             ram=None if sizes is None else sizes.ram_bytes,
             arena=None if sizes is None else sizes.arena_bytes,
+            lut=None if cells is None else cells.lut,
             instructions=None if latency is None else latency.instructions,
             cycles=None if cycles is None else cycles.hi,
             p99_us=None if latency is None else latency.p99_us,

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekit import __version__
 from edgekit import board as boards
-from edgekit.board import Board, Cpu
+from edgekit.board import Cpu, McuBoard
 from edgekit.errors import ConfigError
 from edgekit.ir import edges, interp
 from edgekit.ir.graph import Graph
@@ -49,7 +49,7 @@ class Package:
 
 def package(
     graph: Graph,
-    target: Board | Cpu,
+    target: McuBoard | Cpu,
     form: Format,
     *,
     prefix: str = "model",
@@ -76,7 +76,7 @@ def package(
     check_prefix(prefix)
     progress = progress or Silent()
     progress.stage("load and compile")
-    board = target if isinstance(target, Board) else _any_board_with(target)
+    board = target if isinstance(target, McuBoard) else _any_board_with(target)
     lowered = stages.lower(graph, board, fold=fold, arena_limit_bytes=arena_limit_bytes)
     progress.stage("expected output")
     example = example_of(graph)
@@ -84,9 +84,9 @@ def package(
     return Package(form, library, files_of(library, form, __version__))
 
 
-def _any_board_with(cpu: Cpu) -> Board:
+def _any_board_with(cpu: Cpu) -> McuBoard:
     """Return a board that is nothing but its CPU: memories set no limit."""
-    board = boards.find(boards.names()[0])
+    board = next(b for b in map(boards.find, boards.names()) if isinstance(b, McuBoard))
     endless = {"size_bytes": 1 << 32}
     return board.model_copy(
         update={

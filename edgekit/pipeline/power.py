@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from edgekit.board import McuBoard, PoweredPoint
 from edgekit.device.layout import Kind
 from edgekit.device.link import Link
 from edgekit.device.session import RunStats, energy_run
@@ -56,6 +57,7 @@ def meter_contract(
     settings: Settings,
     prepared: Prepared,
     station: Station,
+    currents: PoweredPoint | None,
     counts: Counts | None,
     cycles: int,
     *,
@@ -63,13 +65,14 @@ def meter_contract(
 ) -> Metered:
     """Run the contract's window and judge it.
 
-    `cycles` is what an inference takes; `counts` the twin's, None on hardware. Raises
+    `cycles` is what an inference takes; `currents` what the board draws, None where nobody knows;
+    `counts` the twin's, None on hardware. Raises
     DeviceError when the board or the meter breaks off.
     """
     point = settings.board.operating_points[settings.contract.operating_point]
     busy_s = cycles / point.clock_hz
-    model = _model(settings, counts)
-    with metered(settings, station) as meter:
+    model = _model(settings, currents, counts)
+    with metered(settings, station, currents) as meter:
         if meter is None:
             return _without_meter(settings, model, busy_s)
         link = Link(station.port)
@@ -92,18 +95,18 @@ def meter_contract(
     return replace(metered_, stimuli=stimuli, notes=(f"energy: {note}", *metered_.notes))
 
 
-def _model(settings: Settings, counts: Counts | None) -> Model | None:
+def _model(settings: Settings, point: PoweredPoint | None, counts: Counts | None) -> Model | None:
     """Return what energy is modelled with; None on hardware whose currents are not known.
 
     Raises UnsureError where a twin cannot tell time or currents: nothing can then be metered.
     """
     board, name = settings.board, settings.contract.operating_point
-    point = board.operating_points[name].powered()
     if counts is None:
         return None if point is None else Model(point)
     if counts.cycles_lo is None or counts.cycles_hi is None:
+        core = board.cpu if isinstance(board, McuBoard) else board.name
         raise UnsureError(
-            f"the twin has no timing of {board.cpu}: instructions are known, time and power not",
+            f"the twin has no timing of {core}: instructions are known, time and power not",
             hint="measure on the board",
         )
     if point is None:

@@ -1,10 +1,15 @@
-"""Everything that needs no board: the graph, its plan, the built artifact and the samples."""
+"""Everything that needs no board: the graph, its plan, the built artifact and the samples.
+
+The second half is what microcontrollers need; FPGAs are in `fpga`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgekit.build.plan import Artifact, BuildPlan, Toolchain
+from edgekit.board import McuBoard
+from edgekit.board import mcu as mcu_board
+from edgekit.build.plan import Artifact, BuildPlan, Sizes, Toolchain
 from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan
 from edgekit.passes.savings import Saving
@@ -21,7 +26,6 @@ class Prepared:
 
     graph: Graph
     lowered: Graph
-    arena: MemoryPlan
     plan: BuildPlan
     artifact: Artifact
     samples: Samples
@@ -33,21 +37,38 @@ class Prepared:
         return self.plan.facts["macs"]
 
 
-def prepare(settings: Settings, *, progress: Progress) -> Prepared:
+@dataclass(frozen=True, slots=True, eq=False)
+class McuPrepared(Prepared):
+    """Firmware for `board`, and where its tensors live."""
+
+    board: McuBoard
+    arena: MemoryPlan
+
+    @property
+    def sizes(self) -> Sizes:
+        """Return the bytes of the image."""
+        assert isinstance(self.artifact.sizes, Sizes)  # a build of firmware has no others
+        return self.artifact.sizes
+
+
+def prepare(settings: Settings, progress: Progress) -> McuPrepared:
     """Load, lower, plan, read the samples, build: whatever can be refused is refused first."""
+    board = mcu_board(settings.board)
     progress.stage("load and compile")
     graph = loaded(settings)
-    chain = mcu.toolchain(None, settings.board.cpu)
+    chain = mcu.toolchain(None, board.cpu)
     lowered = stages.lower(
         graph,
-        settings.board,
+        board,
         fold=settings.fold,
         arena_limit_bytes=settings.arena_limit_bytes,
     )
-    plan = stages.emit(lowered.graph, lowered.arena, settings.board, chain, _point(settings))
+    plan = stages.emit(lowered.graph, lowered.arena, board, chain, _point(settings))
     samples = data.read(settings.data, graph, seed=settings.seed)
     artifact = stages.build(plan, settings.work, progress=progress)
-    return Prepared(graph, lowered.graph, lowered.arena, plan, artifact, samples, lowered.savings)
+    return McuPrepared(
+        graph, lowered.graph, plan, artifact, samples, lowered.savings, board, lowered.arena
+    )
 
 
 def loaded(settings: Settings) -> Graph:
@@ -59,11 +80,11 @@ def loaded(settings: Settings) -> Graph:
     return graph if grid is None else stages.load(settings.model, grid)
 
 
-def traced(settings: Settings, prepared: Prepared, *, progress: Progress) -> Artifact:
+def traced(settings: Settings, prepared: McuPrepared, *, progress: Progress) -> Artifact:
     """Build the same model with every layer's output readable."""
     chain: Toolchain = prepared.plan.toolchain
     plan = stages.emit(
-        prepared.lowered, prepared.arena, settings.board, chain, _point(settings), trace=True
+        prepared.lowered, prepared.arena, prepared.board, chain, _point(settings), trace=True
     )
     return stages.build(plan, settings.work, progress=progress)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit import frontend
-from edgekit.board import Board
+from edgekit.board import Board, McuBoard
 from edgekit.build import run as executor
 from edgekit.build.plan import Artifact, BuildPlan, Toolchain
 from edgekit.device import flash as flasher
@@ -72,7 +72,7 @@ class Lowered:
 
 def lower(
     graph: Graph,
-    board: Board,
+    board: McuBoard,
     on_pass: Callable[[str, Graph], None] | None = None,
     *,
     fold: bool = True,
@@ -101,13 +101,13 @@ def lower(
     return Lowered(planned.graph, savings, planned.arena)
 
 
-def _needs(board: Board, graph: Graph, tensors: Collection[str]) -> patches.Needs:
+def _needs(board: McuBoard, graph: Graph, tensors: Collection[str]) -> patches.Needs:
     return mcu.needs(graph, board, tensors)
 
 
 def compile(
     graph: Graph,
-    board: Board,
+    board: McuBoard,
     *,
     operating_point: str | None = None,
     toolchain: Toolchain | None = None,
@@ -132,7 +132,7 @@ def compile(
 def emit(
     lowered: Graph,
     arena: MemoryPlan,
-    board: Board,
+    board: McuBoard,
     toolchain: Toolchain,
     operating_point: str,
     *,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from edgekit.board import PoweredPoint, mcu
 from edgekit.build.plan import Artifact
 from edgekit.device import flash
 from edgekit.device.find import find_port, serial_of
@@ -55,7 +56,7 @@ def attach(
         with (
             start_twin(
                 artifact.products["elf"],
-                settings.board,
+                mcu(settings.board),
                 settings.work / "twin",
                 cache=cache,
                 operating_point=settings.contract.operating_point,
@@ -89,8 +90,10 @@ def _runs(url: str, artifact: Artifact) -> bool:
 
 
 @contextmanager
-def metered(settings: Settings, station: Station) -> Iterator[Meter | None]:
-    """Open the meter: the user's, else the twin's own; None on hardware without one.
+def metered(
+    settings: Settings, station: Station, point: PoweredPoint | None
+) -> Iterator[Meter | None]:
+    """Open the meter: the user's, else the twin's own, which draws `point`; None without one.
 
     Raises DeviceError for a meter that does not answer, and where a real meter is asked to
     measure a virtual board.
@@ -110,7 +113,6 @@ def metered(settings: Settings, station: Station) -> Iterator[Meter | None]:
             f"meter {settings.meter} cannot measure a virtual board",
             hint="leave --meter out: the twin brings its own",
         )
-    point = settings.board.operating_points[settings.contract.operating_point].powered()
     if point is None:
         raise DeviceError(f"the file of {settings.board.name} has no currents to emulate")
     with start_meter(

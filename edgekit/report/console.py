@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edgekit.build.plan import Sizes
+from edgekit.build.plan import FpgaSizes, Sizes
 from edgekit.report.printable import printable
 from edgekit.report.promises import State, outcome, promises
 from edgekit.report.types import Latency, Power, Report
@@ -77,12 +77,7 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
     if report.power is not None:
         yield "energy", _energy(report.power)
     if report.sizes is not None:
-        s = report.sizes
-        yield (
-            "bytes",
-            f"code {s.code_bytes:,}  tables {s.tables_bytes:,}  weights {s.weights_bytes:,}  "
-            f"arena {s.arena_bytes:,}{_bound(s)}  stack {_count(s.stack_bytes)}",
-        )
+        yield _sizes(report.sizes)
     if report.operating_point is not None:
         yield "operating point", report.operating_point
     if report.power is not None and report.power.meter is not None:
@@ -95,6 +90,19 @@ def _figures(report: Report) -> Iterator[tuple[str, str]]:
             yield "not compared", f"{item.label}: {item.reason} ({count} differences)"
     for note in report.detail.notes:
         yield "note", note
+
+
+def _sizes(s: Sizes | FpgaSizes) -> tuple[str, str]:
+    if isinstance(s, FpgaSizes):
+        fmax = "" if s.fmax_mhz is None else f"  up to {s.fmax_mhz:.1f} MHz"
+        return "cells", (
+            f"logic {_count(s.lc)}  LUT {s.lut:,}  flip-flops {s.ff:,}  carry {s.carry:,}  "
+            f"block RAM {s.bram:,}  single-port RAM {s.spram:,}  DSP {s.dsp:,}{fmax}"
+        )
+    return "bytes", (
+        f"code {s.code_bytes:,}  tables {s.tables_bytes:,}  weights {s.weights_bytes:,}  "
+        f"arena {s.arena_bytes:,}{_bound(s)}  stack {_count(s.stack_bytes)}"
+    )
 
 
 def _bound(sizes: Sizes) -> str:

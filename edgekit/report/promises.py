@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from edgekit.build.plan import FpgaSizes, Sizes
 from edgekit.errors import MismatchError
-from edgekit.report.types import Equality, Power, Report
+from edgekit.report.types import Budget, Equality, Power, Report
 
 State = Literal["pass", "fail", "unsure", "unknown"]
 
@@ -99,18 +100,34 @@ def difference_words(equality: Equality) -> str:
 
 def _fit(report: Report) -> Promise:
     sizes, budget = report.sizes, report.budget
+    if budget is not None and budget.lut is not None:
+        return _fpga_fit(report, budget)
     flash = None if budget is None else budget.flash_bytes
     ram = None if budget is None else budget.ram_bytes
     wanted = f"flash {_bytes(flash)}, RAM {_bytes(ram)}"
     if report.error is not None and report.error.kind == "does_not_fit":
         return Promise("fit", "Fit", "fail", "does not fit", wanted, report.error.message)
-    if sizes is None:
+    if not isinstance(sizes, Sizes):
         return Promise("fit", "Fit", "unknown", "not reached", wanted)
     found = f"flash {_bytes(sizes.flash_bytes)}, RAM {_bytes(sizes.ram_bytes)}"
     over = (flash is not None and sizes.flash_bytes > flash) or (
         ram is not None and sizes.ram_bytes > ram
     )
     return Promise("fit", "Fit", "fail" if over else "pass", found, wanted)
+
+
+def _fpga_fit(report: Report, budget: Budget) -> Promise:
+    sizes = report.sizes
+    wanted = f"{budget.lut:,} LUT, {budget.clock_mhz:g} MHz"
+    if report.error is not None and report.error.kind == "does_not_fit":
+        return Promise("fit", "Fit", "fail", "does not fit", wanted, report.error.message)
+    if not isinstance(sizes, FpgaSizes):
+        return Promise("fit", "Fit", "unknown", "not reached", wanted)
+    if sizes.fmax_mhz is None:
+        return Promise("fit", "Fit", "unknown", f"{sizes.lut:,} LUT, clock not known", wanted)
+    found = f"{sizes.lut:,} LUT, up to {sizes.fmax_mhz:.1f} MHz"
+    late = budget.clock_mhz is not None and sizes.fmax_mhz < budget.clock_mhz
+    return Promise("fit", "Fit", "fail" if late else "pass", found, wanted)
 
 
 def _accuracy(report: Report) -> Promise:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edgekit import errors
-from edgekit.build.plan import Sizes
+from edgekit.build.plan import FpgaSizes, Sizes
 from edgekit.measure.types import MeterInfo, Mode, PowerFigures, Source, Uncertainty, Verdict
 
 SCHEMA = 1
@@ -170,6 +170,8 @@ class Budget:
     flash_bytes: int | None = None  # what the board has
     ram_bytes: int | None = None
     accuracy: float | None = None
+    lut: int | None = None  # what the FPGA has
+    clock_mhz: float | None = None  # what the FPGA's clock is to be
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +273,7 @@ class Report:
     plan: str | None = None
     tools: Mapping[str, str] = field(default_factory=dict)
     operating_point: str | None = None
-    sizes: Sizes | None = None
+    sizes: Sizes | FpgaSizes | None = None
     equality: Equality | None = None
     accuracy: Accuracy | None = None
     latency: Latency | None = None

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from edgekit.board import Board
+from edgekit.board import McuBoard
 from edgekit.build import tools
 from edgekit.errors import DeviceError, ToolError
 from edgekit.virtual.machines import MACHINES
@@ -172,14 +172,14 @@ class Twin:
         return f"its log {self._log} ends: {_last_line(self._log)}"
 
 
-def emulator(board: Board) -> Emulator:
+def emulator(board: McuBoard) -> Emulator:
     """Return what runs the images of a board's twin."""
     return "qemu" if board.firmware_port in MACHINES else "unicorn"
 
 
 def start_twin(
     elf: Path,
-    board: Board,
+    board: McuBoard,
     work: Path,
     *,
     cache: Path,
@@ -228,7 +228,7 @@ def start_twin(
 
 
 def _config(
-    elf: Path, board: Board, cache: Path, faults: Faults | None, operating_point: str | None
+    elf: Path, board: McuBoard, cache: Path, faults: Faults | None, operating_point: str | None
 ) -> dict[str, Any]:
     point = board.operating_points[operating_point or board.contract.operating_point]
     return {

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.board import Board, Cpu
+from edgekit.board import Cpu, McuBoard
 from edgekit.build import tools
 from edgekit.errors import DeviceError, ToolError
 from edgekit.virtual.machines import ICOUNT_SHIFT, MACHINES, Machine, port_for
@@ -40,7 +40,7 @@ class QemuRun:
     instructions: NDArray[np.int64]
 
 
-def oracle_board(board: Board) -> Board:
+def oracle_board(board: McuBoard) -> McuBoard:
     """Return `board` with port and memories of the machine that has its CPU: what to build for.
 
     Raises DeviceError where QEMU has no machine for the CPU.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from edgekit.build.plan import FpgaSizes
 from edgekit.report.console import energy_words, heading, microseconds
 from edgekit.report.html import memory_map, pictures, tables
 from edgekit.report.html.markup import Child, h, page
@@ -226,6 +227,8 @@ def _memory(report: Report) -> ET.Element | None:
     sizes, detail = report.sizes, report.detail
     if sizes is None:
         return None
+    if isinstance(sizes, FpgaSizes):
+        return _cells(sizes)
     arena = f"{sizes.arena_bytes:,} bytes"
     if detail.arena_lower_bound_bytes is not None:
         arena += f" (lower bound {detail.arena_lower_bound_bytes:,})"
@@ -247,6 +250,20 @@ def _memory(report: Report) -> ET.Element | None:
             _memory_key(),
         )
     return _section("Memory", tables.pairs(rows), *drawn)
+
+
+def _cells(sizes: FpgaSizes) -> ET.Element:
+    rows = {
+        "logic cells": _unit(sizes.lc, "", 0),
+        "look-up tables": f"{sizes.lut:,}",
+        "flip-flops": f"{sizes.ff:,}",
+        "carry cells": f"{sizes.carry:,}",
+        "block RAMs": f"{sizes.bram:,}",
+        "single-port RAMs": f"{sizes.spram:,}",
+        "DSPs": f"{sizes.dsp:,}",
+        "highest clock": _unit(sizes.fmax_mhz, "MHz", 1),
+    }
+    return _section("Cells", tables.pairs(rows))
 
 
 def _memory_key() -> ET.Element:

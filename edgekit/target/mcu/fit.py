@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.board import Board
+from edgekit.board import McuBoard
 from edgekit.errors import DoesNotFitError
 from edgekit.passes.memory import tensor_bytes
 from edgekit.target.mcu.code import UNROLLED_TERM_BYTES
@@ -16,12 +16,12 @@ _LEAST_STORE_BYTES = 32 * 1024
 _PARAMETERS_BYTES = 128  # a node's parameter struct, call and literals, rounded up
 
 
-def arena_room_bytes(board: Board) -> int:
+def arena_room_bytes(board: McuBoard) -> int:
     """Return the largest arena that the board's RAM has room for."""
     return board.ram.size_bytes - RAM_RESERVE_BYTES
 
 
-def reads_weights_in_ram(program: Program, board: Board) -> bool:
+def reads_weights_in_ram(program: Program, board: McuBoard) -> bool:
     """Tell whether the weights are copied to RAM: the board gains and has room left for inputs."""
     weights = sum(a.size_bytes for node in program.nodes for a in node.arrays if a.is_weights)
     inputs = _STORED_INPUTS * program.graph.tensors[program.graph.inputs[0].tensor].size
@@ -29,7 +29,7 @@ def reads_weights_in_ram(program: Program, board: Board) -> bool:
     return board.weights_in == "ram" and needed <= board.ram.size_bytes
 
 
-def check_fit(program: Program, board: Board) -> None:
+def check_fit(program: Program, board: McuBoard) -> None:
     """Raise DoesNotFitError if arena or constants exceed the board's memories."""
     graph = program.graph
     activations = {

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
 from edgekit._data import data_dir
-from edgekit.board import Board
+from edgekit.board import McuBoard
 from edgekit.build.plan import BuildPlan, Command, Toolchain
 from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.ir.check import macs
@@ -36,7 +36,7 @@ _SHARED: dict[str, tuple[str, ...]] = {
 }
 
 
-def needs(graph: Graph, board: Board, tensors: Collection[str]) -> Needs:
+def needs(graph: Graph, board: McuBoard, tensors: Collection[str]) -> Needs:
     """Return what the nodes that write `tensors` need of the arena beside them."""
     codes = _codes(graph, board, tensors)
     return Needs(
@@ -45,23 +45,23 @@ def needs(graph: Graph, board: Board, tensors: Collection[str]) -> Needs:
     )
 
 
-def scratch_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
+def scratch_bytes(graph: Graph, board: McuBoard) -> Mapping[str, int]:
     """Return the scratch bytes of each node that needs any, by the tensor it writes."""
     codes = _codes(graph, board)
     return {node.output: node.scratch_bytes for node in codes if node.scratch_bytes}
 
 
-def overlaps(graph: Graph, board: Board) -> Mapping[str, Overlap]:
+def overlaps(graph: Graph, board: McuBoard) -> Mapping[str, Overlap]:
     """Return which nodes may write over an input while they read it, by the tensor they write."""
     return {node.output: node.overlap for node in _codes(graph, board) if node.overlap is not None}
 
 
-def kernels(graph: Graph, board: Board) -> Mapping[str, str]:
+def kernels(graph: Graph, board: McuBoard) -> Mapping[str, str]:
     """Return the kernel of each node that has one, by the tensor it writes; a reshape has none."""
     return {node.output: node.kernel for node in _codes(graph, board)}
 
 
-def weights_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
+def weights_bytes(graph: Graph, board: McuBoard) -> Mapping[str, int]:
     """Return the bytes of each node's weights as stored, by the tensor it writes."""
     return {
         code.output: sum(array.size_bytes for array in code.arrays if array.is_weights)
@@ -70,7 +70,7 @@ def weights_bytes(graph: Graph, board: Board) -> Mapping[str, int]:
 
 
 def program_of(
-    graph: Graph, memory: MemoryPlan, board: Board, *, prefix: str = "model"
+    graph: Graph, memory: MemoryPlan, board: McuBoard, *, prefix: str = "model"
 ) -> source.Program:
     """Return `graph` as a program for the CPU of `board`; what `source` makes of it fits there.
 
@@ -94,7 +94,7 @@ def program_of(
 def emit(
     graph: Graph,
     memory: MemoryPlan,
-    board: Board,
+    board: McuBoard,
     toolchain: Toolchain,
     *,
     trace: bool = False,
@@ -137,7 +137,7 @@ def emit(
 
 
 def _codes(
-    graph: Graph, board: Board, tensors: Collection[str] | None = None
+    graph: Graph, board: McuBoard, tensors: Collection[str] | None = None
 ) -> tuple[NodeCode, ...]:
     """Return the C of all nodes, or of those that write `tensors`."""
     features = FEATURES[board.cpu]
@@ -149,7 +149,7 @@ def _codes(
     return tuple(code for code in codes if code is not None)
 
 
-def _firmware_files(program: source.Program, board: Board) -> dict[PurePosixPath, bytes]:
+def _firmware_files(program: source.Program, board: McuBoard) -> dict[PurePosixPath, bytes]:
     root = data_dir("firmware")
     port, *others = (root / "port" / name for name in _port_directories(board))
     if not (port / "linker.ld").is_file():
@@ -180,7 +180,7 @@ def kernel_files(program: source.Program) -> tuple[Path, ...]:
     return tuple(data_dir("firmware") / "kernels" / f"{kernel}.c" for kernel in used)
 
 
-def _port_directories(board: Board) -> tuple[str, ...]:
+def _port_directories(board: McuBoard) -> tuple[str, ...]:
     port = board.firmware_port
     if port is None:
         raise ConfigError(
@@ -197,7 +197,7 @@ def _sources(directory: Path) -> list[Path]:
 def _commands(
     files: Mapping[PurePosixPath, bytes],
     program: source.Program,
-    board: Board,
+    board: McuBoard,
     toolchain: Toolchain,
     trace: bool,
     operating_point: str | None,
@@ -233,7 +233,7 @@ def roundings_of(program: source.Program) -> dict[str, int]:
     return {kernel: mask or 1 for kernel, mask in masks.items()}
 
 
-def _clock_defines(board: Board, operating_point: str | None) -> tuple[str, ...]:
+def _clock_defines(board: McuBoard, operating_point: str | None) -> tuple[str, ...]:
     name = operating_point or board.contract.operating_point
     if name not in board.operating_points:
         raise ConfigError(

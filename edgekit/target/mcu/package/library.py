@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit._data import data_dir
-from edgekit.board import Board
+from edgekit.board import McuBoard
 from edgekit.ir.graph import Graph
 from edgekit.passes.memory import MemoryPlan
 from edgekit.target.mcu import plan, source
@@ -30,7 +30,7 @@ class Library:
     """One model as C: its public header, and all other sources by file name."""
 
     program: source.Program
-    board: Board
+    board: McuBoard
     header: str
     sources: Mapping[str, str]
     example: Example
@@ -56,7 +56,7 @@ class Library:
 
 
 def library_of(
-    graph: Graph, memory: MemoryPlan, board: Board, prefix: str, example: Example
+    graph: Graph, memory: MemoryPlan, board: McuBoard, prefix: str, example: Example
 ) -> Library:
     """Return the library of `graph`, compiled for the CPU of `board`.
 
