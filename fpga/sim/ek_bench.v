@@ -21,7 +21,7 @@ module ek_bench #(
   integer inferences, in_beats, out_beats, load_words, seed, idle_limit;
   integer in_file, word_file, out_file, count, in_share, out_share;
   integer sent, got, cycle, moved, done, in_total, out_total;
-  reg have, offered, held, took, gave;
+  reg stress, have, offered, held, took, gave;
   reg [8*512-1:0] name;
 
   ek_core core (
@@ -62,6 +62,7 @@ module ek_bench #(
     count = $value$plusargs("out_beats=%d", out_beats);
     count = $value$plusargs("load_words=%d", load_words);
     count = $value$plusargs("seed=%d", seed);
+    stress = seed != 0;
     count = $value$plusargs("idle_limit=%d", idle_limit);
     count = $value$plusargs("in=%s", name);
     in_file = $fopen(name, "rb");
@@ -97,7 +98,7 @@ module ek_bench #(
     in_share = 4;
     out_share = 4;
     while (got < out_total || cycle < done + 64) begin
-      if (seed != 0 && cycle % 32 == 0) begin
+      if (stress && cycle % 32 == 0) begin
         in_share = draw(0);
         out_share = draw(0);
       end
@@ -105,9 +106,9 @@ module ek_bench #(
         count = $fread(in_data, in_file);
         have = 1'b1;
       end
-      offered = have && (offered || seed == 0 || ($random(seed) & 3) < in_share);
+      offered = have && (offered || !stress || ($random(seed) & 3) < in_share);
       in_valid = offered;
-      out_ready = seed == 0 || ($random(seed) & 3) < out_share;
+      out_ready = !stress || ($random(seed) & 3) < out_share;
       #900;
       if (held && !(out_valid === 1'b1)) fail(4);
       if (out_valid !== 1'b0 && out_valid !== 1'b1) fail(5);
