@@ -7,7 +7,7 @@ import re
 from repo import operator_table
 
 from edgekit import board as boards
-from edgekit.board import Board, Contract
+from edgekit.board import Contract, FpgaBoard, McuBoard
 
 _FORMATS = {
     operator_table.TFLITE: ("TFLite", "tflite_runtime, reference kernels"),
@@ -25,7 +25,7 @@ _HOST = (
 
 def board_table() -> str:
     """Return one row per board file."""
-    head = ("board", "CPU", "target", "default contract", "emulated", "run on hardware")
+    head = ("board", "CPU or part", "target", "default contract", "emulated", "run on hardware")
     return _table(head, [_board_row(boards.find(name)) for name in boards.names()])
 
 
@@ -48,10 +48,10 @@ def rendered(text: str) -> str:
     return text
 
 
-def _board_row(board: Board) -> tuple[str, ...]:
+def _board_row(board: McuBoard | FpgaBoard) -> tuple[str, ...]:
     return (
         f"[{board.name}](boards/{board.name}.yaml)",
-        board.cpu,
+        board.cpu if isinstance(board, McuBoard) else board.part.device,
         board.target,
         _contract(board.contract),
         "yes" if board.emulated else "no",

@@ -16,7 +16,7 @@ from edgekit.target import mcu
 from edgekit.virtual import start_twin
 
 pytestmark = [pytest.mark.virtual, pytest.mark.gcc]
-BOARDS = [b for b in map(boards.find, boards.names()) if b.emulated]
+BOARDS = [b for b in map(boards.find, boards.names()) if b.emulated and b.target == "mcu"]
 # What a twin runs block by block itself; the others are QEMU's.
 UNICORN = [b for b in BOARDS if b.firmware_port not in ("mps3_an547", "virt_rv32")]
 NAMES = [b.name for b in UNICORN]
