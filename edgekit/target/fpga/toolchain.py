@@ -1,0 +1,196 @@
+"""The commands that turn RTL into a bitstream, family by family, as data.
+
+Versions and traps of every tool: docs/fpga/toolchains.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal, assert_never
+
+from edgekit.board import Family, FpgaBoard, FpgaPart
+from edgekit.build import tools
+from edgekit.build.fpga import BITSTREAM, LAYOUT, NETLIST, REPORT, SEED, STATISTICS
+from edgekit.build.plan import BuildPlan, Command
+from edgekit.errors import UnsupportedError
+
+Flow = Literal["native", "yowasp"]
+
+_SCRIPT = PurePosixPath("synth.ys")
+_NETLIST = PurePosixPath("net.json")
+_STATISTICS = PurePosixPath("net.stat.json")
+_REPORT = PurePosixPath(f"report-{SEED}.json")
+# No option that a published figure was taken without: areas stay comparable.
+_SYNTH: Mapping[Family, tuple[str, ...]] = {
+    "ice40": (f"synth_ice40 -top {{top}} -json {_NETLIST}", "stat -json"),
+    "ecp5": (f"synth_ecp5 -top {{top}} -json {_NETLIST}", "stat -json"),
+    "gowin": (f"synth_gowin -top {{top}} -json {_NETLIST}", "stat -json"),
+    "zynq7": (
+        "synth_xilinx -family xc7 -top {top} -flatten",
+        f"write_json {_NETLIST}",
+        "stat -json -tech xilinx",
+    ),
+}
+# The die that Gowin's tools describe under another name than the part's.
+_GOWIN_DIES: Mapping[str, str] = {"GW1NR-LV9QN88PC6/I5": "GW1N-9C"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Backend:
+    """Place and route of one family: its tools and the files between them."""
+
+    place: tuple[str, ...]  # without clock, seed and report, which all families share
+    pinned: tuple[str, ...]  # further arguments with pins, and without
+    anywhere: tuple[str, ...]
+    pack: tuple[str, ...]
+    layout: str
+    bitstream: str
+    constraints: str
+
+
+def plan(
+    name: str,
+    board: FpgaBoard,
+    files: Mapping[PurePosixPath, bytes],
+    sources: Sequence[PurePosixPath],
+    *,
+    top: str,
+    clock_hz: float,
+    pins: Mapping[str, str] | None,
+    flow: Flow | None = None,
+) -> BuildPlan:
+    """Return how module `top` becomes a bitstream for `board`; build/fpga.py executes it.
+
+    Args:
+        name: of the design, for messages.
+        board: its part decides tools and limits.
+        files: all sources and memories, by their paths below the directory of the build.
+        sources: those of `files` that yosys reads, in order.
+        top: its ports are the pins.
+        clock_hz: what place and route has to reach.
+        pins: port -> pin. None lets pins fall anywhere, which measures a design but makes
+            nothing that a board can run.
+        flow: programs installed here, or those of the Python packages; None takes what is
+            there, programs first. Areas differ between the two.
+
+    A tool that is only there as a Python package is called by that name, so that the digest of
+    the plan says which one built it. Families without a free place and route end with a netlist.
+    Raises UnsupportedError for Gowin without pins, which its tools refuse.
+    """
+    chosen: Flow = flow or ("yowasp" if tools.from_wheel("yosys") else "native")
+    synth = Command((_tool("yosys", chosen), "-Q", "-T", "-s", str(_SCRIPT)), "synth")
+    everything = {**files, _SCRIPT: _script(board.part.family, top, sources)}
+    commands, products = [synth], {NETLIST: _NETLIST, STATISTICS: _STATISTICS}
+    backend = _backend(board.part, chosen)
+    if backend is not None:
+        where = backend.anywhere if pins is None else backend.pinned
+        if not where:
+            raise UnsupportedError(
+                f"the tools for {board.part.device} place nothing without pins",
+                hint="name the board's pins",
+            )
+        if pins is not None:
+            path = PurePosixPath(backend.constraints)
+            everything[path] = constraints(board.part.family, pins)
+        clock = ("--freq", f"{clock_hz / 1e6:g}", "--seed", SEED, "--timing-allow-fail")
+        argv = (*backend.place, *where, *clock, "--report", str(_REPORT))
+        commands += [Command(argv, f"place-{SEED}"), Command(backend.pack, "pack")]
+        products[REPORT] = _REPORT
+        products[LAYOUT] = PurePosixPath(backend.layout)
+        products[BITSTREAM] = PurePosixPath(backend.bitstream)
+    part = board.part
+    facts = {"lut": part.lut, "ff": part.ff, "bram": part.bram}
+    return BuildPlan(
+        name=name,
+        board=board.name,
+        toolchain=chosen,
+        files=everything,
+        commands=tuple(commands),
+        products=products,
+        facts={**facts, "spram": part.spram, "dsp": part.dsp, "clock_hz": round(clock_hz)},
+    )
+
+
+def constraints(family: Family, pins: Mapping[str, str]) -> bytes:
+    """Return the pin constraints of `pins` (port -> pin) as the family's tools read them.
+
+    Every pin is 3.3 V CMOS, as the banks of the boards here are.
+    """
+    rows: list[str] = []
+    for port, pin in sorted(pins.items()):
+        match family:
+            case "ice40":
+                rows.append(f"set_io {port} {pin}")
+            case "ecp5":
+                rows.append(f'LOCATE COMP "{port}" SITE "{pin}";')
+                rows.append(f'IOBUF PORT "{port}" IO_TYPE=LVCMOS33;')
+            case "gowin":
+                rows.append(f'IO_LOC "{port}" {pin};')
+                rows.append(f'IO_PORT "{port}" IO_TYPE=LVCMOS33;')
+            case "zynq7":
+                properties = f"PACKAGE_PIN {pin} IOSTANDARD LVCMOS33"
+                rows.append(f"set_property -dict {{{properties}}} [get_ports {port}]")
+            case _:
+                assert_never(family)
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _tool(name: str, flow: Flow) -> str:
+    """Return the name under which tool `name` is called: its own, or its Python package's."""
+    return f"yowasp-{name}" if flow == "yowasp" or tools.from_wheel(name) else name
+
+
+def _script(family: Family, top: str, sources: Sequence[PurePosixPath]) -> bytes:
+    *synth, stat = _SYNTH[family]
+    rows = [f"read_verilog {path}" for path in sources]
+    rows += [row.format(top=top) for row in synth]
+    rows.append(f"tee -q -o {_STATISTICS} {stat}")
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _backend(part: FpgaPart, flow: Flow) -> _Backend | None:
+    netlist = ("--json", str(_NETLIST))
+    match part.family:
+        case "ice40":
+            layout = f"placed-{SEED}.asc"
+            device = (f"--{part.device}", "--package", part.package)
+            return _Backend(
+                place=(_tool("nextpnr-ice40", flow), *device, *netlist, "--asc", layout),
+                pinned=("--pcf", "pins.pcf"),
+                anywhere=("--pcf-allow-unconstrained",),
+                pack=(_tool("icepack", flow), layout, "design.bin"),
+                layout=layout,
+                bitstream="design.bin",
+                constraints="pins.pcf",
+            )
+        case "ecp5":
+            layout = f"placed-{SEED}.config"
+            device = (f"--{part.device}", "--package", part.package)
+            return _Backend(
+                place=(_tool("nextpnr-ecp5", flow), *device, *netlist, "--textcfg", layout),
+                pinned=("--lpf", "pins.lpf"),
+                anywhere=("--lpf-allow-unconstrained",),
+                pack=(_tool("ecppack", flow), "--compress", layout, "design.bit"),
+                layout=layout,
+                bitstream="design.bit",
+                constraints="pins.lpf",
+            )
+        case "gowin":
+            layout, die = f"placed-{SEED}.json", _GOWIN_DIES[part.device]
+            gowin = ("--device", part.device, "--vopt", f"family={die}")
+            nextpnr = _tool("nextpnr-himbaechel-gowin", flow)
+            return _Backend(
+                place=(nextpnr, *gowin, *netlist, "--write", layout),
+                pinned=("--vopt", "cst=pins.cst"),
+                anywhere=(),
+                pack=("gowin_pack", "-d", die, "-o", "design.fs", layout),
+                layout=layout,
+                bitstream="design.fs",
+                constraints="pins.cst",
+            )
+        case "zynq7":
+            return None
+        case _:
+            assert_never(part.family)
