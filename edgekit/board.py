@@ -120,7 +120,7 @@ class Flash(_Strict):
     """How the image is written; `targets` maps a flasher to its target name or config file."""
 
     base: int
-    default: Literal["openocd", "pyocd", "openfpgaloader"]
+    default: Literal["openocd", "pyocd", "openFPGALoader"]
     targets: dict[str, str]
 
 
@@ -210,6 +210,16 @@ def mcu(board: Board) -> McuBoard:
     raise ConfigError(
         f"{board.name} is an FPGA, and this is for microcontrollers",
         hint=f"pick one of: {', '.join(n for n in names() if isinstance(find(n), McuBoard))}",
+    )
+
+
+def fpga(board: Board) -> FpgaBoard:
+    """Return `board` where it is an FPGA; ConfigError where it is not."""
+    if isinstance(board, FpgaBoard):
+        return board
+    raise ConfigError(
+        f"{board.name} is a microcontroller, and this is for FPGAs",
+        hint=f"pick one of: {', '.join(n for n in names() if isinstance(find(n), FpgaBoard))}",
     )
 
 

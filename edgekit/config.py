@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -48,6 +48,18 @@ class GridWish(_Strict):
     dtype: Literal["uint8", "int8"] = "uint8"
 
 
+class FpgaWish(_Strict):
+    """How a network becomes RTL; what is left out is chosen for the board and the contract."""
+
+    style: Literal["hardwired", "folded"] | None = None
+    optimize: Literal["energy", "latency", "area"] = "energy"
+    stages: Annotated[int, Field(ge=1, le=64)] | None = None  # registers of a hard-wired network
+    toolchain: Literal["native", "yowasp"] | None = None
+    allow_timing_failure: bool = False
+    bitstream: Path | None = None  # made elsewhere, for a part that needs the vendor's tool
+    build_host: str | None = None  # user@host with the vendor's tool
+
+
 class CompressWish(_Strict):
     """What `edgekit compress` is to do with a float network."""
 
@@ -67,6 +79,7 @@ class Project(_Strict):
     arena_limit_bytes: Annotated[int, Field(gt=0)] | None = None
     input_grid: GridWish | None = None
     contract: ContractWish = ContractWish()
+    fpga: FpgaWish = FpgaWish()
     compress: CompressWish = CompressWish()
 
 
@@ -90,6 +103,7 @@ class Options:
     fold: bool = True
     arena_limit_bytes: int | None = None
     input_grid: str | None = None  # SCALE[,ZERO[,TYPE]]
+    fpga: Mapping[str, object] = field(default_factory=dict)  # keys of FpgaWish that were said
 
 
 def find(start: Path) -> Path | None:
@@ -157,6 +171,7 @@ _SECTIONS: Mapping[str, type[_Strict]] = {
     "contract": ContractWish,
     "input_grid": GridWish,
     "compress": CompressWish,
+    "fpga": FpgaWish,
 }
 
 
@@ -167,7 +182,7 @@ def _nearest(key: str, valid: tuple[str, ...]) -> str:
 
 def _anchored(project: Project, base: Path) -> Project:
     """Return `project` with relative paths taken from `base`, the file's directory."""
-    board, meter, wish = project.board, project.meter, project.compress
+    board, meter, wish, made = project.board, project.meter, project.compress, project.fpga
     if board is not None and Path(board).suffix in {".yaml", ".yml"}:
         board = str(base / board)
     if meter is not None and meter.startswith("replay:"):
@@ -178,6 +193,9 @@ def _anchored(project: Project, base: Path) -> Project:
             "data": None if project.data is None else base / project.data,
             "board": board,
             "meter": meter,
+            "fpga": made.model_copy(
+                update={"bitstream": None if made.bitstream is None else base / made.bitstream}
+            ),
             "compress": CompressWish(
                 model=None if wish.model is None else base / wish.model,
                 recipe=None if wish.recipe is None else base / wish.recipe,

@@ -10,8 +10,9 @@ from typing import Literal
 
 Toolchain = Literal["gcc", "zig", "native", "yowasp", "vivado"]  # the last three: FPGAs
 
-# States the plan's digest in the firmware, so the digest is formed without it.
+# State the plan's digest in the firmware or the RTL, so the digest is formed without them.
 BUILD_ID_FILE = PurePosixPath("model/build_id.h")
+RTL_BUILD_ID_FILE = PurePosixPath("rtl/ek_build_id.vh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class BuildPlan:
     def digest(self) -> str:
         """Return 32 hex digits over files and commands: the plan's name, cache and build id."""
         state = hashlib.blake2b(digest_size=16)
-        for path in sorted(self.files.keys() - {BUILD_ID_FILE}):
+        for path in sorted(self.files.keys() - {BUILD_ID_FILE, RTL_BUILD_ID_FILE}):
             data = self.files[path]
             state.update(f"{path}\0{len(data)}\0".encode())
             state.update(data)

@@ -113,6 +113,7 @@ TOOLS: tuple[Tool, ...] = (
         wheel="pyocd",
         wheel_first=True,
     ),
+    Tool("openFPGALoader", "writing bitstreams", "apt-get install openfpgaloader", ("-V",)),
     *_FPGA,
 )
 

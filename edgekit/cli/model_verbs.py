@@ -159,10 +159,12 @@ def compile_(
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
     input_grid: options.InputGrid = None,
+    style: options.StyleOption = None,
+    optimize: options.OptimizeFor = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
-    """Write the generated C and all that its build needs."""
+    """Write the generated C or Verilog and all that its build needs."""
     from edgekit.build import run as executor
     from edgekit.config import Options
 
@@ -174,6 +176,7 @@ def compile_(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
+        fpga={"style": style, "optimize": optimize},
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
@@ -199,10 +202,12 @@ def build(
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
     input_grid: options.InputGrid = None,
+    style: options.StyleOption = None,
+    optimize: options.OptimizeFor = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
-    """Build the firmware image: .elf, .hex and .bin."""
+    """Build the firmware image or the bitstream."""
     from edgekit.config import Options
     from edgekit.pipeline import stages
 
@@ -214,6 +219,7 @@ def build(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
+        fpga={"style": style, "optimize": optimize},
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:

@@ -23,8 +23,24 @@ class Chain(StrEnum):
     zig = "zig"
 
 
+class Optimize(StrEnum):
+    """What an FPGA's network is to be best at."""
+
+    energy = "energy"
+    latency = "latency"
+    area = "area"
+
+
+class Style(StrEnum):
+    """How a network becomes RTL."""
+
+    hardwired = "hardwired"
+    folded = "folded"
+
+
 _BOARD = "Board: a name from `edgekit boards`, or the path of a board file."
 _CONTRACT = "Energy contract"
+_FPGA = "FPGA"
 
 Model: TypeAlias = Annotated[
     Path | None,
@@ -114,6 +130,40 @@ InputGrid: TypeAlias = Annotated[
 ]
 Toolchain: TypeAlias = Annotated[
     Chain | None, typer.Option("--toolchain", help="C compiler; default: the best installed.")
+]
+
+OptimizeFor: TypeAlias = Annotated[
+    Optimize | None,
+    typer.Option("--optimize", help="What to be best at [energy].", rich_help_panel=_FPGA),
+]
+StyleOption: TypeAlias = Annotated[
+    Style | None,
+    typer.Option(
+        "--style", help="Weights as wires, or in memory; default: by room.", rich_help_panel=_FPGA
+    ),
+]
+AllowTimingFailure: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-timing-failure",
+        help="Make the bitstream of a design that misses its clock.",
+        rich_help_panel=_FPGA,
+    ),
+]
+Bitstream: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--bitstream", help="Go on from a bitstream made elsewhere.", rich_help_panel=_FPGA
+    ),
+]
+BuildHost: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--build-host",
+        metavar="USER@HOST",
+        help="Machine with the vendor's tool, reached by ssh.",
+        rich_help_panel=_FPGA,
+    ),
 ]
 
 

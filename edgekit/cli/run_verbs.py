@@ -211,6 +211,11 @@ def deploy(
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
     input_grid: options.InputGrid = None,
+    style: options.StyleOption = None,
+    optimize: options.OptimizeFor = None,
+    allow_timing_failure: options.AllowTimingFailure = None,
+    bitstream: options.Bitstream = None,
+    build_host: options.BuildHost = None,
     config: options.Config = None,
     work: options.Work = None,
     dry_run: options.DryRun = False,
@@ -237,6 +242,13 @@ def deploy(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
+        fpga={
+            "style": style,
+            "optimize": optimize,
+            "allow_timing_failure": allow_timing_failure,
+            "bitstream": bitstream,
+            "build_host": build_host,
+        },
         work=work,
     )
     settings = _resolved(wanted, config)

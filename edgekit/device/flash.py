@@ -95,10 +95,20 @@ def _pyocd(image: Path, target: str, probe: str | None, careful: bool) -> tuple[
     return (*argv, str(image))
 
 
+def _openfpgaloader(image: Path, target: str, probe: str | None, careful: bool) -> tuple[str, ...]:
+    argv = ["openFPGALoader", "-b", target, "-f"]
+    if probe:
+        argv += ["--ftdi-serial", probe]
+    if careful:
+        argv += ["--freq", "1000000"]
+    return (*argv, str(image))
+
+
 # (image, target of the board file, probe serial, careful) -> argv
 FLASHERS: dict[str, Callable[[Path, str, str | None, bool], tuple[str, ...]]] = {
     "openocd": _openocd,
     "pyocd": _pyocd,
+    "openFPGALoader": _openfpgaloader,
 }
 
 
@@ -110,7 +120,7 @@ def flash(
     flasher: str | None = None,
     timeout_s: float = 120.0,
 ) -> Flashed:
-    """Write the artifact's ELF to the board and start it; the flasher's words go to flash.log.
+    """Write the artifact's image or bitstream to the board and start it; the flasher's words go to flash.log.
 
     Without `probe`, exactly one board of this kind has to be attached. Raises ToolError when the
     flasher is not installed, FlashError (a DeviceError) with its cause when it fails.
@@ -128,7 +138,7 @@ def flash(
         )
     prefix = tools.require(name)
     probe = probe or probe_serial(board)
-    image = artifact.products["elf"]
+    image = artifact.products["bitstream" if "bitstream" in artifact.products else "elf"]
     log = artifact.directory / "flash.log"
     log.write_text("", encoding="utf-8")
     for attempt, careful in enumerate(_LADDER, 1):

@@ -12,7 +12,7 @@ from pathlib import Path
 from edgekit import board as boards
 from edgekit import config
 from edgekit.board import Board, Contract
-from edgekit.config import ContractWish, Options, Project
+from edgekit.config import ContractWish, FpgaWish, Options, Project
 from edgekit.errors import ConfigError
 from edgekit.ir.types import InputGrid
 from edgekit.measure.meter import METERS
@@ -39,6 +39,7 @@ class Settings:
     fold: bool = True  # dead channels are folded away
     arena_limit_bytes: int | None = None  # None: what the board's RAM has room for
     grid: InputGrid | None = None  # the integers behind a float input; None: as the data file says
+    fpga: FpgaWish = FpgaWish()
     config_file: Path | None = None
     twin_faults: TwinFaults | None = (
         None  # what goes wrong on the virtual board, for rigs' own tests
@@ -76,8 +77,17 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         seed=options.seed,
         fold=options.fold,
         arena_limit_bytes=arena_limit_of(options, project),
+        fpga=fpga_of(options, project),
         config_file=found,
     )
+
+
+def fpga_of(options: Options, project: Project) -> FpgaWish:
+    """Return how a network is to become RTL: options over the project file."""
+    said = {key: value for key, value in options.fpga.items() if value is not None}
+    wish = project.fpga.model_copy(update=said)
+    _existing(wish.bitstream, "bitstream")
+    return wish
 
 
 def grid_of(options: Options, project: Project) -> InputGrid | None:
