@@ -120,7 +120,7 @@ def flash(
     flasher: str | None = None,
     timeout_s: float = 120.0,
 ) -> Flashed:
-    """Write the artifact's image or bitstream to the board and start it; the flasher's words go to flash.log.
+    """Write the artifact's image or bitstream to the board; the flasher's words go to flash.log.
 
     Without `probe`, exactly one board of this kind has to be attached. Raises ToolError when the
     flasher is not installed, FlashError (a DeviceError) with its cause when it fails.

@@ -6,7 +6,7 @@ Lives above `board` and `config`, which do not know each other.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit import board as boards
@@ -39,7 +39,7 @@ class Settings:
     fold: bool = True  # dead channels are folded away
     arena_limit_bytes: int | None = None  # None: what the board's RAM has room for
     grid: InputGrid | None = None  # the integers behind a float input; None: as the data file says
-    fpga: FpgaWish = FpgaWish()
+    fpga: FpgaWish = field(default_factory=FpgaWish)
     config_file: Path | None = None
     twin_faults: TwinFaults | None = (
         None  # what goes wrong on the virtual board, for rigs' own tests
