@@ -63,44 +63,28 @@ def plan(
 ) -> BuildPlan:
     """Return how module `top` becomes a bitstream for `board`; build/fpga.py executes it.
 
-    Args:
-        name: of the design, for messages.
-        board: its part decides tools and limits.
-        files: all sources and memories, by their paths below the directory of the build.
-        sources: those of `files` that yosys reads, in order.
-        top: its ports are the pins.
-        clock_hz: what place and route has to reach.
-        pins: port -> pin. None lets pins fall anywhere, which measures a design but makes
-            nothing that a board can run.
-        flow: programs installed here, or those of the Python packages; None takes what is
-            there, programs first. Areas differ between the two.
+    yosys reads the `sources` among `files`, whose paths are below the directory of the build.
+    `pins` maps ports of `top` to pins; None lets them fall anywhere, which measures a design but
+    makes nothing that a board can run. `flow` takes programs installed here or those of the
+    Python packages, between which areas differ; None what is there, programs first. A tool that
+    is only there as a package is called by that name, so that the plan's digest tells.
 
-    A tool that is only there as a Python package is called by that name, so that the digest of
-    the plan says which one built it. Families without a free place and route end with a netlist.
-    Raises UnsupportedError for Gowin without pins, which its tools refuse.
+    Families without a free place and route end with a netlist. Raises UnsupportedError for Gowin
+    without pins, which its tools refuse.
     """
     chosen: Flow = flow or ("yowasp" if tools.from_wheel("yosys") else "native")
     synth = Command((_tool("yosys", chosen), "-Q", "-T", "-s", str(_SCRIPT)), "synth")
     everything = {**files, _SCRIPT: _script(board.part.family, top, sources)}
     commands, products = [synth], {NETLIST: _NETLIST, STATISTICS: _STATISTICS}
-    backend = _backend(board.part, chosen)
+    part, backend = board.part, _backend(board.part, chosen)
     if backend is not None:
-        where = backend.anywhere if pins is None else backend.pinned
-        if not where:
-            raise UnsupportedError(
-                f"the tools for {board.part.device} place nothing without pins",
-                hint="name the board's pins",
-            )
         if pins is not None:
-            path = PurePosixPath(backend.constraints)
-            everything[path] = constraints(board.part.family, pins)
-        clock = ("--freq", f"{clock_hz / 1e6:g}", "--seed", SEED, "--timing-allow-fail")
-        argv = (*backend.place, *where, *clock, "--report", str(_REPORT))
-        commands += [Command(argv, f"place-{SEED}"), Command(backend.pack, "pack")]
+            everything[PurePosixPath(backend.constraints)] = constraints(part.family, pins)
+        place = _place(part, backend, clock_hz, pinned=pins is not None)
+        commands += [Command(place, f"place-{SEED}"), Command(backend.pack, "pack")]
         products[REPORT] = _REPORT
         products[LAYOUT] = PurePosixPath(backend.layout)
         products[BITSTREAM] = PurePosixPath(backend.bitstream)
-    part = board.part
     facts = {"lut": part.lut, "ff": part.ff, "bram": part.bram}
     return BuildPlan(
         name=name,
@@ -111,6 +95,16 @@ def plan(
         products=products,
         facts={**facts, "spram": part.spram, "dsp": part.dsp, "clock_hz": round(clock_hz)},
     )
+
+
+def _place(part: FpgaPart, backend: _Backend, clock_hz: float, *, pinned: bool) -> tuple[str, ...]:
+    where = backend.pinned if pinned else backend.anywhere
+    if not where:
+        raise UnsupportedError(
+            f"the tools for {part.device} place nothing without pins", hint="name the board's pins"
+        )
+    clock = ("--freq", f"{clock_hz / 1e6:g}", "--seed", SEED, "--timing-allow-fail")
+    return (*backend.place, *where, *clock, "--report", str(_REPORT))
 
 
 def constraints(family: Family, pins: Mapping[str, str]) -> bytes:
