@@ -14,6 +14,11 @@ class Activity:
     netlist, flip-flop outputs and carries included; clock nets, power nets and the pins of the
     part (`io_toggles_per_cycle`) are not among them, and a net that has several names or runs
     through several levels of hierarchy counts once.
+
+    `pin_toggles_per_cycle` weighs each toggle with the pins of logic cells that the net reaches
+    through routing, which is what a toggle costs (docs/fpga/power.md): carries, and a LUT that
+    drives nothing but the D input of one flip-flop, stay inside their cell and weigh 0; a carry
+    shares the input pins of the LUT beside it and weighs nothing where that has them too.
     """
 
     cycles: int
@@ -22,6 +27,7 @@ class Activity:
     with_delays: bool  # False: every net settles at once, so that glitches are not counted
     ff_clocked: float  # mean number of flip-flops that a running clock reaches
     lut: int
+    pin_toggles_per_cycle: float | None = None  # None: not counted
     bram_reads_per_cycle: float = 0.0  # one block read once; two blocks read at once are 2
     bram_writes_per_cycle: float = 0.0
     spram_accesses_per_cycle: float = 0.0  # reads and writes of 16-bit words
@@ -33,6 +39,7 @@ class Activity:
         counts = (
             self.inferences,
             self.toggles_per_cycle,
+            self.pin_toggles_per_cycle or 0.0,
             self.ff_clocked,
             self.lut,
             self.bram_reads_per_cycle,
