@@ -19,7 +19,7 @@ from edgekit.virtual.fpga.compiled import Design, Simulator, build
 Bytes = NDArray[np.uint8]
 
 _LIMIT_S = 3600.0
-_IDLE_CYCLES = 20_000  # beside four times the core's own latency: nothing moved for so long
+IDLE_CYCLES = 20_000  # beside four times the core's own latency: nothing moved for so long
 _FINDINGS = {
     3: "the network stands still: a deadlock",
     4: "the network broke a rule of its output stream",
@@ -65,7 +65,8 @@ def run_core(
         inputs: wire bytes (n, input bytes), uint8, n at least 1.
         simulator: who simulates. All three give the same, or the design is wrong.
         work: compiled simulators are kept in `work/simulators`; any number of runs may share it.
-        netlist: Verilog of the network after synthesis, in place of its RTL.
+        netlist: Verilog of the network after synthesis for iCE40, in place of its RTL. For
+            Verilator and iverilog: CXXRTL takes minutes to compile single cells.
         stress: not 0: the seed of bubbles before beats of the input and of back-pressure at the
             output. The answers do not change, the cycles do.
 
@@ -87,7 +88,7 @@ def run_core(
         core.out_beats,
         len(core.weights) // LOAD_WORD_BYTES,
         stress,
-        _IDLE_CYCLES + 4 * core.latency_cycles,
+        IDLE_CYCLES + 4 * core.latency_cycles,
     )
     scratch = Path(tempfile.mkdtemp(dir=work, prefix="run-"))
     run = _interpreted if simulator == "iverilog" else _compiled
@@ -98,7 +99,11 @@ def run_core(
 
 def _sources(core: Core, blocks_dir: Path, netlist: bytes | None) -> Mapping[PurePosixPath, bytes]:
     if netlist is not None:
-        return {PurePosixPath("rtl/ek_core.v"): netlist}
+        cells = programs.ice40_cells()
+        return {
+            PurePosixPath("rtl/ek_core.v"): b"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n" + netlist,
+            PurePosixPath("sim/cells.v"): b"`define NO_ICE40_DEFAULT_ASSIGNMENTS\n" + cells,
+        }
     blocks = {
         PurePosixPath(f"rtl/{stem}.v"): (blocks_dir / f"{stem}.v").read_bytes()
         for stem in core.blocks
@@ -117,7 +122,7 @@ def _compiled(
     size = len(beats) * core.out_beats * core.out_width // 8
     outputs = np.frombuffer(data[:size], np.uint8).reshape(len(beats), -1)
     times = np.frombuffer(data[size:], "<u8").reshape(len(beats), 2).astype(np.int64)
-    return CoreRun(outputs, _cycles(times[:, 0], times[:, 1]))
+    return CoreRun(outputs, cycles_of(times[:, 0], times[:, 1]))
 
 
 def _interpreted(
@@ -145,7 +150,7 @@ def _interpreted(
             status, _, cycle = rest.partition(" ")
             raise MismatchError(f"{_FINDINGS[int(status)]} at cycle {cycle}")
     outputs = np.frombuffer(b"".join(answers), np.uint8).reshape(len(beats), -1)
-    return CoreRun(outputs, _cycles(np.array(starts), np.array(ends)))
+    return CoreRun(outputs, cycles_of(np.array(starts), np.array(ends)))
 
 
 def _beat(text: str, core: Core) -> bytes:
@@ -171,7 +176,8 @@ def _run(argv: tuple[str, ...], program: Path, scratch: Path) -> None:
     )
 
 
-def _cycles(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Cycles:
+def cycles_of(starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Cycles:
+    """Return the timing of a run from when each inference began and ended."""
     later = ends[len(ends) // 2 - 1 :] if len(ends) > 1 else ends
     interval = int(np.diff(later).max(initial=0))
     return Cycles(int(ends[0] - starts[0]), interval, int(ends[-1] - starts[0]))

