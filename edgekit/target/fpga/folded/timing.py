@@ -1,0 +1,296 @@
+"""The clocks of a folded design: each unit's valid and ready, clock by clock, without its data.
+
+The classes repeat, register for register, what decides when a block of fpga/rtl takes and gives a
+word. No unit's timing depends on data, so what comes out are exact numbers for any input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from edgekit.target.fpga.folded.units import (
+    Compare,
+    Fifo,
+    Pool,
+    Product,
+    Resize,
+    Search,
+    Unit,
+    Windows,
+)
+
+
+class Stage(Protocol):
+    """A unit's handshake: `valid` is what it shows after the last clock."""
+
+    valid: bool
+
+    def ready(self, out_ready: bool) -> bool:
+        """Say whether a word is taken in this clock, if there is one."""
+        ...
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        """Go on by a clock; say whether anything moved."""
+        ...
+
+
+class _Wider:
+    __slots__ = ("count", "parts", "valid")
+
+    def __init__(self, parts: int) -> None:
+        self.parts, self.count, self.valid = parts, 0, False
+
+    def ready(self, out_ready: bool) -> bool:
+        return not self.valid or out_ready
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        moved = take or (self.valid and out_ready)
+        if out_ready:
+            self.valid = False
+        if take:
+            self.count += 1
+            if self.count == self.parts:
+                self.count, self.valid = 0, True
+        return moved
+
+
+class _Narrower:
+    __slots__ = ("left", "parts", "valid")
+
+    def __init__(self, parts: int) -> None:
+        self.parts, self.left, self.valid = parts, 0, False
+
+    def ready(self, out_ready: bool) -> bool:
+        return not self.valid or (out_ready and self.left == 1)
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        if take:
+            self.left = self.parts
+        elif self.valid and out_ready:
+            self.left -= 1
+        else:
+            return False
+        self.valid = self.left > 0
+        return True
+
+
+class _Fifo:
+    __slots__ = ("count", "depth", "most", "valid")
+
+    def __init__(self, depth: int) -> None:
+        self.depth, self.count, self.most, self.valid = depth, 0, 0, False
+
+    def ready(self, out_ready: bool) -> bool:  # noqa: ARG002
+        return self.count != self.depth
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        read = self.count > 0 and (not self.valid or out_ready)
+        moved = take or read or (self.valid and out_ready)
+        self.valid = read or (self.valid and not out_ready)
+        self.count += int(take) - int(read)
+        self.most = max(self.most, self.count)
+        return moved
+
+
+class _Windows:
+    __slots__ = (
+        *("beat", "beats", "beyond", "images", "lead", "most", "moves"),
+        *("place", "places", "room", "total", "valid", "width", "written"),
+    )
+
+    def __init__(self, unit: Windows) -> None:
+        self.beats, self.moves, self.total = unit.beats, unit.moves, unit.total
+        self.width, self.places = unit.window.out_width, unit.window.places
+        self.room = unit.depth - unit.span
+        self.lead = -(unit.start + unit.span)
+        self.beyond = unit.beyond
+        self.beat = self.place = self.images = self.written = 0
+        self.most = self.lead
+        self.valid = False
+
+    def ready(self, out_ready: bool) -> bool:  # noqa: ARG002
+        return self.lead < self.room
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        step = (self.lead >= 0 or self.images > 0) and (not self.valid or out_ready)
+        moved = step or take or (self.valid and out_ready)
+        if take:
+            self.lead += 1
+            self.written += 1
+            if self.written == self.total:
+                self.written = 0
+                self.images += self.beyond
+        if step:
+            self.valid = True
+            self.beat += 1
+            if self.beat == self.beats:
+                self._next()
+        elif out_ready:
+            self.valid = False
+        if self.lead > self.most:
+            self.most = self.lead
+        return moved
+
+    def _next(self) -> None:
+        self.beat = 0
+        self.place += 1
+        if self.place == self.places:
+            self.place = 0
+            self.images -= self.beyond
+            self.lead -= self.moves[2]
+        elif self.place % self.width == 0:
+            self.lead -= self.moves[1]
+        else:
+            self.lead -= self.moves[0]
+
+
+class _Product:
+    __slots__ = ("fold", "folds", "kept", "last", "valid")
+
+    def __init__(self, folds: int) -> None:
+        self.folds, self.fold = folds, 0
+        self.kept = self.last = self.valid = False
+
+    def ready(self, out_ready: bool) -> bool:
+        return not (self.kept and self.last and self.valid and not out_ready)
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        hold = self.kept and self.last and self.valid and not out_ready
+        add = self.kept and not hold
+        moved = take or add or (self.valid and out_ready)
+        if add and self.last:
+            self.valid = True
+        elif out_ready:
+            self.valid = False
+        if not hold:
+            self.kept = take
+        if take:
+            self.fold += 1
+            self.last = self.fold == self.folds
+            if self.last:
+                self.fold = 0
+        return moved
+
+
+class _Pool:
+    __slots__ = ("cells", "count", "valid")
+
+    def __init__(self, cells: int) -> None:
+        self.cells, self.count, self.valid = cells, 0, False
+
+    def ready(self, out_ready: bool) -> bool:
+        return self.count != self.cells - 1 or not self.valid or out_ready
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        moved = take or (self.valid and out_ready)
+        if out_ready:
+            self.valid = False
+        if take:
+            self.count += 1
+            if self.count == self.cells:
+                self.count, self.valid = 0, True
+        return moved
+
+
+class _Search:
+    __slots__ = ("left", "steps", "valid")
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.left, self.valid = steps, 0, False
+
+    def ready(self, out_ready: bool) -> bool:
+        return self.left == 0 or (self.left == 1 and (not self.valid or out_ready))
+
+    def clock(self, take: bool, out_ready: bool) -> bool:
+        done = self.left == 1 and (not self.valid or out_ready)
+        moved = take or done or self.left > 1 or (self.valid and out_ready)
+        if take:
+            self.left = self.steps
+        elif self.left > 1 or done:
+            self.left -= 1
+        if done:
+            self.valid = True
+        elif out_ready:
+            self.valid = False
+        return moved
+
+
+def stage(unit: Unit) -> Stage:
+    """Return the handshake of `unit` as it is after a reset and before the first word."""
+    match unit:
+        case Resize():
+            if unit.out_width > unit.in_width:
+                return _Wider(unit.out_width // unit.in_width)
+            return _Narrower(unit.in_width // unit.out_width)
+        case Fifo():
+            return _Fifo(unit.depth)
+        case Windows():
+            return _Windows(unit)
+        case Product():
+            return _Product(unit.folds)
+        case Pool():
+            return _Pool(unit.cells)
+        case Compare():
+            return _Wider(1)
+        case Search():
+            return _Search(unit.steps)
+        case _:
+            assert_never(unit)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """When beats were taken and given: the first and last of each inference; None if stuck."""
+
+    first_in: tuple[int, ...]
+    last_out: tuple[int, ...]
+    stuck_at: int | None
+    high_water: tuple[int, ...]  # per unit: words held at most beyond the need; 0 without a buffer
+
+
+def run(units: tuple[Unit, ...], in_beats: int, out_beats: int, inferences: int) -> Clocks:
+    """Return the clocks of `inferences` that wait for nobody, one behind the other."""
+    stages = [stage(unit) for unit in units]
+    order = range(len(stages) - 1, -1, -1)
+    first_in: list[int] = []
+    last_out: list[int] = []
+    sent = given = now = 0
+    wanted, total = inferences * out_beats, inferences * in_beats
+    stuck = None
+    while given < wanted:
+        ready = True
+        moved = False
+        # From the end: who is ready to take, then who takes what the one before shows.
+        for place in order:
+            each = stages[place]
+            takes = each.ready(ready)
+            offered = stages[place - 1].valid if place else sent < total
+            if place == len(stages) - 1 and each.valid:
+                given += 1
+                if given % out_beats == 0:
+                    last_out.append(now)
+            moved |= each.clock(takes and offered, ready)
+            ready = takes
+        if ready and sent < total:
+            if sent % in_beats == 0:
+                first_in.append(now)
+            sent += 1
+        now += 1
+        if not moved:
+            stuck = now
+            break
+    most = tuple(getattr(each, "most", 0) for each in stages)
+    return Clocks(tuple(first_in), tuple(last_out), stuck, most)
+
+
+def exact(units: tuple[Unit, ...], in_beats: int, out_beats: int) -> tuple[int, int]:
+    """Return (latency, interval) in clocks, as Core means them."""
+    alone = run(units, in_beats, out_beats, 1)
+    count = 4
+    while True:
+        clocks = run(units, in_beats, out_beats, count)
+        ends = clocks.last_out
+        if count >= 32 or ends[-1] - ends[-2] == ends[-2] - ends[-3]:
+            return alone.last_out[0] - alone.first_in[0], ends[-1] - ends[-2]
+        count *= 2
