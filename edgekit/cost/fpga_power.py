@@ -148,20 +148,11 @@ def powered_point(
         waiting: the netlist counted while it waits for the link; see `idle_terms`.
         wakeup_us: from sleep to the first clock of an inference.
     """
-    how = (
-        f"UP5K model (docs/fpga/power.md) of the synthesized netlist, toggles "
-        f"{'with delays' if activity.with_delays else 'zero delay'}"
-    )
+    how = "with delays" if activity.with_delays else "zero delay"
 
     def fact(state: str, terms: tuple[Term, ...]) -> Fact:
-        power = bounds(terms, scope)
-        return Fact(
-            value=power.value / supply_mv * 1e6,
-            unit="µA",
-            source=how,
-            plus_minus_percent=100.0 * power.plus_minus / power.value,
-            condition=f"{state} at {clock_hz / 1e6:g} MHz",
-        )
+        condition = f"{state} at {clock_hz / 1e6:g} MHz, toggles {how}"
+        return _current(bounds(terms, scope), supply_mv, condition)
 
     wakeup = Fact(
         value=wakeup_us,
@@ -178,6 +169,16 @@ def powered_point(
         run_ua=fact("run", run_terms(activity, clock_hz, source)),
         idle_ua=fact("idle", idle_terms(activity, clock_hz, source, waiting)),
         sleep_ua=fact("sleep", sleep_terms(activity, clock_hz, source, sleep)),
+    )
+
+
+def _current(power: Bounds, supply_mv: int, condition: str) -> Fact:
+    return Fact(
+        value=power.value / supply_mv * 1e6,
+        unit="µA",
+        source="UP5K model (docs/fpga/power.md) of the synthesized netlist",
+        plus_minus_percent=100.0 * power.plus_minus / power.value,
+        condition=condition,
     )
 
 
