@@ -21,7 +21,7 @@ Clock = Literal["pin", "hfosc", "lfosc", "none"]
 
 _COUNTER = 3.0  # pin toggles per cycle
 _MULTIPLIER = 242.1  # with its counters
-_DSP_DESIGN = 18.2  # counters of the design that multiplies in a DSP block
+_DSP_DESIGN = 24.6  # counters, and the operands into the DSP block
 
 
 @dataclass(frozen=True, slots=True)

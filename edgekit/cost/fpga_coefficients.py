@@ -108,7 +108,7 @@ NET_TOGGLE_SETTLED = Coefficient(
 )
 DSP = Coefficient(
     "DSP operation",
-    21.7,
+    20.9,
     "pJ",
     60.0,
     f"{_JOULESCOPE}: one 8 by 8 multiplication a cycle at 12 MHz, less its counters; wider "

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import ToolError, UnsupportedError
+from edgekit.virtual.fpga.pins import routed_pins
 
 Words = NDArray[np.uint32]
 
@@ -38,6 +39,7 @@ class Netlist:
     big_rams: Words  # (n, 55)
     ports: Mapping[str, tuple[int, ...]]  # net of each bit, least significant first
     counted: NDArray[np.bool_]
+    weights: NDArray[np.float64]  # (nets,): pins that each net reaches through routing
 
     def to_bytes(self) -> bytes:
         """Return the file that the simulator loads."""
@@ -98,7 +100,14 @@ class _Reader:
             big_rams=_table(self._big_rams, 55),
             ports=ports,
             counted=counted,
+            weights=np.where(counted, self._weights(), 0.0),
         )
+
+    def _weights(self) -> NDArray[np.float64]:
+        weights = np.zeros(self._nets)
+        for bit, pins in routed_pins({"cells": self._cells}).items():
+            weights[self._net(bit)] += pins
+        return weights
 
     def _bits(self, bits: Sequence[int | str]) -> tuple[int, ...]:
         return tuple(self._net(bit) for bit in bits)

@@ -5,13 +5,29 @@ The weights that the power model was fitted with (docs/fpga/power.md).
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _CONTROL = frozenset({"E", "R", "S"})
 _CELLS_OF_A_TILE = 8  # which share a control pin
 _CLOCKS = frozenset({"C", "CLK", "RCLK", "WCLK", "CLOCK"})
+_OUTPUTS = frozenset(
+    [
+        "O",
+        "CO",
+        "Q",
+        "RDATA",
+        "DATAOUT",
+        "GLOBAL_BUFFER_OUTPUT",
+        "D_IN_0",
+        "D_IN_1",
+        "ACCUMCO",
+        "SIGNEXTOUT",
+        "CLKHF",
+        "CLKLF",
+    ]
+)
 
 
 def routed_pins(module: Mapping[str, Any]) -> dict[int, float]:
@@ -21,50 +37,34 @@ def routed_pins(module: Mapping[str, Any]) -> dict[int, float]:
     own cell: both weigh 0. Clock nets are left out.
     """
     cells: Mapping[str, Mapping[str, Any]] = module["cells"]
-    drivers = _drivers(cells)
-    fanout: Counter[int] = Counter()
-    weights: dict[int, float] = {}
-    carried: Counter[int] = Counter()  # pins of carries, which a LUT beside them may share
-    looked_up: set[int] = set()
-    packed: list[int] = []
-    for cell in cells.values():
-        for pin, bit in _inputs(cell):
-            fanout[bit] += 1
-            kind, driver = cell["type"], drivers.get(bit, "")
-            if driver == "SB_CARRY":
-                continue
-            if kind == "SB_CARRY":
-                carried[bit] += 1
-                continue
-            if kind.startswith("SB_DFF") and pin == "D" and driver == "SB_LUT4":
-                packed.append(bit)
-            if kind == "SB_LUT4":
-                looked_up.add(bit)
-            share = 1 / _CELLS_OF_A_TILE if pin in _CONTROL else 1.0
-            weights[bit] = weights.get(bit, 0.0) + share
-    for bit, count in carried.items():
-        if bit not in looked_up:
-            weights[bit] = weights.get(bit, 0.0) + count
-    for bit in packed:
-        if fanout[bit] == 1:
-            weights[bit] = 0.0
-    return weights
+    drivers = {bit: kind for kind, pin, bit in _pins(cells) if pin in _OUTPUTS}
+    sinks: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for kind, pin, bit in _pins(cells):
+        if pin not in _OUTPUTS and pin not in _CLOCKS:
+            sinks[bit][kind, pin] += 1
+    return {bit: _weight(drivers.get(bit, ""), found) for bit, found in sinks.items()}
 
 
-def _drivers(cells: Mapping[str, Mapping[str, Any]]) -> dict[int, str]:
-    found: dict[int, str] = {}
+def _pins(cells: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, int]]:
+    """Yield (kind of cell, pin, bit) of everything that is connected to a net."""
     for cell in cells.values():
         for pin, bits in cell["connections"].items():
-            if cell["port_directions"].get(pin) == "output":
-                found.update({bit: cell["type"] for bit in bits if isinstance(bit, int)})
-    return found
+            for bit in bits:
+                if isinstance(bit, int):
+                    yield cell["type"], pin, bit
 
 
-def _inputs(cell: Mapping[str, Any]) -> list[tuple[str, int]]:
-    return [
-        (pin, bit)
-        for pin, bits in cell["connections"].items()
-        if cell["port_directions"].get(pin) == "input" and pin not in _CLOCKS
-        for bit in bits
-        if isinstance(bit, int)
-    ]
+def _weight(driver: str, sinks: Mapping[tuple[str, str], int]) -> float:
+    if driver == "SB_CARRY":
+        return 0.0
+    if driver == "SB_LUT4" and sum(sinks.values()) == 1:
+        ((kind, pin),) = sinks
+        if kind.startswith("SB_DFF") and pin == "D":
+            return 0.0
+    # A carry shares the pins of the LUT beside it.
+    shared = any(kind == "SB_LUT4" for kind, _ in sinks)
+    return sum(
+        count / _CELLS_OF_A_TILE if pin in _CONTROL else float(count)
+        for (kind, pin), count in sinks.items()
+        if not (kind == "SB_CARRY" and shared)
+    )

@@ -122,6 +122,7 @@ def _lanes_apart(words: NDArray[np.uint64], lanes: int) -> NDArray[np.uint8]:
 def _activity(netlist: Netlist, told: NDArray[np.uint64], lanes: int, delays: bool) -> Activity:
     cycles, inferences, reads, writes, big_ram = (int(v) for v in told[:5])
     toggles = int(told[5:][netlist.counted].sum())
+    pin_toggles = float(told[5:] @ netlist.weights)
     whole = max(1, cycles * lanes)
     return Activity(
         cycles=whole,
@@ -130,6 +131,7 @@ def _activity(netlist: Netlist, told: NDArray[np.uint64], lanes: int, delays: bo
         with_delays=delays,
         ff_clocked=len(netlist.flip_flops),
         lut=netlist.luts,
+        pin_toggles_per_cycle=pin_toggles / whole,
         bram_reads_per_cycle=reads / whole,
         bram_writes_per_cycle=writes / whole,
         spram_accesses_per_cycle=big_ram / whole,
