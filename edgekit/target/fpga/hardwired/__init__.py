@@ -1,0 +1,94 @@
+"""A graph of few bits as hard-wired logic: weights are wiring, one inference a clock.
+
+Zero weights cost nothing. Every bit of every layer is a function of at most four others or a bit
+of a carry chain; `circuit` holds them, `plan` and `share` keep them few.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from edgekit.errors import ConfigError, UnsupportedError
+from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import inputs_of
+from edgekit.target.fpga.core import Core, Resources
+from edgekit.target.fpga.hardwired.circuit import Adder, Builder, Circuit
+from edgekit.target.fpga.hardwired.lower import lower
+from edgekit.target.fpga.hardwired.plan import Costs
+from edgekit.target.fpga.hardwired.schedule import Schedule, by_layer, in_stages
+from edgekit.target.fpga.hardwired.verilog import verilog
+from edgekit.target.fpga.hardwired.wire import (
+    stored_bits,
+    wire_from_words,
+    words_from_wire,
+)
+
+__all__ = ["circuit_of", "generate"]
+
+
+def generate(graph: Graph, *, stages: int | None = None) -> Core:
+    """Return the RTL of `graph` with one inference a clock.
+
+    Args:
+        graph: one input, one output, low-bit nodes only; `check.verify` accepts it.
+        stages: register stages from input to output, of nearly equal delay; None: one a layer.
+
+    Raises:
+        UnsupportedError: a node that has no hard-wired form, or several inputs or outputs.
+        ConfigError: `stages` is not positive.
+    """
+    if stages is not None and stages < 1:
+        raise ConfigError(f"{stages} register stages; at least 1 is needed")
+    circuit = circuit_of(graph)
+    schedule = by_layer(circuit) if stages is None else in_stages(circuit, stages)
+    used = {signal - 1 for signal in schedule.last_use if signal <= circuit.inputs}
+    kept = tuple(sorted({bit // 8 for bit in used})) or (0,)
+    text = verilog(graph.name, circuit, schedule, kept)
+    return Core(
+        style="hardwired",
+        files={PurePosixPath("rtl/ek_core.v"): text.encode()},
+        blocks=(),
+        in_width=8 * len(kept),
+        in_beats=1,
+        out_width=len(circuit.outputs),
+        out_beats=1,
+        kept_bytes=kept,
+        latency_cycles=schedule.stages,
+        interval_cycles=1,
+        weights=b"",
+        estimate=_estimate(circuit, schedule),
+    )
+
+
+def circuit_of(graph: Graph, costs: Costs | None = None) -> Circuit:
+    """Return the circuit from the bits of the input's wire bytes to those of the output's.
+
+    Raises:
+        UnsupportedError: a node that has no hard-wired form, or several inputs or outputs.
+    """
+    costs = costs or Costs()
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise UnsupportedError(
+            f"graph {graph.name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
+            "hard-wired logic takes one of each",
+            hint="split the graph, or concatenate its inputs",
+        )
+    source = graph.tensors[graph.inputs[0].tensor]
+    builder = Builder(stored_bits(source))
+    values = {source.name: words_from_wire(builder, source)}
+    for layer, node in enumerate(graph.nodes):
+        builder.layer = layer
+        (name, *_) = inputs_of(node)
+        values[node.y] = lower(builder, graph, node, values[name], costs)
+    result = graph.tensors[graph.outputs[0].tensor]
+    return builder.finish(wire_from_words(builder, result, values[result.name], costs))
+
+
+def _estimate(circuit: Circuit, schedule: Schedule) -> Resources:
+    adders = [cell for cell in circuit.cells if isinstance(cell, Adder)]
+    sums = sum(cell.signal + i in schedule.last_use for cell in adders for i in range(len(cell.a)))
+    return Resources(
+        lut=len(circuit.cells) - len(adders) + sums,
+        ff=schedule.registers + schedule.stages,
+        carry=sum(len(cell.a) for cell in adders),
+    )
