@@ -83,7 +83,7 @@ def test_no_warning(seed: int, compiler: str, tmp_path: Path):
     for name, data in generate(chain.graph(chain.last)).items():
         (tmp_path / name).write_bytes(data)
     sources = ("model.cpp", "testbench.cpp")
-    argv = (compiler, *FLAGS, *STRICT, "-Werror", "-fsyntax-only", *sources)
+    argv = (compiler, *STRICT, "-Werror", *FLAGS, "-fsyntax-only", *sources)
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
