@@ -63,6 +63,7 @@ _TOOLS = {
     "torch": (lambda: importlib.util.find_spec("torch"), "pip install 'edgekit[train]'"),
     "brevitas": (lambda: importlib.util.find_spec("brevitas"), "pip install 'edgekit[train]'"),
     "qonnx": (lambda: importlib.util.find_spec("qonnx"), "pip install 'edgekit[train]'"),
+    "hls4ml": (lambda: importlib.util.find_spec("hls4ml"), "pip install 'edgekit[hls]'"),
     "h5py": (lambda: importlib.util.find_spec("h5py"), "pip install 'edgekit[larq]'"),
 }
 

@@ -3,7 +3,7 @@
 set part xc7z020clg400-1
 set period_ns 10
 set folder [file dirname [file normalize [info script]]]
-set flags "-std=c++14 -DEK_VENDOR_TYPES -I$folder"
+set flags "-std=c++14 -DEK_VENDOR_TYPES"
 
 open_project -reset ek_model
 set_top ek_model
