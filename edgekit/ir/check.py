@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.arithmetic import float32_exact, float32_scale
@@ -132,7 +133,8 @@ def _check_edge(graph: Graph, edge: Edge, where: str) -> None:
     _check_source(edge, where)
     _check_float_ends(edge, tensor, where)
     rank = len(edge.source_shape)
-    if prod(edge.source_shape[1:]) != tensor.size or rank < 1:
+    runs = len(edge.thresholds) if edge.dtype is DType.BINARY and edge.thresholds else 1
+    if prod(edge.source_shape[1:]) * runs != tensor.size or rank < 1:
         _fail(
             f"{where}: source shape {edge.source_shape} does not hold one {tensor.shape} a sample"
         )
@@ -156,11 +158,14 @@ def _check_source(edge: Edge, where: str) -> None:
 
 def _check_float_ends(edge: Edge, tensor: Tensor, where: str) -> None:
     levels = np.array(edge.thresholds, np.float64)
+    if levels.size > 1 and edge.dtype is DType.BINARY:
+        _check_runs(edge, tensor, where)
     if levels.size and edge.source_dtype != "float32":
-        _fail(f"{where}: thresholds for a source of {edge.source_dtype}; float32 is wanted")
+        _check_compared(edge, levels, where)
     if not np.isfinite(levels).all() or (np.diff(levels) < 0).any():
         _fail(f"{where}: its thresholds fall or are not finite")
-    top = edge.lowest + (2 if edge.dtype is DType.BINARY else 1) * levels.size
+    step, count = (2, 1) if edge.dtype is DType.BINARY else (1, levels.size)
+    top = edge.lowest + step * count
     if levels.size and not edge.dtype.low <= edge.lowest <= top <= edge.dtype.high:
         _fail(f"{where}: levels {edge.lowest} to {top}, which {edge.dtype.name} cannot hold")
     for values in (edge.channel_scale, edge.channel_offset):
@@ -168,6 +173,29 @@ def _check_float_ends(edge: Edge, tensor: Tensor, where: str) -> None:
             len(values) != tensor.shape[-1] or not np.isfinite(values).all()
         ):
             _fail(f"{where}: {len(values)} channel factors; {tensor.shape[-1]} numbers are wanted")
+
+
+def _check_compared(edge: Edge, levels: NDArray[np.float64], where: str) -> None:
+    """Integers that the host compares become bits, each of which some integer sets and clears."""
+    limits = np.iinfo(edge.source_dtype)
+    if edge.dtype is not DType.BINARY:
+        _fail(
+            f"{where}: thresholds for a source of {edge.source_dtype} and values of "
+            f"{edge.dtype.name}; a source of float32, or BINARY values are wanted"
+        )
+    if not (limits.min < levels.min() and levels.max() <= limits.max):
+        _fail(
+            f"{where}: thresholds {levels.min():g} to {levels.max():g}; above {limits.min} "
+            f"and not above {limits.max} is wanted for {edge.source_dtype}"
+        )
+
+
+def _check_runs(edge: Edge, tensor: Tensor, where: str) -> None:
+    if len(tensor.shape) != 1 or edge.transpose is not None:
+        _fail(
+            f"{where}: several thresholds for bits of shape {tensor.shape}; "
+            "a flat tensor without a transpose is wanted"
+        )
 
 
 def _is_float32(value: float) -> bool:

@@ -109,18 +109,41 @@ def from_bytes(tensor: Tensor, stored: NDArray[np.int8]) -> Ints:
     return np.where(rows.reshape(*stored.shape[:-1], tensor.size) > 0, 1, -1).astype(np.int64)
 
 
-def representative(edge: Edge, q: Ints) -> NDArray[np.float32]:
-    """Return a float input in the source's layout that the edge turns into these integers."""
+def representative(edge: Edge, q: Ints) -> Array:
+    """Return an input in the source's layout and dtype that the edge turns into these integers."""
     if not edge.thresholds:
         return dequantize(edge, q)
-    passed = (_to_source_layout(edge, q) - edge.lowest) // _step(edge)
     levels = np.array(edge.thresholds, np.float32)
+    if _in_runs(edge):
+        runs = q.reshape(q.shape[0], len(levels), *edge.source_shape[1:])
+        passed = np.count_nonzero(runs > 0, axis=1)
+    else:
+        passed = (_to_source_layout(edge, q) - edge.lowest) // _step(edge)
+    if edge.source_dtype != "float32":
+        levels = np.ceil(levels)
+        whole: Array = np.concatenate([levels[:1] - 1, levels])[passed]
+        return whole.astype(edge.source_dtype)
     below = np.nextafter(levels[:1], np.float32(-np.inf))
     return np.asarray(np.concatenate([below, levels])[passed])
 
 
 def _step(edge: Edge) -> int:
     return 2 if edge.dtype is DType.BINARY else 1
+
+
+def _in_runs(edge: Edge) -> bool:
+    """Whether each threshold has bits of its own, one run of them after the other."""
+    return edge.dtype is DType.BINARY and len(edge.thresholds) > 1
+
+
+def _compared(edge: Edge, x: Array) -> Ints:
+    """Return the count of thresholds that each value reaches, or a run of bits for each."""
+    levels = np.array(edge.thresholds, np.float32)
+    if _in_runs(edge):
+        runs = [x.reshape(len(x), -1) >= level for level in levels]
+        return np.where(np.concatenate(runs, axis=1), 1, -1).astype(np.int64)
+    passed = np.searchsorted(levels, x, side="right")
+    return np.asarray(edge.lowest + _step(edge) * passed.astype(np.int64))
 
 
 def _to_source_layout(edge: Edge, q: Array) -> Array:
@@ -167,9 +190,7 @@ def _real(
 
 def _from_real(edge: Edge, real: NDArray[np.float32]) -> Ints:
     if edge.thresholds:
-        levels = np.array(edge.thresholds, np.float32)
-        passed = np.searchsorted(levels, real, side="right")
-        return np.asarray(edge.lowest + _step(edge) * passed.astype(np.int64))
+        return _compared(edge, real)
     with np.errstate(over="ignore"):
         scaled = np.asarray(real / np.float32(edge.scale))
     if edge.rounding == "half_even":
@@ -202,4 +223,6 @@ def _from_integers(edge: Edge, x: Array) -> Ints:
             f"{limits.min} to {limits.max}",
             hint=f"store x as {wanted}",
         )
+    if edge.thresholds:
+        return _compared(edge, x)
     return np.asarray(x.astype(np.int64) - edge.source_offset)

@@ -126,8 +126,9 @@ class Edge:
     rounding: Literal["half_away", "half_even"] = "half_away"  # of the float quantizer
     host_ops: tuple[HostOp, ...] = ()  # float operators of the source done on the host, in order
     dtype: DType = DType.INT8  # of the graph's tensor
-    # A float input that the source compares: q = lowest + step * (thresholds that x reaches), step
-    # 2 for BINARY; float32 numbers, rising. Empty: the input is scaled.
+    # An input that the host compares: q = lowest + (thresholds that x reaches), or bits: q is +1
+    # where x reaches the threshold, and a flat tensor has a run of bits for each threshold, one
+    # after the other. float32 numbers, rising; sources of integers only for bits. Empty: scaled.
     thresholds: tuple[float, ...] = ()
     lowest: int = -1
     # A float tail of the source, done on the host in float32 for each value of the last axis:

@@ -133,7 +133,7 @@ def _within(edge: Edge, integers: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _source_of(edge: Edge, integers: NDArray[np.int64]) -> NDArray[np.generic]:
     """Return what the source model takes to see these graph integers."""
-    if edge.source_dtype == "float32":
+    if edge.source_dtype == "float32" or edge.thresholds:
         return edges.representative(edge, integers)
     return edges.to_source_integers(edge, integers)
 

@@ -46,6 +46,7 @@ class ThermometerInput(_Input):
     spacing: Literal["uniform", "quantile"] = "uniform"
     per_feature: bool = False  # of flat samples: thresholds of each feature's own values
     thresholds: tuple[float, ...] | None = None
+    compare: Literal["board", "host"] = "board"  # host: the bits are what is sent to the board
 
 
 Input: TypeAlias = Annotated[IntegerInput | ThermometerInput, Field(discriminator="kind")]
@@ -115,6 +116,8 @@ class LutLayer(Strict):
     nodes: Count
     inputs: Literal[2, 3, 4, 5, 6] = 4
     connections: Literal["learned", "random"] = "learned"
+    settle: Share = 0.6  # share of the epochs after which learned connections stay
+    input_bytes: Count | None = None  # read no more of a sample's bits than so many bytes hold
 
 
 class GroupCountLayer(Strict):

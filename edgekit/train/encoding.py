@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from edgekit.errors import ConfigError
 from edgekit.train.config_layers import Input, IntegerInput, ThermometerInput
 from edgekit.train.data.dataset import Array, Dataset
-from edgekit.train.quantizers import Coded
+from edgekit.train.quantizers import Coded, flatten
 
 
 class Integers(nn.Module):
@@ -40,9 +40,11 @@ class Thermometer(nn.Module):
 
     bound = 1.0
 
-    def __init__(self, thresholds: NDArray[np.float32], block: int = 1) -> None:
+    def __init__(
+        self, thresholds: NDArray[np.float32], block: int = 1, *, on_host: bool = False
+    ) -> None:
         super().__init__()
-        self.block = block
+        self.block, self.on_host = block, on_host
         self.register_buffer("thresholds", torch.from_numpy(thresholds), persistent=False)
 
     def forward(self, x: Tensor) -> Coded:
@@ -69,7 +71,26 @@ def encoding_of(wanted: Input, dataset: Dataset) -> tuple[InputEncoding, tuple[i
     if isinstance(wanted, IntegerInput):
         return _integers(wanted, dataset), shape
     thresholds = _thresholds(wanted, dataset)
-    return Thermometer(thresholds, wanted.block), (*shape[:-1], shape[-1] * len(thresholds))
+    encoding = Thermometer(thresholds, wanted.block, on_host=wanted.compare == "host")
+    return encoding, (*shape[:-1], shape[-1] * len(thresholds))
+
+
+def busiest_bytes(encoding: Thermometer, x: Array, count: int) -> Tensor:
+    """Return the places (8 * count,), rising, of the bits in the bytes that vary most over `x`.
+
+    The samples' bits are packed in their order, 8 to a byte; the first of equal bytes counts.
+    """
+    ones = torch.zeros(int(np.prod(x.shape[1:])), dtype=torch.float64)
+    for begin in range(0, len(x), 1000):
+        part = encoding(torch.from_numpy(np.ascontiguousarray(x[begin : begin + 1000])))
+        ones += (flatten(part.codes) > 0).sum(dim=0)
+    share = torch.nn.functional.pad(ones / len(x), (0, -len(ones) % 8))
+    variance = (share * (1 - share)).reshape(-1, 8).sum(dim=1)
+    if count > len(variance):
+        raise ConfigError(f"input_bytes of {count}; a sample has {len(variance)}")
+    chosen = torch.argsort(variance, descending=True, stable=True)[:count].sort().values
+    places = (chosen.unsqueeze(1) * 8 + torch.arange(8)).flatten()
+    return places[places < len(ones)]
 
 
 def in_blocks(x: Tensor, block: int) -> Tensor:

@@ -54,6 +54,8 @@ def enter(
     stored = _spatial(shape)
     if flat and encoding.block == 1:
         stored = (math.prod(shape),)
+    if isinstance(encoding, Thermometer) and encoding.on_host:
+        return _compared(built, encoding, shape, stored, sample)
     if isinstance(encoding, Thermometer) and sample == np.float32:
         edge, values, thresholds = _counted(built, encoding, shape, stored)
     else:
@@ -102,6 +104,40 @@ def _stored(
     )
     low, high = DType.INT8.low + offset, DType.INT8.high + offset
     return edge, Coding(tensor, stored, DType.INT8, -offset, low, high, scale)
+
+
+def _compared(
+    built: Nodes,
+    encoding: Thermometer,
+    shape: tuple[int, ...],
+    stored: tuple[int, ...],
+    sample: np.dtype[Any],
+) -> tuple[Edge, Coding]:
+    """The host compares, the board receives bits: one run of them for each threshold."""
+    levels = encoding.thresholds.numpy()
+    if levels.shape[1] != 1 or len(stored) != 1:
+        raise UnsupportedError(
+            f"input.compare host with thresholds of shape {levels.shape} and a first layer that "
+            f"reads {stored}",
+            hint="set input.per_feature to false and input.block to 1, and begin with a dense "
+            "or lut layer",
+        )
+    bits = len(levels) * stored[0]
+    tensor = built.activation((bits,), DType.BINARY)
+    edge = Edge(
+        tensor=tensor,
+        source_name="x",
+        source_shape=(1, *shape),
+        source_dtype=sample.name,  # type: ignore[arg-type]
+        scale=1.0,
+        zero_point=0,
+        source_offset=_UINT8_OFFSET if sample == np.uint8 else 0,
+        host_ops=("quantize",),
+        dtype=DType.BINARY,
+        thresholds=tuple(float(value) for value in levels[:, 0]),
+    )
+    places = _levels_first(shape, len(levels)) if len(shape) > 1 else None
+    return edge, Coding(tensor, (bits,), DType.BINARY, 0, -1, 1, None, places)
 
 
 def _counted(

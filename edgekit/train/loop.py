@@ -144,6 +144,7 @@ class _Run:
         if wanted is not None and epoch.round == 0 and epoch.number == wanted.rewind_epoch:
             self.rewound = {n: t.clone() for n, t in self.network.state_dict().items()}
         prune.on_ramp(self.config, self.network, epoch.number)
+        self.network.begin_epoch(epoch.number / self.config.train.epochs)
 
     def epoch(self, position: int, number: int, progress: Progress) -> float:
         """Run the epoch at `position` of all, `number` of its round; return its mean loss."""

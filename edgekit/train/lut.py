@@ -1,14 +1,15 @@
 """Look-up-table layers: each node reads a few bits and answers one.
 
-Tables are trained by finite differences: the gradient of an input bit is half the difference of
-the two latent entries that it chooses between (the plain form of arXiv 2410.11112, whose
-connections are learned as here: an arg max over scores that receive the gradient of a dense
-layer).
+A table is trained relaxed: its entries are values between -1 and +1, and a node between such
+values answers their multilinear interpolation, which at bits is the entry itself. Evaluation
+takes the signs of the entries. Learned connections are an arg max over scores that receive the
+gradient of a dense layer (arXiv 2410.11112); relaxed tables follow arXiv 2210.08277.
+
+Tensors within this module are (nodes, B), so that one input of a node is one contiguous row.
 """
 
 from __future__ import annotations
 
-import math
 from typing import cast
 
 import torch
@@ -17,60 +18,89 @@ from torch.autograd.function import FunctionCtx
 
 from edgekit.train.quantizers import Coded, flatten
 
-
-class _LookUp(torch.autograd.Function):
-    """(bits (B, M, k) of -1/+1, tables (M, 2**k) latent) -> (B, M) of -1/+1."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, bits: Tensor, tables: Tensor) -> Tensor:
-        nodes, entries = tables.shape
-        powers = 2 ** torch.arange(bits.shape[2])
-        address = ((bits > 0) * powers).sum(dim=2) + torch.arange(nodes) * entries
-        ctx.save_for_backward(address, tables)
-        return torch.where(tables.reshape(-1)[address] >= 0, 1.0, -1.0)
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        address, tables = ctx.saved_tensors
-        flat = tables.reshape(-1)
-        powers = 2 ** torch.arange(int(math.log2(tables.shape[1])))
-        with_bit = address.unsqueeze(2) | powers
-        difference = (flat[with_bit] - flat[with_bit ^ powers]) * 0.5
-        to_bits = difference * gradient.unsqueeze(2)
-        to_tables = torch.zeros_like(flat).index_add_(0, address.reshape(-1), gradient.reshape(-1))
-        return to_bits, to_tables.reshape_as(tables)
+_STEEPNESS = 2.5  # entry = tanh(steepness * latent / 2): tables move as fast as scores at one rate
+_SPREAD = 0.4  # of the first latents
 
 
 class _Connect(torch.autograd.Function):
-    """(x (B, N), scores (W, N)) -> x at each row's highest score, (B, W)."""
+    """(x (N, B), chosen (W,), scores (W, N)) -> x[chosen], (W, B); scores may be None."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, scores: Tensor) -> Tensor:
-        chosen = scores.argmax(dim=1)
+    def forward(ctx: FunctionCtx, x: Tensor, chosen: Tensor, _scores: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, chosen)
-        return x.index_select(1, chosen)
+        return x.index_select(0, chosen)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
         x, chosen = ctx.saved_tensors
         to_x = to_scores = None
         if ctx.needs_input_grad[0]:
-            to_x = torch.zeros_like(x).index_add_(1, chosen, gradient)
-        if ctx.needs_input_grad[1]:
-            to_scores = gradient.t() @ x
-        return to_x, to_scores
+            to_x = torch.zeros_like(x).index_add_(0, chosen, gradient)
+        if ctx.needs_input_grad[2]:
+            to_scores = gradient @ x.t()
+        return to_x, None, to_scores
+
+
+class _LookUp(torch.autograd.Function):
+    """(bits (M, k, B) of -1/+1, entries (M, 2**k)) -> (M, B): the entry that the bits choose.
+
+    The gradient of a bit is half the difference of the two entries that it chooses between.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, bits: Tensor, entries: Tensor) -> Tensor:
+        powers = 2 ** torch.arange(bits.shape[1])
+        address = ((bits > 0) * powers.reshape(1, -1, 1)).sum(dim=1)
+        ctx.save_for_backward(address, entries)
+        return entries.gather(1, address)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, Tensor]:
+        address, entries = ctx.saved_tensors
+        to_bits = None
+        if ctx.needs_input_grad[0]:
+            places = torch.arange(entries.shape[1])
+            powers = [1 << place for place in range(entries.shape[1].bit_length() - 1)]
+            slopes = [(entries[:, places | p] - entries[:, places & ~p]) * 0.5 for p in powers]
+            to_bits = torch.stack([slope.gather(1, address) * gradient for slope in slopes], dim=1)
+        return to_bits, torch.zeros_like(entries).scatter_add_(1, address, gradient)
+
+
+def _interpolated(values: Tensor, entries: Tensor) -> Tensor:
+    """Return (M, B): entries (M, 2**k) between values (M, k, B) of -1 to +1."""
+    shares = (values + 1) * 0.5
+    left = entries.unsqueeze(2)
+    for place in range(values.shape[1]):
+        low, high = left[:, 0::2], left[:, 1::2]
+        left = low + (high - low) * shares[:, place : place + 1]
+    return left.squeeze(1)
 
 
 class LookUpTables(nn.Module):
-    """`nodes` tables of `inputs` bits each over a flat binary input of `width`."""
+    """`nodes` tables of `inputs` bits each over those of a flat input that `candidates` lists.
+
+    `bits`: in training, too, the input is -1 or +1, and not the values of relaxed tables.
+    `settle`: the share of the epochs after which the connections are no longer learned.
+    """
 
     def __init__(
-        self, width: int, nodes: int, inputs: int, *, learned: bool, generator: torch.Generator
+        self,
+        candidates: Tensor,
+        nodes: int,
+        inputs: int,
+        *,
+        learned: bool,
+        bits: bool,
+        settle: float = 1.0,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
-        self.width, self.inputs, self.learned = width, inputs, learned
+        self.inputs, self.learned, self.bits = inputs, learned, bits
+        self.settle, self.settled = settle, False
+        self.register_buffer("candidates", candidates, persistent=False)
         self.tables = nn.Parameter(torch.empty(nodes, 2**inputs))
-        self.tables.data.uniform_(-1, 1, generator=generator)
+        self.tables.data.normal_(0, _SPREAD, generator=generator)
+        width = len(candidates)
         if learned:
             self.scores = nn.Parameter(torch.empty(nodes * inputs, width))
             self.scores.data.normal_(0, 1, generator=generator)
@@ -80,17 +110,25 @@ class LookUpTables(nn.Module):
     def connections(self) -> Tensor:
         """Return the input of each node's bits, (nodes, inputs) int64."""
         chosen = self.scores.argmax(dim=1) if self.learned else self.chosen
-        return cast("Tensor", chosen.reshape(-1, self.inputs))
+        return cast("Tensor", self.candidates[chosen].reshape(-1, self.inputs))
 
     def forward(self, x: Coded) -> Coded:
         """Return the nodes' answers, (B, nodes)."""
-        flat = flatten(x.codes)
-        if self.learned:
-            bits = cast("Tensor", _Connect.apply(flat, self.scores))
+        rows = flatten(x.codes).t().contiguous()
+        if self.training and self.learned and not self.settled:
+            read = rows.index_select(0, self.candidates)
+            chosen, scores = self.scores.detach().argmax(dim=1), self.scores
         else:
-            bits = flat.index_select(1, self.chosen)
-        bits = bits.reshape(len(flat), -1, self.inputs)
-        return Coded(cast("Tensor", _LookUp.apply(bits, self.tables)), None, 1.0)
+            read, chosen, scores = rows, self.connections().flatten(), None
+        values = cast("Tensor", _Connect.apply(read, chosen, scores))
+        values = values.reshape(len(self.tables), self.inputs, -1)
+        if not self.training:
+            entries = torch.where(self.tables >= 0, 1.0, -1.0)
+            return Coded(cast("Tensor", _LookUp.apply(values, entries)).t(), None, 1.0)
+        entries = torch.tanh(self.tables * (_STEEPNESS * 0.5))
+        if self.bits:
+            return Coded(cast("Tensor", _LookUp.apply(values, entries)).t(), None, 1.0)
+        return Coded(_interpolated(values, entries).t(), None, 1.0)
 
 
 class GroupCount(nn.Module):

@@ -13,7 +13,13 @@ from edgekit.errors import ConfigError
 from edgekit.train import config_layers as settings
 from edgekit.train.config import TrainConfig
 from edgekit.train.data.dataset import Dataset
-from edgekit.train.encoding import InputEncoding, Integers, encoding_of
+from edgekit.train.encoding import (
+    InputEncoding,
+    Integers,
+    Thermometer,
+    busiest_bytes,
+    encoding_of,
+)
 from edgekit.train.layers import AveragePool, Weighted, WeightedSpec, Window
 from edgekit.train.lut import GroupCount, LookUpTables
 from edgekit.train.quantizers import Coded
@@ -86,8 +92,12 @@ class Network(nn.Module):
         for block in self.blocks:
             if isinstance(block, Weighted):
                 block.constrain()
-            elif isinstance(block, LookUpTables):
-                block.tables.clamp_(-1, 1)
+
+    def begin_epoch(self, share: float) -> None:
+        """Let connections settle; called before each epoch with the share of them that is done."""
+        for block in self.blocks:
+            if isinstance(block, LookUpTables):
+                block.settled = share >= block.settle
 
 
 def build(config: TrainConfig, dataset: Dataset) -> Network:
@@ -98,11 +108,16 @@ def build(config: TrainConfig, dataset: Dataset) -> Network:
     generator = torch.Generator().manual_seed(config.seed)
     encoding, shape = encoding_of(config.input, dataset)
     blocks: list[nn.Module] = []
+    block: nn.Module
     for position, layer in enumerate(config.network):
         last = position == len(config.network) - 1
         try:
             _check_padding(layer, encoding, config.network[:position])
-            block, shape = _block(layer, shape, dataset.classes, generator, last=last)
+            if isinstance(layer, settings.LutLayer):
+                block = _tables(layer, math.prod(shape), blocks, encoding, dataset, generator)
+                shape = (layer.nodes,)
+            else:
+                block, shape = _block(layer, shape, dataset.classes, generator, last=last)
         except ConfigError as exc:
             raise ConfigError(f"network.{position} ({layer.kind}): {exc.message}") from exc
         blocks.append(block)
@@ -119,7 +134,7 @@ def build(config: TrainConfig, dataset: Dataset) -> Network:
 
 
 def _block(
-    layer: settings.Layer,
+    layer: settings.WeightedLayer | settings.AveragePoolLayer | settings.GroupCountLayer,
     shape: tuple[int, ...],
     classes: int,
     generator: torch.Generator,
@@ -140,14 +155,6 @@ def _block(
             after = _after(window, shape)
             flat = (shape[2],) if whole else (*after, shape[2])
             return AveragePool(window, layer.activation), (*after, shape[2]) if not whole else flat
-        case settings.LutLayer():
-            learned = layer.connections == "learned"
-            width = math.prod(shape)
-            _check_size(layer.nodes * max(2**layer.inputs, layer.inputs * width))
-            tables = LookUpTables(
-                width, layer.nodes, layer.inputs, learned=learned, generator=generator
-            )
-            return tables, (layer.nodes,)
         case settings.GroupCountLayer():
             if math.prod(shape) % classes != 0:
                 raise ConfigError(
@@ -156,6 +163,36 @@ def _block(
             return GroupCount(classes, layer.temperature), (classes,)
         case _:
             assert_never(layer)
+
+
+def _tables(
+    layer: settings.LutLayer,
+    width: int,
+    before: list[nn.Module],
+    encoding: InputEncoding,
+    dataset: Dataset,
+    generator: torch.Generator,
+) -> LookUpTables:
+    if layer.input_bytes is None:
+        candidates = torch.arange(width)
+    elif before or not isinstance(encoding, Thermometer) or len(encoding.thresholds) != 1:
+        raise ConfigError(
+            "input_bytes is for the first layer, after a thermometer of one level",
+            hint="remove it, or set input.kind to thermometer and input.levels to 1",
+        )
+    else:
+        candidates = busiest_bytes(encoding, dataset.train_x, layer.input_bytes)
+    learned = layer.connections == "learned"
+    _check_size(layer.nodes * max(2**layer.inputs, layer.inputs * len(candidates)))
+    return LookUpTables(
+        candidates,
+        layer.nodes,
+        layer.inputs,
+        learned=learned,
+        bits=not (before and isinstance(before[-1], LookUpTables)),
+        settle=layer.settle,
+        generator=generator,
+    )
 
 
 def _convolution(

@@ -89,7 +89,7 @@ def bits(trained: Network) -> Bits:
             nonzero += int((block.weights().codes != 0).sum())
         elif isinstance(block, LookUpTables):
             tables += block.tables.numel()
-            address = max(math.ceil(math.log2(block.width)), 1)
+            address = max(math.ceil(math.log2(len(block.candidates))), 1)
             connections += block.connections().numel() * address
     return Bits(weights, tables, connections, nonzero)
 

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.errors import ConfigError
-from edgekit.ir.edges import dequantize, quantize, to_source_integers
-from edgekit.ir.types import Edge
+from edgekit.errors import ConfigError, UnsupportedError
+from edgekit.ir.check import verify
+from edgekit.ir.edges import dequantize, quantize, representative, to_source_integers
+from edgekit.ir.graph import Graph, Source
+from edgekit.ir.nodes import GroupCount
+from edgekit.ir.types import DType, Edge, Tensor
 
 
 def edge(**changes: object) -> Edge:
@@ -156,3 +159,64 @@ def test_the_hint_names_the_sources_own_zero_point():
     with pytest.raises(ConfigError) as caught:
         quantize(where, np.zeros((1, 4)))
     assert caught.value.hint == "store x as uint8, quantized with scale 0.25 and zero point 125"
+
+
+def compared(thresholds: tuple[float, ...], **changes: object) -> Graph:
+    """Counts of four pixels' bits, which the host makes."""
+    bits = 4 * len(thresholds)
+    source = edge(
+        **{
+            "source_dtype": "uint8",
+            "source_offset": 128,
+            "source_shape": (1, 2, 2),
+            "scale": 1.0,
+            "zero_point": 0,
+            "dtype": DType.BINARY,
+            "thresholds": thresholds,
+            **changes,
+        }
+    )
+    return Graph(
+        name="bits",
+        source=Source("test", "none", ""),
+        inputs=(source,),
+        outputs=(
+            edge(tensor="y", source_shape=(1, 2), zero_point=0, dtype=DType.INT16, scale=1.0),
+        ),
+        nodes=(GroupCount("count", "x", "y"),),
+        tensors={"x": Tensor("x", (bits,), source.dtype), "y": Tensor("y", (2,), DType.INT16)},
+        constants={},
+    )
+
+
+def test_integers_that_the_host_compares_become_runs_of_bits():
+    graph = compared((3.0, 99.5))
+    verify(graph)
+    bits = quantize(graph.inputs[0], np.uint8([[[2, 3], [99, 100]]]))
+    assert bits.tolist() == [[-1, 1, 1, 1, -1, -1, -1, 1]]
+    shown = representative(graph.inputs[0], bits)
+    assert shown.dtype == np.uint8
+    assert shown.tolist() == [[[2, 3], [3, 100]]]
+
+
+def test_one_threshold_keeps_the_sources_shape():
+    source = compared((100.0,)).inputs[0]
+    assert quantize(source, np.uint8([[[99, 100], [0, 255]]])).tolist() == [[[-1, 1], [-1, 1]]]
+    shown = representative(source, np.array([[[-1, 1], [1, 1]]]))
+    assert shown.tolist() == [[[99, 100], [100, 100]]]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "changes", "message"),
+    [
+        ((0.0,), {}, "thresholds 0 to 0; above 0 and not above 255 is wanted for uint8"),
+        ((9.0, 256.0), {}, "thresholds 9 to 256; above 0 and not above 255"),
+        ((9.0, 3.0), {}, "its thresholds fall"),
+        ((9.0, 10.0), {"transpose": (0, 2, 1)}, "a flat tensor without a transpose is wanted"),
+        ((9.0,), {"dtype": DType.INT8}, "a source of float32, or BINARY values are wanted"),
+        ((9.0,), {"source_shape": (1, 3)}, "does not hold one"),
+    ],
+)
+def test_comparisons_that_make_no_bits_are_refused(thresholds, changes, message):
+    with pytest.raises(UnsupportedError, match=message):
+        verify(compared(thresholds, **changes))

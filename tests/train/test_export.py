@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,32 @@ def test_look_up_tables(tmp_path: Path) -> None:
     assert [type(n) for n in graph.nodes] == [
         *(nodes.Thermometer, nodes.LutLayer, nodes.LutLayer, nodes.GroupCount)
     ]
+
+
+def test_look_up_tables_of_bits_that_the_host_compares(tmp_path: Path) -> None:
+    """The board receives bits; the tables read those of the two bytes that vary most."""
+    network = [
+        {"kind": "lut", "nodes": 30, "input_bytes": 2},
+        {"kind": "lut", "nodes": 12},
+        {"kind": "group_count", "temperature": 3},
+    ]
+    source = {"kind": "thermometer", "thresholds": [100], "compare": "host"}
+    graph = _assert_equal(_trained(tmp_path, (7, 4, 1), network=network, input=source))
+    first = graph.nodes[0]
+    assert isinstance(first, nodes.LutLayer)
+    read = np.unique(graph.constants[first.connections] // 8)
+    assert graph.tensors[first.x].shape == (28,)
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 4, 2)])
+def test_a_dense_layer_of_runs_of_bits_that_the_host_compares(
+    tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    source = {"kind": "thermometer", "levels": 3, "compare": "host"}
+    graph = _assert_equal(_trained(tmp_path, shape, network=BINARY, input=source))
+    assert graph.tensors[graph.inputs[0].tensor].shape == (3 * math.prod(shape),)
+    assert not any(isinstance(node, nodes.Thermometer) for node in graph.nodes)
 
 
 def test_tables_after_a_convolution(tmp_path: Path) -> None:
