@@ -40,8 +40,7 @@ module ek_dot #(
                 wire unused = &{1'b0, pad, HALF, 1'b0};
             end
         end else begin : g_numbers
-            wire [ACC_BITS*(SIMD+1)-1:0] partial;
-            assign partial[ACC_BITS-1:0] = {ACC_BITS{1'b0}};
+            wire [ACC_BITS*SIMD-1:0] products;
             for (i = 0; i < SIMD; i = i + 1) begin : g_product
                 wire [ACC_BITS-1:0] product;
                 wire [WEIGHT_BITS-1:0] w = weights[i*WEIGHT_BITS+:WEIGHT_BITS];
@@ -58,9 +57,15 @@ module ek_dot #(
                         {ACC_BITS - WEIGHT_BITS - INPUT_BITS{full[WEIGHT_BITS+INPUT_BITS-1]}}, full
                     };
                 end
-                assign partial[(i+1)*ACC_BITS+:ACC_BITS] = partial[i*ACC_BITS+:ACC_BITS] + product;
+                assign products[i*ACC_BITS+:ACC_BITS] = product;
             end
-            assign sum = partial[SIMD*ACC_BITS+:ACC_BITS];
+            reg [ACC_BITS-1:0] total;
+            integer k;
+            always @* begin
+                total = {ACC_BITS{1'b0}};
+                for (k = 0; k < SIMD; k = k + 1) total = total + products[k*ACC_BITS+:ACC_BITS];
+            end
+            assign sum = total;
             wire unused = &{1'b0, pad, DOUBLE != 0, 1'b0};
         end
     endgenerate

@@ -12,7 +12,6 @@ from edgekit.target.fpga.folded.assemble import Ends
 from edgekit.target.fpga.folded.layers import Stream
 from edgekit.target.fpga.folded.units import (
     Compare,
-    Fifo,
     Pool,
     Product,
     Resize,
@@ -55,7 +54,6 @@ def blocks(units: Sequence[Unit]) -> tuple[str, ...]:
 
 _MODULES: dict[type[Unit], str] = {
     Resize: "ek_width",
-    Fifo: "ek_fifo",
     Windows: "ek_sliding_window",
     Product: "ek_mvtu",
     Pool: "ek_max_pool",
@@ -89,6 +87,8 @@ def core_text(
         )
         text, load = _instance(unit, _Before(valid, ready, data, pad), load)
         parts.append(text)
+        if pad != "1'b0" and not isinstance(unit, Product):
+            parts.append(f"    wire {name}_pad_unused = &{{1'b0, {pad}, 1'b0}};\n")
         pad = f"{name}_pad" if isinstance(unit, Windows) else "1'b0"
         valid, ready, data = f"{name}_valid", f"{name}_ready", f"{name}_data"
     parts.append(_exit(last, between, valid, ready, data, units))
@@ -179,9 +179,6 @@ def _instance(unit: Unit, before: _Before, load: str) -> tuple[str, str]:
         case Resize():
             widths = {"IN_WIDTH": unit.in_width, "OUT_WIDTH": unit.out_width}
             return _module("ek_width", f"u_{unit.name}", dict(widths), ports), load
-        case Fifo():
-            shape = {"WIDTH": unit.in_width, "DEPTH": unit.depth}
-            return _module("ek_fifo", f"u_{unit.name}", dict(shape), ports), load
         case Windows():
             return _windows(unit, ports), load
         case Product():

@@ -29,15 +29,18 @@ _WIDEST = 512  # bits of a weight word that are still tried
 
 
 def clocks(layer: Layer, fold: Fold) -> int:
-    """Return the clocks that `layer` needs for one inference when nobody waits."""
+    """Return the clocks that `layer` needs for one inference when nobody waits.
+
+    A window's words also come in one a clock, which is more where strides leave most of them out.
+    """
     match layer:
         case MatVec():
-            return layer.window.places * (layer.neurons // fold.lanes) * (layer.inputs // fold.simd)
-        case MaxPool():
-            w = layer.window
-            return w.places * w.cells * w.channels // fold.lanes
-        case Padding():
-            return layer.window.places * layer.window.channels // fold.lanes
+            summed = layer.window.places * (layer.neurons // fold.lanes)
+            words = layer.window.size // (fold.lanes if layer.depthwise else fold.simd)
+            return max(summed * (layer.inputs // fold.simd), words)
+        case MaxPool() | Padding():
+            sent = layer.window.places * layer.window.cells * layer.window.channels
+            return max(sent, layer.window.size) // fold.lanes
         case Thermometer():
             return layer.places * layer.channels // fold.lanes
         case Steps():

@@ -65,6 +65,11 @@ class Window:
         return self.out_height * self.out_width
 
     @property
+    def size(self) -> int:
+        """Elements that come in for one inference."""
+        return self.height * self.width * self.channels
+
+    @property
     def padded(self) -> bool:
         """Whether some window reaches outside."""
         reach = [

@@ -11,7 +11,6 @@ from typing import Protocol, assert_never
 
 from edgekit.target.fpga.folded.units import (
     Compare,
-    Fifo,
     Pool,
     Product,
     Resize,
@@ -75,28 +74,10 @@ class _Narrower:
         return True
 
 
-class _Fifo:
-    __slots__ = ("count", "depth", "most", "valid")
-
-    def __init__(self, depth: int) -> None:
-        self.depth, self.count, self.most, self.valid = depth, 0, 0, False
-
-    def ready(self, out_ready: bool) -> bool:  # noqa: ARG002
-        return self.count != self.depth
-
-    def clock(self, take: bool, out_ready: bool) -> bool:
-        read = self.count > 0 and (not self.valid or out_ready)
-        moved = take or read or (self.valid and out_ready)
-        self.valid = read or (self.valid and not out_ready)
-        self.count += int(take) - int(read)
-        self.most = max(self.most, self.count)
-        return moved
-
-
 class _Windows:
     __slots__ = (
-        *("beat", "beats", "beyond", "images", "lead", "most", "moves"),
-        *("place", "places", "room", "total", "valid", "width", "written"),
+        *("beat", "beats", "beyond", "images", "lead", "most", "moves", "offset"),
+        *("place", "places", "room", "span", "start", "total", "valid", "width", "written"),
     )
 
     def __init__(self, unit: Windows) -> None:
@@ -106,7 +87,8 @@ class _Windows:
         self.lead = -(unit.start + unit.span)
         self.beyond = unit.beyond
         self.beat = self.place = self.images = self.written = 0
-        self.most = self.lead
+        self.span, self.most = unit.span, 0
+        self.start = self.offset = unit.start
         self.valid = False
 
     def ready(self, out_ready: bool) -> bool:  # noqa: ARG002
@@ -128,21 +110,21 @@ class _Windows:
                 self._next()
         elif out_ready:
             self.valid = False
-        if self.lead > self.most:
-            self.most = self.lead
+        # Words before the image's first are none.
+        self.most = max(self.most, self.lead + self.span + min(self.offset, 0))
         return moved
 
     def _next(self) -> None:
         self.beat = 0
         self.place += 1
         if self.place == self.places:
-            self.place = 0
+            move, self.place = self.moves[2], 0
             self.images -= self.beyond
-            self.lead -= self.moves[2]
-        elif self.place % self.width == 0:
-            self.lead -= self.moves[1]
+            self.offset = self.start
         else:
-            self.lead -= self.moves[0]
+            move = self.moves[self.place % self.width == 0]
+            self.offset += move
+        self.lead -= move
 
 
 class _Product:
@@ -223,8 +205,6 @@ def stage(unit: Unit) -> Stage:
             if unit.out_width > unit.in_width:
                 return _Wider(unit.out_width // unit.in_width)
             return _Narrower(unit.in_width // unit.out_width)
-        case Fifo():
-            return _Fifo(unit.depth)
         case Windows():
             return _Windows(unit)
         case Product():
@@ -246,7 +226,7 @@ class Clocks:
     first_in: tuple[int, ...]
     last_out: tuple[int, ...]
     stuck_at: int | None
-    high_water: tuple[int, ...]  # per unit: words held at most beyond the need; 0 without a buffer
+    high_water: tuple[int, ...]  # per unit: words that its buffer held at most; 0 without one
 
 
 def run(units: tuple[Unit, ...], in_beats: int, out_beats: int, inferences: int) -> Clocks:

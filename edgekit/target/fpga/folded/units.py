@@ -21,20 +21,6 @@ class Resize:
 
 
 @dataclass(frozen=True, slots=True)
-class Fifo:
-    """ek_fifo."""
-
-    name: str
-    in_width: int
-    depth: int
-
-    @property
-    def out_width(self) -> int:
-        """Bits of a word."""
-        return self.in_width
-
-
-@dataclass(frozen=True, slots=True)
 class Windows:
     """ek_sliding_window: words of `lanes` elements, each window sent `repeat` times."""
 
@@ -206,4 +192,4 @@ class Search:
         return max(1, ceil(log2(self.table.shape[2] + 1)))
 
 
-Unit = Resize | Fifo | Windows | Product | Pool | Compare | Search
+Unit = Resize | Windows | Product | Pool | Compare | Search
