@@ -68,6 +68,29 @@ def _upper(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper()
 
 
+def numbers() -> dict[str, int]:
+    """Return codes and sizes by the names they have in ek_layout.h, without `EK_`."""
+    found = dict(_NUMBERS)
+    for prefix, enum in _ENUMS:
+        found |= {f"{prefix}_{m.name}": m.value for m in enum}
+    for message in _MESSAGES:
+        found |= {name: offset for name, offset, _ in _places(message)}
+    return found
+
+
+def _places(message: type[Any]) -> list[tuple[str, int, int]]:
+    """Return name, offset and size of each field of `message`, and at last of its end."""
+    prefix = _upper(message.__name__)
+    hints = get_type_hints(message, include_extras=True)
+    found: list[tuple[str, int, int]] = []
+    offset = 0
+    for item in fields(message):
+        size = struct.calcsize("<" + hints[item.name].__metadata__[0])
+        found.append((f"{prefix}_{item.name.upper()}", offset, size))
+        offset += size
+    return [*found, (f"{prefix}_BYTES", offset, 0)]
+
+
 def render() -> str:
     """Return the text of ek_layout.h."""
     lines = [
@@ -81,16 +104,10 @@ def render() -> str:
     for prefix, enum in _ENUMS:
         lines += ["", *(f"#define EK_{prefix}_{m.name} {m.value:#x}u" for m in enum)]
     for message in _MESSAGES:
-        prefix = f"EK_{_upper(message.__name__)}"
-        hints = get_type_hints(message, include_extras=True)
-        offset = 0
+        *places, (end, total, _) = _places(message)
         lines.append("")
-        for item in fields(message):
-            code = hints[item.name].__metadata__[0]
-            size = struct.calcsize("<" + code)
-            lines.append(f"#define {prefix}_{item.name.upper()} {offset}u /* {size} bytes */")
-            offset += size
-        lines.append(f"#define {prefix}_BYTES {offset}u")
+        lines += [f"#define EK_{name} {at}u /* {size} bytes */" for name, at, size in places]
+        lines.append(f"#define EK_{end} {total}u")
     return "\n".join([*lines, "", "#endif", ""])
 
 

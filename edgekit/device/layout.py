@@ -76,6 +76,7 @@ class Cap(IntFlag):
     TEXT = 8  # answers the MLPerf Tiny text commands
     CYCLES = 16  # counts cycles
     SHA256 = 32  # COMMIT checks the digest
+    WEIGHTS = 64  # wants its weights in a transfer before the first inference
 
 
 class Kind(IntEnum):
@@ -129,6 +130,7 @@ class TransferKind(IntEnum):
     """What an OPEN carries."""
 
     INPUTS = 1
+    WEIGHTS = 2  # of a network whose memory is empty after every start
 
 
 class TransferState(IntEnum):

@@ -44,6 +44,7 @@
 #define EK_CAP_TEXT 0x8u
 #define EK_CAP_CYCLES 0x10u
 #define EK_CAP_SHA256 0x20u
+#define EK_CAP_WEIGHTS 0x40u
 
 #define EK_KIND_HARDWARE 0x0u
 #define EK_KIND_VIRTUAL 0x1u
@@ -78,6 +79,7 @@
 #define EK_ERR_POWER_OVERLIMIT 0x14u
 
 #define EK_TRANSFER_KIND_INPUTS 0x1u
+#define EK_TRANSFER_KIND_WEIGHTS 0x2u
 
 #define EK_TRANSFER_NONE 0x0u
 #define EK_TRANSFER_OPEN 0x1u

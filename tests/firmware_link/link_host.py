@@ -71,6 +71,7 @@ class HostBoard:
         late_us: int = 0,
         faults: Faults | None = None,
         seed: int = 0,
+        arguments: tuple[str, ...] | None = None,  # instead of the two numbers
     ) -> None:
         self.name = f"host:{binary.name}"
         self.faults = faults or Faults()
@@ -79,7 +80,7 @@ class HostBoard:
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [str(binary), str(store_bytes), str(late_us)],
+                [str(binary), *(arguments or (str(store_bytes), str(late_us)))],
                 stdin=theirs,
                 stdout=theirs,
                 stderr=subprocess.PIPE,

@@ -1,0 +1,97 @@
+// Keeps network inputs in block RAM: written byte by byte as they come over the link, read WIDTH
+// bits at a time.
+//
+// A slot holds one input: BYTES bytes on the wire, of which those whose bit is set in KEEP are
+// stored, WIDTH bits a word. `write_home` moves the write position to slot 0 and `write_spare` to
+// the slot behind the last one, which is for inputs that come inside a request; writing goes on
+// from slot to slot. `read` brings word `read_addr` to `read_data`, which holds it until the next
+// read. Timing: one clock. Cost: 1 EBR per 16 bits of WIDTH and 256 words, about 60 LUT4.
+`default_nettype none
+
+module ek_store #(
+    parameter integer WIDTH = 8,             // a multiple of 8
+    parameter integer BYTES = 1,             // of an input on the wire
+    parameter [BYTES-1:0] KEEP = {BYTES{1'b1}},
+    parameter integer WORDS = 1,             // words of an input
+    parameter integer SLOTS = 64,
+    parameter integer ADDR_BITS = 7          // $clog2((SLOTS + 1) * WORDS)
+) (
+    input  wire                 clk,
+    input  wire                 rst,
+    input  wire                 write_home,
+    input  wire                 write_spare,
+    input  wire                 write,
+    input  wire [7:0]           write_data,
+    input  wire                 read,
+    input  wire [ADDR_BITS-1:0] read_addr,
+    output wire [WIDTH-1:0]     read_data
+);
+    localparam integer DEPTH = (SLOTS + 1) * WORDS;
+    localparam integer LANES = WIDTH / 8;
+    localparam integer LANE_BITS = (LANES > 1) ? $clog2(LANES) : 1;
+    localparam integer BYTE_BITS = (BYTES > 1) ? $clog2(BYTES) : 1;
+    localparam integer SPARE = SLOTS * WORDS;
+    localparam integer LAST_LANE = LANES - 1;
+    localparam integer LAST_BYTE = BYTES - 1;
+
+    reg [ADDR_BITS-1:0] addr;
+    reg [LANE_BITS-1:0] lane;
+    reg [7:0] held;  // the lower half of a 16-bit piece
+
+    // Which byte of the input is next, and whether it is stored.
+    wire keep;
+    generate
+        if (&KEEP) begin : g_all
+            assign keep = 1'b1;
+        end else begin : g_some
+            reg [BYTE_BITS-1:0] at;
+            assign keep = KEEP[at];
+            always @(posedge clk) begin
+                if (write) at <= (at == LAST_BYTE[BYTE_BITS-1:0]) ? {BYTE_BITS{1'b0}} : at + 1'b1;
+                if (rst || write_home || write_spare) at <= {BYTE_BITS{1'b0}};
+            end
+        end
+    endgenerate
+
+    wire take = write && keep;
+    wire last_lane = (lane == LAST_LANE[LANE_BITS-1:0]);
+
+    always @(posedge clk) begin
+        if (take) begin
+            held <= write_data;
+            lane <= last_lane ? {LANE_BITS{1'b0}} : lane + 1'b1;
+            if (last_lane) addr <= addr + 1'b1;
+        end
+        if (rst || write_home || write_spare) begin
+            lane <= {LANE_BITS{1'b0}};
+            addr <= write_spare ? SPARE[ADDR_BITS-1:0] : {ADDR_BITS{1'b0}};
+        end
+    end
+
+    // Pieces of 16 bits, the width of a block RAM: each byte writes its whole piece.
+    genvar i;
+    generate
+        for (i = 0; i < LANES / 2; i = i + 1) begin : g_piece
+            reg [15:0] memory [0:DEPTH-1];
+            reg [15:0] out;
+            localparam integer LOW = 2 * i, HIGH = 2 * i + 1;
+            wire high = (lane == HIGH[LANE_BITS-1:0]);
+            wire mine = take && (high || lane == LOW[LANE_BITS-1:0]);
+            always @(posedge clk) begin
+                if (mine) memory[addr] <= high ? {write_data, held} : {8'd0, write_data};
+                if (read) out <= memory[read_addr];
+            end
+            assign read_data[16*i +: 16] = out;
+        end
+        if (LANES % 2 == 1) begin : g_odd
+            reg [7:0] memory [0:DEPTH-1];
+            reg [7:0] out;
+            always @(posedge clk) begin
+                if (take && last_lane) memory[addr] <= write_data;
+                if (read) out <= memory[read_addr];
+            end
+            assign read_data[WIDTH-1 -: 8] = out;
+        end
+    endgenerate
+endmodule
+`default_nettype wire
