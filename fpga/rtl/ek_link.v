@@ -153,7 +153,7 @@ module ek_link #(
     end
 
     always @(posedge clk) begin
-        clocks <= microsecond ? 6'd0 : clocks + 6'd1;
+        clocks <= (microsecond || run_start) ? 6'd0 : clocks + 6'd1;  // a RUN's first is whole
         if (microsecond) time_us <= time_us + 16'd1;
         if (run_counting) sum_cycles <= sum_cycles + 16'd1;
         if (run_missed) missed <= missed + 16'd1;

@@ -54,6 +54,7 @@ module ek_store #(
     endgenerate
 
     wire take = write && keep;
+    wire unused = (&held);  // with lanes of one byte
     wire last_lane = (lane == LAST_LANE[LANE_BITS-1:0]);
 
     always @(posedge clk) begin
