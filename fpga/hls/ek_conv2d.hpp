@@ -2,16 +2,17 @@
 // each in a clock. A signal is an image of one row.
 //
 // N names the sizes of ek_window.hpp and CHANNELS, OUTPUTS, OUT_HEIGHT, OUT_WIDTH, TAPS (cells of
-// the window), SUM_BITS, ZERO_POINT (taken from every input), PADDING (what a cell outside the image
-// counts as, the zero point already taken), LOW (the output where no threshold is reached), PE,
-// SIMD. It takes OUT_HEIGHT * OUT_WIDTH * (OUTPUTS / PE) * TAPS * (CHANNELS / SIMD) clocks.
+// the window), SUM_BITS, ZERO_POINT (taken from every input), PADDING (what a cell outside the
+// image counts as, the zero point already taken), LOW (the output where no threshold is reached),
+// PE, SIMD. It takes OUT_HEIGHT * OUT_WIDTH * (OUTPUTS / PE) * TAPS * (CHANNELS / SIMD) clocks.
 #ifndef EK_CONV2D_HPP
 #define EK_CONV2D_HPP
 
 #include "ek_sum.hpp"
 #include "ek_window.hpp"
 
-namespace ek {
+namespace ek
+{
 
 // One output pixel of PE channels; weights[output][tap * CHANNELS + channel].
 template <typename N, typename W, typename B, typename T, typename X, typename Y>
@@ -27,16 +28,21 @@ void conv2d_pixel(const W weights[N::OUTPUTS][N::TAPS * N::CHANNELS], const B bi
         for (int c = 0; c < N::CHANNELS; c += SIMD) {
 #pragma HLS PIPELINE II=1
             const Place at = place<N>(row, column, tap);
+            X inputs[SIMD];
+#pragma HLS ARRAY_PARTITION variable=inputs complete
+            take(image, at.pixel * N::CHANNELS + c, inputs);
             for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
-                const W *lanes = &weights[first + p][tap * N::CHANNELS + c];
-                const X *values = &image[at.pixel * N::CHANNELS + c];
-                const int added = at.inside ? dot<SIMD, N::ZERO_POINT>(lanes, values)
-                                            : padded<SIMD, N::PADDING>(lanes);
+                W lanes[SIMD];
+#pragma HLS ARRAY_PARTITION variable=lanes complete
+                take(weights[first + p], tap * N::CHANNELS + c, lanes);
+                const int added =
+                    at.inside ? dot<N::ZERO_POINT>(lanes, inputs) : padded<N::PADDING>(lanes);
                 const bool begins = tap == 0 && c == 0;
                 sums[p] = (begins ? bias[first + p].to_int() : sums[p].to_int()) + added;
                 if (tap == N::TAPS - 1 && c + SIMD == N::CHANNELS) {
-                    finish<N::LOW>(sums[p].to_int(), first + p, thresholds, y[first + p]);
+                    const int at_y = (row * N::OUT_WIDTH + column) * N::OUTPUTS + first + p;
+                    finish<N::LOW>(sums[p].to_int(), first + p, thresholds, y[at_y]);
                 }
             }
         }
@@ -57,8 +63,7 @@ void conv2d(const W weights[N::OUTPUTS][N::TAPS * N::CHANNELS], const B bias[N::
     for (int row = 0; row < N::OUT_HEIGHT; ++row) {
         for (int column = 0; column < N::OUT_WIDTH; ++column) {
             for (int first = 0; first < N::OUTPUTS; first += PE) {
-                conv2d_pixel<N>(weights, bias, thresholds, x, row, column, first,
-                                &y[(row * N::OUT_WIDTH + column) * N::OUTPUTS]);
+                conv2d_pixel<N>(weights, bias, thresholds, x, row, column, first, y);
             }
         }
     }

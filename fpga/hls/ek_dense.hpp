@@ -8,7 +8,8 @@
 
 #include "ek_sum.hpp"
 
-namespace ek {
+namespace ek
+{
 
 template <typename N, typename W, typename B, typename T, typename X, typename Y>
 void dense(const W weights[N::OUTPUTS][N::INPUTS], const B bias[N::OUTPUTS], const T &thresholds,
@@ -25,10 +26,16 @@ void dense(const W weights[N::OUTPUTS][N::INPUTS], const B bias[N::OUTPUTS], con
     for (int first = 0; first < N::OUTPUTS; first += PE) {
         for (int i = 0; i < N::INPUTS; i += SIMD) {
 #pragma HLS PIPELINE II=1
+            X inputs[SIMD];
+#pragma HLS ARRAY_PARTITION variable=inputs complete
+            take(x, i, inputs);
             for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
+                W lanes[SIMD];
+#pragma HLS ARRAY_PARTITION variable=lanes complete
+                take(weights[first + p], i, lanes);
                 const int before = i == 0 ? bias[first + p].to_int() : sums[p].to_int();
-                sums[p] = before + dot<SIMD, N::ZERO_POINT>(&weights[first + p][i], &x[i]);
+                sums[p] = before + dot<N::ZERO_POINT>(lanes, inputs);
                 if (i + SIMD == N::INPUTS) {
                     finish<N::LOW>(sums[p].to_int(), first + p, thresholds, y[first + p]);
                 }

@@ -10,7 +10,8 @@
 #include "ek_sum.hpp"
 #include "ek_window.hpp"
 
-namespace ek {
+namespace ek
+{
 
 template <typename N, typename W, typename B, typename T, typename X, typename Y>
 void depthwise_conv2d_pixel(const W weights[N::TAPS][N::OUTPUTS], const B bias[N::OUTPUTS],
@@ -28,13 +29,14 @@ void depthwise_conv2d_pixel(const W weights[N::TAPS][N::OUTPUTS], const B bias[N
         for (int p = 0; p < PE; ++p) {
 #pragma HLS UNROLL
             const int output = first + p;
-            const X *values = &image[at.pixel * N::CHANNELS + output / MULTIPLIER];
-            const W *lane = &weights[tap][output];
+            const X input[1] = {image[at.pixel * N::CHANNELS + output / MULTIPLIER]};
+            const W lane[1] = {weights[tap][output]};
             const int added =
-                at.inside ? dot<1, N::ZERO_POINT>(lane, values) : padded<1, N::PADDING>(lane);
+                at.inside ? dot<N::ZERO_POINT>(lane, input) : padded<N::PADDING>(lane);
             sums[p] = (tap == 0 ? bias[output].to_int() : sums[p].to_int()) + added;
             if (tap == N::TAPS - 1) {
-                finish<N::LOW>(sums[p].to_int(), output, thresholds, y[output]);
+                const int at_y = (row * N::OUT_WIDTH + column) * N::OUTPUTS + output;
+                finish<N::LOW>(sums[p].to_int(), output, thresholds, y[at_y]);
             }
         }
     }
@@ -53,8 +55,7 @@ void depthwise_conv2d(const W weights[N::TAPS][N::OUTPUTS], const B bias[N::OUTP
     for (int row = 0; row < N::OUT_HEIGHT; ++row) {
         for (int column = 0; column < N::OUT_WIDTH; ++column) {
             for (int first = 0; first < N::OUTPUTS; first += PE) {
-                depthwise_conv2d_pixel<N>(weights, bias, thresholds, x, row, column, first,
-                                          &y[(row * N::OUT_WIDTH + column) * N::OUTPUTS]);
+                depthwise_conv2d_pixel<N>(weights, bias, thresholds, x, row, column, first, y);
             }
         }
     }

@@ -7,10 +7,10 @@
 
 #include "ek_int.hpp"
 
-namespace ek {
+namespace ek
+{
 
-template <typename N, typename Y>
-void group_count(const Bit x[N::GROUPS * N::SIZE], Y y[N::GROUPS])
+template <typename N, typename Y> void group_count(const Bit x[N::GROUPS * N::SIZE], Y y[N::GROUPS])
 {
     constexpr int SIMD = N::SIMD;
     static_assert(N::SIZE % SIMD == 0, "whole groups are counted");

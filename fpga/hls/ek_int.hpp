@@ -12,7 +12,8 @@
 
 #include <ap_int.h>
 
-namespace ek {
+namespace ek
+{
 template <int BITS> using Signed = ap_int<BITS>;
 template <int BITS> using Unsigned = ap_uint<BITS>;
 } // namespace ek
@@ -21,10 +22,12 @@ template <int BITS> using Unsigned = ap_uint<BITS>;
 
 #include <cstdint>
 
-namespace ek {
+namespace ek
+{
 
 // Two's complement, 1 to 32 bits.
-template <int BITS> class Signed {
+template <int BITS> class Signed
+{
     static_assert(BITS >= 1 && BITS <= 32, "a Signed has 1 to 32 bits");
 
   public:
@@ -57,7 +60,8 @@ template <> struct Cell<4> {
 };
 
 // Not negative, 1 to 64 bits.
-template <int BITS> class Unsigned {
+template <int BITS> class Unsigned
+{
     static_assert(BITS >= 1 && BITS <= 64, "an Unsigned has 1 to 64 bits");
 
   public:
@@ -77,7 +81,8 @@ template <int BITS> class Unsigned {
 
 #endif
 
-namespace ek {
+namespace ek
+{
 
 using Bit = Unsigned<1>;
 

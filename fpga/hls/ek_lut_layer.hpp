@@ -8,7 +8,8 @@
 
 #include "ek_int.hpp"
 
-namespace ek {
+namespace ek
+{
 
 template <typename N, typename C, typename T>
 void lut_layer(const C connections[N::OUTPUTS][N::FAN_IN], const T tables[N::OUTPUTS],

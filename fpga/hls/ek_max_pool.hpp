@@ -9,9 +9,11 @@
 #include "ek_int.hpp"
 #include "ek_window.hpp"
 
-namespace ek {
+namespace ek
+{
 
-template <typename N, typename X> int max_of_window(const X *image, int row, int column, int channel)
+template <typename N, typename X>
+int max_of_window(const X *image, int row, int column, int channel)
 {
 #pragma HLS INLINE
     int best = N::LOW;

@@ -6,7 +6,8 @@
 
 #include "ek_int.hpp"
 
-namespace ek {
+namespace ek
+{
 
 template <typename N, typename P, typename X>
 void move(const P places[N::OUTPUTS], const X x[N::INPUTS], X y[N::OUTPUTS])

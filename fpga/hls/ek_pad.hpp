@@ -7,7 +7,8 @@
 
 #include "ek_int.hpp"
 
-namespace ek {
+namespace ek
+{
 
 template <typename N, typename X, typename Y>
 void pad(const X x[N::HEIGHT * N::WIDTH * N::CHANNELS],

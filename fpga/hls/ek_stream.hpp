@@ -10,7 +10,8 @@
 #include <ap_axi_sdata.h>
 #include <hls_stream.h>
 
-namespace ek {
+namespace ek
+{
 using Word = ap_axiu<32, 0, 0, 0>;
 using Stream = hls::stream<Word>;
 } // namespace ek
@@ -19,7 +20,8 @@ using Stream = hls::stream<Word>;
 
 #include <queue>
 
-namespace ek {
+namespace ek
+{
 
 struct Word {
     Unsigned<32> data;
@@ -29,7 +31,8 @@ struct Word {
 };
 
 // Stands for the vendor's stream in simulation.
-class Stream {
+class Stream
+{
   public:
     Word read()
     {
@@ -48,7 +51,8 @@ class Stream {
 
 #endif
 
-namespace ek {
+namespace ek
+{
 
 inline void send(unsigned data, bool last, Stream &to)
 {

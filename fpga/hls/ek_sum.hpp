@@ -4,14 +4,28 @@
 
 #include "ek_int.hpp"
 
-namespace ek {
+namespace ek
+{
 
 // Stands where a layer has no thresholds: it returns its sums.
-struct NoThresholds {};
+struct NoThresholds {
+};
+
+// What a clock reads: LANES elements from `first` on.
+template <int LANES, typename T> void take(const T *from, int first, T (&lanes)[LANES])
+{
+#pragma HLS INLINE
+    for (int lane = 0; lane < LANES; ++lane) {
+#pragma HLS UNROLL
+        lanes[lane] = from[first + lane];
+    }
+}
 
 // Sum over LANES of weight * (x - ZERO_POINT), all in one clock.
-template <int LANES, int ZERO_POINT, typename W, typename X> int dot(const W *weights, const X *x)
+template <int ZERO_POINT, int LANES, typename W, typename X>
+int dot(const W (&weights)[LANES], const X (&x)[LANES])
 {
+#pragma HLS INLINE
     int sum = 0;
     for (int lane = 0; lane < LANES; ++lane) {
 #pragma HLS UNROLL
@@ -21,8 +35,9 @@ template <int LANES, int ZERO_POINT, typename W, typename X> int dot(const W *we
 }
 
 // The same for bits: matches less the others, from one count of matches.
-template <int LANES, int ZERO_POINT> int dot(const Bit *weights, const Bit *x)
+template <int ZERO_POINT, int LANES> int dot(const Bit (&weights)[LANES], const Bit (&x)[LANES])
 {
+#pragma HLS INLINE
     int matches = 0;
     int ones = 0;
     for (int lane = 0; lane < LANES; ++lane) {
@@ -34,8 +49,9 @@ template <int LANES, int ZERO_POINT> int dot(const Bit *weights, const Bit *x)
 }
 
 // Sum over LANES of weight * PADDING: what cells outside the image add.
-template <int LANES, int PADDING, typename W> int padded(const W *weights)
+template <int PADDING, int LANES, typename W> int padded(const W (&weights)[LANES])
 {
+#pragma HLS INLINE
     int sum = 0;
     for (int lane = 0; lane < LANES; ++lane) {
 #pragma HLS UNROLL

@@ -7,7 +7,8 @@
 
 #include "ek_sum.hpp"
 
-namespace ek {
+namespace ek
+{
 
 // y = LOW and one more for each threshold reached; a bit is +1 where the only one is.
 template <typename N, typename T, int LEVELS, typename X, typename Y>

@@ -2,7 +2,8 @@
 #ifndef EK_WINDOW_HPP
 #define EK_WINDOW_HPP
 
-namespace ek {
+namespace ek
+{
 
 // A cell of the window; outside the image it is padding. A signal is an image of one row.
 struct Place {

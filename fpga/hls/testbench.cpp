@@ -6,7 +6,8 @@
 
 #include <cstdio>
 
-namespace {
+namespace
+{
 
 bool read_word(std::FILE *file, unsigned &word)
 {
@@ -52,8 +53,7 @@ int main(int argc, char **argv)
     std::FILE *input = std::fopen(argc > 1 ? argv[1] : "input.hex", "r");
     std::FILE *output = std::fopen(argc > 2 ? argv[2] : "output.hex", "w");
     const bool compared = argc != 3;
-    std::FILE *expected =
-        compared ? std::fopen(argc > 3 ? argv[3] : "expected.hex", "r") : nullptr;
+    std::FILE *expected = compared ? std::fopen(argc > 3 ? argv[3] : "expected.hex", "r") : nullptr;
     if (input == nullptr || output == nullptr || (compared && expected == nullptr)) {
         std::fprintf(stderr, "a file cannot be opened\n");
         return 2;

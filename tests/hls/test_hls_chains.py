@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,8 +14,8 @@ from writers import fixed_digits
 from writers.random_lowbit import random_chain
 
 from edgekit.build import tools
-from edgekit.ir import check
-from edgekit.target.fpga.hls import generate
+from edgekit.ir import check, edges
+from edgekit.target.fpga.hls import csim, generate
 from edgekit.target.fpga.hls.fold import Folding, fold
 from edgekit.target.fpga.hls.simulate import FLAGS
 
@@ -62,9 +63,6 @@ def test_fixed_digits_on_the_whole_test_set(name: str, shared_data: Path, work: 
 @pytest.mark.clang
 @pytest.mark.zig
 def test_other_compilers_agree(work: Path):
-    from edgekit.ir import edges
-    from edgekit.target.fpga.hls import csim
-
     chain = random_chain(2)
     graph = chain.graph(chain.last)
     x = edges.to_bytes(graph.tensors[graph.inputs[0].tensor], chain.values[graph.inputs[0].tensor])
@@ -101,3 +99,35 @@ def test_folding_is_the_smallest_that_is_fast_enough():
     assert fold(64, 64, 1, 64) == Folding(1, 64)
     assert fold(64, 64, 1, 32) == Folding(2, 64)
     assert fold(4, 8, 100, 1) == Folding(4, 8)
+
+
+AXI_WORD = """#ifndef AP_AXI_SDATA_H
+#define AP_AXI_SDATA_H
+#include <ap_int.h>
+template <int D, int U, int TI, int TD> struct ap_axiu {
+    ap_uint<D> data;
+    ap_uint<D / 8> keep;
+    ap_uint<D / 8> strb;
+    ap_uint<1> last;
+};
+#endif
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.cc
+@pytest.mark.hls4ml
+@pytest.mark.parametrize("seed", range(8))
+def test_the_vendors_integers_give_the_same(seed: int, tmp_path: Path):
+    """With ap_int and hls::stream as published; hls4ml brings a copy of them."""
+    found = importlib.util.find_spec("hls4ml")
+    assert found is not None
+    assert found.origin is not None
+    types = Path(found.origin).parent / "templates" / "vivado" / "ap_types"
+    (tmp_path / "ap_axi_sdata.h").write_text(AXI_WORD, encoding="ascii")
+    chain = random_chain(seed)
+    graph = chain.graph(chain.last)
+    x = edges.to_bytes(graph.tensors[graph.inputs[0].tensor], chain.values[graph.inputs[0].tensor])
+    vendor = ("-DEK_VENDOR_TYPES", f"-I{types}", f"-I{tmp_path}", "-w")
+    found_bytes = csim(graph, x, tmp_path, prefix=("g++", *vendor))
+    np.testing.assert_array_equal(found_bytes, csim(graph, x, tmp_path))
