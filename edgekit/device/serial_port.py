@@ -1,4 +1,4 @@
-"""Opens the byte pipes of boards and meters: pyserial's URLs, and TCP without pyserial's detours.
+"""Opens the byte pipes of boards and meters: pyserial's URLs, ssh, and TCP without detours.
 
 The only place where pyserial opens anything; its exceptions end here as DeviceError.
 """
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import serial
 
 from edgekit.device.port import Port
+from edgekit.device.ssh_port import SshPort
 from edgekit.errors import ConfigError, DeviceError
 
 _log = logging.getLogger(__name__)
@@ -23,13 +24,15 @@ _READ_BYTES = 65536
 
 
 def open_port(url: str, baud: int = 115200) -> Port:
-    """Open `url`: /dev/tty*, COM*, socket://host:port, rfc2217://host:port or loop://.
+    """Open `url`: /dev/tty*, COM*, socket://host:port, ssh://user@host, rfc2217:// or loop://.
 
     Raises DeviceError that says whether the port is missing, busy or not permitted, and
     ConfigError for a URL that means nothing.
     """
     if url.startswith("socket://"):
         return TcpPort(url)
+    if url.startswith("ssh://"):
+        return SshPort(url)
     return SerialPort(url, baud)
 
 

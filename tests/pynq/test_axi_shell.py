@@ -19,7 +19,6 @@ from axi_shell_sim import (
     OUT_WORDS,
     SLOTS,
     Shell,
-    compile_shell,
     infer,
     packet,
 )
@@ -29,11 +28,6 @@ from edgekit.device.agent.registers import RESULT_OFFSET, STORE_OFFSET, Control,
 pytestmark = pytest.mark.iverilog
 
 CYCLES = 4 * (IN_BEATS - 1) + 1 + OUT_BEATS - 1  # a beat every fourth clock, then the results
-
-
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compile_shell(tmp_path_factory.mktemp("axi_shell"))
 
 
 @pytest.fixture

@@ -1,0 +1,109 @@
+"""Machines that cannot run the bundle: each is named before anything is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from board_tree import BoardTree, make_bundle
+from ssh_server import SshServer
+
+from edgekit.device.ssh import Remote
+from edgekit.device.ssh_deploy import deploy_bundle
+from edgekit.errors import DeviceError
+
+pytestmark = [pytest.mark.sshd, pytest.mark.iverilog]
+
+
+def attempt(sshd: SshServer, board: BoardTree, work: Path) -> DeviceError:
+    with pytest.raises(DeviceError) as caught:
+        deploy_bundle(Remote("board", config=sshd.config), make_bundle(work), root=str(board.root))
+    return caught.value
+
+
+def another_family(board: BoardTree) -> None:
+    (board.root / "proc/device-tree/compatible").write_bytes(b"raspberrypi,4-model-b\0")
+
+
+def no_device_tree(board: BoardTree) -> None:
+    (board.root / "proc/device-tree/compatible").unlink()
+
+
+def another_image(board: BoardTree) -> None:
+    (board.root / "proc/device-tree/chosen/pynq_board").write_bytes(b"Pynq-Z1\0")
+
+
+def no_manager(board: BoardTree) -> None:
+    for name in ("firmware", "flags", "state"):
+        (board.manager / name).unlink()
+    board.manager.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (another_family, "is no pynq-z2: it says raspberrypi,4-model-b, wanted xlnx,zynq-7000"),
+        (no_device_tree, "is no pynq-z2: it says no device tree"),
+        (another_image, "is for Pynq-Z1, not pynq-z2"),
+        (no_manager, "has no FPGA manager in its kernel"),
+    ],
+)
+def test_a_wrong_image_is_told_by_what_it_says(
+    sshd: SshServer,
+    board: BoardTree,
+    tmp_path: Path,
+    change: Callable[[BoardTree], None],
+    message: str,
+) -> None:
+    change(board)
+    error = attempt(sshd, board, tmp_path)
+    assert message in error.message
+    assert "PYNQ image" in error.hint
+    assert not (sshd.home / "sudo.log").exists()
+
+
+def test_an_old_python_is_told(sshd: SshServer, board: BoardTree, tmp_path: Path) -> None:
+    sshd.program("python3", "#!/bin/sh\necho 3.8\n")
+    assert "has Python 3.8, the agent needs 3.10" in attempt(sshd, board, tmp_path).message
+
+
+def test_a_disk_too_small_is_told_before_copying(
+    sshd: SshServer, board: BoardTree, tmp_path: Path
+) -> None:
+    sshd.program("df", "#!/bin/sh\necho 'fs 9 9 12 99% /'\n")
+    message = attempt(sshd, board, tmp_path).message
+    assert "has 12288 bytes free, the bundle needs" in message
+
+
+def test_another_part_is_told_before_loading(
+    sshd: SshServer, board: BoardTree, tmp_path: Path
+) -> None:
+    board.set_slcr(0x530, 0x13722093)
+    message = attempt(sshd, board, tmp_path).message
+    assert "the board has a 7z010, the bitstream is for xc7z020clg400-1" in message
+    assert (board.manager / "firmware").read_text() == ""
+
+
+def test_a_bitstream_the_kernel_refuses_is_told(
+    sshd: SshServer, board: BoardTree, tmp_path: Path
+) -> None:
+    (board.manager / "state").write_text("write error\n")
+    message = attempt(sshd, board, tmp_path).message
+    assert "the FPGA manager says 'write error' after loading, wanted 'operating'" in message
+
+
+def test_a_user_without_the_right_is_told_how_to_get_it(
+    sshd: SshServer, board: BoardTree, tmp_path: Path
+) -> None:
+    (sshd.home / "deny-sudo").touch()
+    error = attempt(sshd, board, tmp_path)
+    assert "lets nobody load a bitstream without a password" in error.message
+    assert "NOPASSWD" in error.hint
+
+
+def test_a_kernel_without_overlays_is_told(
+    sshd: SshServer, board: BoardTree, tmp_path: Path
+) -> None:
+    board.overlays.rmdir()
+    assert "takes no device-tree overlays" in attempt(sshd, board, tmp_path).message
