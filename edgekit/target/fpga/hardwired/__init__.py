@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import inputs_of
+from edgekit.target.fpga import estimate
 from edgekit.target.fpga.core import Core, Resources
-from edgekit.target.fpga.hardwired.circuit import Adder, Builder, Circuit
+from edgekit.target.fpga.hardwired.circuit import TRUE, Adder, Builder, Circuit
 from edgekit.target.fpga.hardwired.lower import lower
 from edgekit.target.fpga.hardwired.plan import Costs
 from edgekit.target.fpga.hardwired.schedule import Schedule, by_layer, in_stages
@@ -86,9 +87,13 @@ def circuit_of(graph: Graph, costs: Costs | None = None) -> Circuit:
 
 def _estimate(circuit: Circuit, schedule: Schedule) -> Resources:
     adders = [cell for cell in circuit.cells if isinstance(cell, Adder)]
-    sums = sum(cell.signal + i in schedule.last_use for cell in adders for i in range(len(cell.a)))
-    return Resources(
-        lut=len(circuit.cells) - len(adders) + sums,
-        ff=schedule.registers + schedule.stages,
-        carry=sum(len(cell.a) for cell in adders),
+    operands = {bit for cell in adders for bit in (*cell.a, *cell.b)}
+    sums = [cell.signal + i for cell in adders for i in range(len(cell.a))]
+    logic = estimate.Logic(
+        tables=len(circuit.cells) - len(adders),
+        sums=sum(signal in schedule.last_use for signal in sums),
+        inverted=sum(bit > TRUE and bit & 1 for bit in operands),
+        chain_bits=len(sums),
+        flip_flops=schedule.registers + schedule.stages,
     )
+    return estimate.hard_wired(logic)
