@@ -59,6 +59,12 @@ module ek_sliding_window #(
     localparam MOVE_IMAGE = TOTAL - ((OUT_H - 1) * STRIDE_H * WIDTH + (OUT_W - 1) * STRIDE_W) * FOLDS;
     // The last window needs words that this image does not have.
     localparam BEYOND = START + TOTAL - MOVE_IMAGE + SPAN > TOTAL ? 1 : 0;
+    // Windows that lie in the padding alone begin behind words that later ones still need: so many.
+    localparam COLUMN = (OUT_W - 1) * STRIDE_W - PAD_LEFT;
+    localparam OVER_ROW = COLUMN - STRIDE_H * WIDTH;
+    localparam OVER_IMAGE = ((OUT_H - 1) * STRIDE_H - PAD_TOP - HEIGHT) * WIDTH + COLUMN;
+    localparam OVER = OVER_ROW > OVER_IMAGE ? OVER_ROW : OVER_IMAGE;
+    localparam SLACK = OVER > 0 ? OVER * FOLDS : 0;
     localparam OUTSIDE = PAD_TOP > 0 || PAD_LEFT > 0 || (OUT_H - 1) * STRIDE_H + ROWS - PAD_TOP >= HEIGHT
         || (OUT_W - 1) * STRIDE_W + COLS - PAD_LEFT >= WIDTH ? 1 : 0;
     // Steps of the read address inside a window, from the last word of each inner loop.
@@ -68,7 +74,7 @@ module ek_sliding_window #(
     localparam BACK = CHANNELS_OUTER != 0 ? SPAN - FOLDS : SPAN - 1;
 
     localparam BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
-    localparam LEAD_BITS = $clog2(TOTAL + LINE + 2 * SPAN + DEPTH + PAD_TOP * LINE + PAD_LEFT * FOLDS + 2) + 1;
+    localparam LEAD_BITS = $clog2(TOTAL + LINE + 2 * SPAN + SLACK + DEPTH + PAD_TOP * LINE + PAD_LEFT * FOLDS + 2) + 1;
     localparam WHOLE_BITS = $clog2(DEPTH / TOTAL + 2) + 1;
     localparam FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
     localparam KW_BITS = KERNEL_W > 1 ? $clog2(KERNEL_W) : 1;
@@ -94,7 +100,7 @@ module ek_sliding_window #(
     localparam [31:0] A_NEXT_IMAGE = MOVE_IMAGE - (SPAN - 1);
     localparam [31:0] A_START = START;
     localparam [31:0] L_START = -(START + SPAN);
-    localparam [31:0] L_ROOM = DEPTH - SPAN;
+    localparam [31:0] L_ROOM = DEPTH - SPAN - SLACK;
     localparam [31:0] L_COL = -MOVE_COL;
     localparam [31:0] L_ROW = -MOVE_ROW;
     localparam [31:0] L_IMAGE = -MOVE_IMAGE;

@@ -12,6 +12,7 @@ from writers.random_binary import BinaryBuilder
 from edgekit.ir import interp
 from edgekit.ir.edges import to_bytes
 from edgekit.ir.graph import Graph
+from edgekit.ir.nodes import Pad
 from edgekit.ir.types import DType
 from edgekit.target.fpga.core import Core, Resources
 from edgekit.virtual.fpga.bench import CoreRun, run_core
@@ -33,6 +34,13 @@ class FoldedBuilder(BinaryBuilder):
         values = self.rng.integers(low, high + 1, shape)
         weight = self.constant("weight", values, self.weight_type)
         return weight, self.constant("bias", self.rng.integers(-9, 10, channels), DType.INT32)
+
+    def pad_by(self, x: str, before: tuple[int, ...], after: tuple[int, ...], value: int) -> str:
+        source = self.tensors[x]
+        sizes = zip(source.shape, before, after, strict=True)
+        shape = tuple(size + low + high for size, low, high in sizes)
+        y = self._tensor("pad", shape, source.dtype)
+        return self.append(Pad(f"PAD {y}", x, y, before, after, value))
 
 
 def stored(graph: Graph, integers: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -56,6 +56,9 @@ def _image_layer(builder: FoldedBuilder, rng: np.random.Generator, x: str) -> st
     stride = (int(rng.integers(1, 3)), int(rng.integers(1, 3)))
     sides = [int(rng.integers(0, size)) for size in (kernel[0], kernel[1], kernel[0], kernel[1])]
     padding = Padding(*sides) if rng.random() < 0.5 else Padding()
+    if rng.random() < 0.1:
+        before, after = ((*map(int, rng.integers(0, 4, 2)), 0) for _ in range(2))
+        return builder.pad_by(x, before, after, int(rng.choice([-1, 1])))
     if rng.random() < 0.25:
         return builder.max_of_bits(x, kernel, stride, padding)
     padded = padding != Padding()

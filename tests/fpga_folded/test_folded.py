@@ -9,6 +9,7 @@ import pytest
 from folded_nets import UP5K, FoldedBuilder, answers, simulate
 from random_folded import random_net
 
+from edgekit.ir.nodes import Pad
 from edgekit.ir.types import DType
 from edgekit.target.fpga import folded
 
@@ -26,11 +27,12 @@ def check(builder: FoldedBuilder, y: str, work: Path, clocks: int = 100, stress:
     x = builder.values[graph.inputs[0].tensor]
     run = simulate(core, graph, x, work, stress)
     np.testing.assert_array_equal(run.outputs, answers(graph, x))
-    if not stress:
-        assert (run.cycles.latency, run.cycles.interval) == (
-            core.latency_cycles,
-            core.interval_cycles,
-        )
+    if stress:
+        return
+    assert run.cycles.interval == core.interval_cycles
+    # Windows in the padding alone go ahead while a core is idle; this one comes out of a reset.
+    ahead = any(isinstance(node, Pad) for node in graph.nodes)
+    assert 0 <= run.cycles.latency - core.latency_cycles <= (100 if ahead else 0)
 
 
 def test_two_dense_layers_of_bits(work: Path) -> None:

@@ -24,7 +24,7 @@ def size_buffers(units: Sequence[Unit]) -> list[Unit]:
 
 
 def _sized(unit: Windows) -> Windows:
-    needed = unit.span + max(unit.moves)
+    needed = unit.least + max(unit.moves)
     return replace(unit, depth=1 << max(1, (needed - 1).bit_length()))
 
 
@@ -39,11 +39,12 @@ def check_buffers(units: Sequence[Unit]) -> None:
         DoesNotFitError: naming the layer, its depth and the least that runs.
     """
     for unit in units:
-        if not isinstance(unit, Windows) or unit.depth >= unit.span:
+        if not isinstance(unit, Windows) or unit.depth >= unit.least:
             continue
-        if not (unit.beyond and unit.depth + unit.start >= unit.total):
+        room = unit.depth - unit.least + unit.span
+        if not (unit.beyond and room + unit.start >= unit.total):
             raise DoesNotFitError(
                 f"{unit.label}: a buffer of {unit.depth} words would stop for ever, a window "
-                f"spans {unit.span}",
-                hint=f"give it at least {unit.span} words",
+                f"spans {unit.least}",
+                hint=f"give it at least {unit.least} words",
             )

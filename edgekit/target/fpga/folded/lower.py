@@ -150,19 +150,9 @@ def _window(
         dilation = node.dilation
     out = graph.tensors[node.y].shape
     top, left = node.padding.top, node.padding.left
-    window = Window(
+    return Window(
         s.height, s.width, s.channels, kernel, node.stride, dilation, top, left, out[0], out[1]
     )
-    # The buffer gives words back as the windows' corners move on; a corner behind the image, or
-    # behind the next window row's first cell, would give back what is wanted again.
-    column = (out[1] - 1) * node.stride[1] - left
-    corner = ((out[0] - 1) * node.stride[0] - top) * s.width + column
-    if column > node.stride[0] * s.width or corner > s.height * s.width:
-        raise UnsupportedError(
-            f"{node.label}: windows that lie in the padding alone",
-            hint="pad with fewer cells than the kernel has",
-        )
-    return window
 
 
 def _sum(graph: Graph, node: LowBitSum, stream: Stream) -> tuple[list[Layer], Stream]:

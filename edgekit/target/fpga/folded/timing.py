@@ -83,7 +83,7 @@ class _Windows:
     def __init__(self, unit: Windows) -> None:
         self.beats, self.moves, self.total = unit.beats, unit.moves, unit.total
         self.width, self.places = unit.window.out_width, unit.window.places
-        self.room = unit.depth - unit.span
+        self.room = unit.depth - unit.least
         self.lead = -(unit.start + unit.span)
         self.beyond = unit.beyond
         self.beat = self.place = self.images = self.written = 0
@@ -238,6 +238,8 @@ def run(units: tuple[Unit, ...], in_beats: int, out_beats: int, inferences: int)
     sent = given = now = 0
     wanted, total = inferences * out_beats, inferences * in_beats
     stuck = None
+    while _idle_moves(stages):
+        pass
     while given < wanted:
         ready = True
         moved = False
@@ -262,6 +264,18 @@ def run(units: tuple[Unit, ...], in_beats: int, out_beats: int, inferences: int)
             break
     most = tuple(getattr(each, "most", 0) for each in stages)
     return Clocks(tuple(first_in), tuple(last_out), stuck, most)
+
+
+def _idle_moves(stages: list[Stage]) -> bool:
+    """A clock without input or output: windows that lie in the padding alone are sent ahead."""
+    ready = moved = False
+    for place in range(len(stages) - 1, -1, -1):
+        each = stages[place]
+        takes = each.ready(ready)
+        offered = place > 0 and stages[place - 1].valid
+        moved |= each.clock(takes and offered, ready)
+        ready = takes
+    return moved
 
 
 def exact(units: tuple[Unit, ...], in_beats: int, out_beats: int) -> tuple[int, int]:

@@ -56,10 +56,19 @@ class Windows:
 
     @property
     def span(self) -> int:
-        """Words from the first to the last of a window: the least that the buffer must hold."""
+        """Words from the first to the last of a window."""
         rows = (self.window.kernel[0] - 1) * self.window.dilation[0]
         columns = (self.window.kernel[1] - 1) * self.window.dilation[1]
         return (rows * self.window.width + columns + 1) * self.folds
+
+    @property
+    def least(self) -> int:
+        """Words that the buffer must hold: the span, and what corners in the padding give up."""
+        w = self.window
+        column = (w.out_width - 1) * w.stride[1] - w.pad_left
+        row = (w.out_height - 1) * w.stride[0] - w.pad_top
+        over = max(column - w.stride[0] * w.width, (row - w.height) * w.width + column, 0)
+        return self.span + over * self.folds
 
     @property
     def start(self) -> int:
