@@ -50,6 +50,22 @@ inline void edge(Top &top) {
     top.step();
 }
 
+// One whole clock in one evaluation: outputs are those just before the edge, or just after it
+// where they are registers.
+inline void clock(Top &top) {
+    top.prev_p_clk.data[0] = 0;
+    top.p_clk.data[0] = 1;
+    top.step();
+}
+
+#if defined(EK_SLOW_CLOCK)
+inline void slow_clock(Top &top, bool level) {
+    top.p_slow__clk.data[0] = level;
+    top.p_clk.data[0] = 0;
+    top.step();
+}
+#endif
+
 }  // namespace ek
 
 #elif defined(EK_VERILATOR)
@@ -90,6 +106,19 @@ inline void edge(Top &top) {
     top.clk = 1;
     top.eval();
 }
+
+// One whole clock.
+inline void clock(Top &top) {
+    edge(top);
+    settle(top);
+}
+
+#if defined(EK_SLOW_CLOCK)
+inline void slow_clock(Top &top, bool level) {
+    top.slow_clk = level;
+    top.eval();
+}
+#endif
 
 }  // namespace ek
 
