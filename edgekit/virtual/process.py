@@ -198,15 +198,22 @@ def start_twin(
     machine = MACHINES.get(board.firmware_port or "")
     if machine is not None:
         tools.require(machine.tool)
-    work.mkdir(parents=True, exist_ok=True)
     cache.mkdir(parents=True, exist_ok=True)
-    config = work / "twin.json"
-    log = work / "twin.log"
     told = _config(elf, board, cache, faults, operating_point) | {"real_time": real_time}
+    return launch(_MODULES[emulator(board)], told, work)
+
+
+def launch(module: str, told: Mapping[str, Any], work: Path) -> Twin:
+    """Start the twin that is `python -m module`; its log and what it is told go to `work`.
+
+    Raises ToolError when the process does not start.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    config, log = work / "twin.json", work / "twin.log"
     config.write_text(json.dumps(told, indent=1))
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", _MODULES[emulator(board)], str(config)],
+            [sys.executable, "-m", module, str(config)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stream,

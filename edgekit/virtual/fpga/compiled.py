@@ -90,6 +90,11 @@ def build_plain(bench: str, cache: Path) -> Path:
     return product
 
 
+def _folders(design: Design) -> list[str]:
+    """Return the options that say where included files lie: all three take the same."""
+    return sorted({f"-I{name.parent}" for name in design.sources if name.suffix == ".vh"})
+
+
 def _with_primitives(design: Design) -> Design:
     """Add our models of a part's primitives, those that the design names."""
     named = {m.decode() for data in design.sources.values() for m in _PRIMITIVE.findall(data)}
@@ -168,21 +173,23 @@ def _compile(
 
 
 def _cxxrtl(design: Design, yosys: programs.Program, directory: Path) -> list[str]:
+    files = " ".join((*_folders(design), *verilog(design.sources)))
     script = (
-        f"read_verilog {' '.join(verilog(design.sources))}; hierarchy -check -top {design.top}; "
+        f"read_verilog {files}; hierarchy -check -top {design.top}; "
         "proc; flatten; opt -full; clean; write_cxxrtl -O6 -g0 design.cc"
     )
     programs.run(
         (*yosys.argv, "-q", "-p", script), directory, directory / "logs/yosys.log", _LIMIT_S
     )
-    return ["-DEK_CXXRTL", f"-DEK_TOP_CLASS=p_{design.top.replace('_', '__')}"]
+    # It would stop at an address beyond a memory's end even where nothing is written there.
+    return ["-DCXXRTL_NDEBUG", "-DEK_CXXRTL", f"-DEK_TOP_CLASS=p_{design.top.replace('_', '__')}"]
 
 
 def _verilated(
     design: Design, verilator: programs.Program, compiler: programs.Program, directory: Path
 ) -> list[str]:
     options = ("--cc", "--Mdir", "obj", "-Wno-fatal", "-Wno-lint", "--top-module", design.top)
-    argv = (*verilator.argv, *options, *verilog(design.sources))
+    argv = (*verilator.argv, *options, *_folders(design), *verilog(design.sources))
     programs.run(argv, directory, directory / "logs/verilator.log", _LIMIT_S)
     # One unit: most of the time of each goes into Verilator's own headers.
     made = sorted(p.name for p in (directory / "obj").glob("*.cpp"))
@@ -218,5 +225,6 @@ def _iverilog(design: Design, program: programs.Program, product: Path) -> None:
     _, bench, _ = _bench_files(design)
     numbers = [f"-P{design.bench}.{name}={value}" for name, value in design.numbers.items()]
     options = ("-g2005", "-s", design.bench, *numbers, "-o", product.name)
+    options = (*options, *_folders(design))
     argv = (*program.argv, *options, str(bench), *verilog(design.sources))
     programs.run(argv, product.parent, product.parent / "logs/iverilog.log", _LIMIT_S)

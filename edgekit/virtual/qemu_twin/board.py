@@ -13,6 +13,7 @@ from typing import Any
 
 from edgekit.virtual.machines import Machine
 from edgekit.virtual.twin.config import TwinConfig
+from edgekit.virtual.twin.control import Request, nowhere
 from edgekit.virtual.twin.faults import LinkFaults
 from edgekit.virtual.twin.server import LinkServer
 from edgekit.virtual.twin.state import StateLog
@@ -27,25 +28,13 @@ _BEAT_S = 0.05
 _BROWN_OUT_MS = 50.0
 
 
-def _nowhere(_line: bytes) -> None:
-    """Lose a line of the state log: nobody listens yet."""
-
-
-class Request:
-    """Something the host does to the board; done when the board has felt it."""
-
-    def __init__(self, name: str, value: float) -> None:
-        self.name, self.value = name, value
-        self.done = threading.Event()
-
-
 class EmulatedBoard:
     """Runs until the process ends. Time is the wall clock's since the first power-on."""
 
     def __init__(self, config: TwinConfig, machine: Machine, digest: str, link: LinkServer) -> None:
         self._config, self._machine, self._digest, self._link = config, machine, digest, link
         self._began_ns = time.monotonic_ns()
-        self.write_state: Callable[[bytes], None] = _nowhere
+        self.write_state: Callable[[bytes], None] = nowhere
         self.log = StateLog(self._now, lambda line: self.write_state(line))
         self.faults = LinkFaults(config.faults, self._trip)
         self._requests: queue.SimpleQueue[Request] = queue.SimpleQueue()

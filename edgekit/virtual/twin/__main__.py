@@ -6,35 +6,16 @@ Prints one JSON line with its ports, then runs until standard input closes or SI
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from . import config as configuration
 from . import image, soc
+from .control import serve
 from .machine import Machine
-from .server import ControlServer, LinkServer, StateServer, exit_with_parent
-
-_ACTIONS = ("reset", "brown_out", "unplug", "plug", "stuck")
-_FELT_S = 10.0
-
-
-def _handler(machine: Machine, command: dict[str, Any]) -> dict[str, Any]:
-    op = command["op"]
-    if op == "stats":
-        return machine.stats()
-    if op == "counts":
-        return {"counts": machine.counts_dict()}
-    if op in _ACTIONS:
-        request = machine.post(op, float(command.get("off_ms", 0)))
-        return {"done": request.done.wait(_FELT_S)}
-    if op == "rates":
-        machine.faults.set_rates(float(command.get("drop", 0)), float(command.get("flip", 0)))
-        return {"done": True}
-    raise ValueError(f"unknown op {op!r}; known: stats, counts, rates, {', '.join(_ACTIONS)}")
+from .server import LinkServer, exit_with_parent
 
 
 def main(argv: list[str]) -> int:
@@ -53,15 +34,7 @@ def main(argv: list[str]) -> int:
     exit_with_parent()
     link = LinkServer()
     machine = Machine(config, chip, program, link)
-    link.damage = machine.faults.damage
-    link.piece_bytes = config.faults.split_bytes
-    state = StateServer(machine.log.line)
-    machine.write_state = state.write
-    link.before_send = state.settle
-    control = ControlServer(lambda command: _handler(machine, command))
-    ports = {"link_port": link.port, "state_port": state.port, "control_port": control.port}
-    sys.stdout.write(json.dumps(ports) + "\n")
-    sys.stdout.flush()
+    serve(machine, link, config.faults.split_bytes)
     machine.run()
     return 0
 

@@ -6,7 +6,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class TwinError(Exception):
@@ -50,7 +53,7 @@ class TwinConfig:
     faults: FaultPlan = field(default_factory=FaultPlan)
 
 
-_Section = TypeVar("_Section", FaultPlan, TwinConfig)
+_Section = TypeVar("_Section", bound="DataclassInstance")
 
 
 def load(path: Path) -> TwinConfig:
@@ -59,17 +62,18 @@ def load(path: Path) -> TwinConfig:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise TwinError(f"{path} cannot be read: {exc}") from exc
-    data["faults"] = _nested(FaultPlan, data.get("faults", {}))
+    data["faults"] = nested(FaultPlan, data.get("faults", {}))
     data["soc"] = data.get("soc", "")
     data["elf"] = Path(data.get("elf", ""))
     data["cache"] = Path(data.get("cache", ""))
-    config = _nested(TwinConfig, data)
+    config = nested(TwinConfig, data)
     if not config.elf.is_file():
         raise TwinError(f"elf: {config.elf} is not a file")
     return config
 
 
-def _nested(kind: type[_Section], data: dict[str, Any]) -> _Section:
+def nested(kind: type[_Section], data: dict[str, Any]) -> _Section:
+    """Return `kind`, a dataclass, made of `data`; TwinError names a key that it does not have."""
     known = {f.name for f in fields(kind)}
     unknown = sorted(set(data) - known)
     if unknown:

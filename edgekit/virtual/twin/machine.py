@@ -17,6 +17,7 @@ from . import counting, memory
 from .bus import PRIVATE, Bus
 from .clock import Clock, Pace
 from .config import TwinConfig
+from .control import Request, nowhere
 from .core import Core
 from .decode import Decoder
 from .engine import Engine
@@ -34,19 +35,6 @@ _KICK_S = 0.002
 _BROWN_OUT_NS = 50_000_000
 
 
-def _nowhere(_line: bytes) -> None:
-    """Lose a line of the state log: nobody listens yet."""
-
-
-class Request:
-    """Something the host does to the board; done when the core has felt it."""
-
-    def __init__(self, name: str, value: float) -> None:
-        self.name, self.value = name, value
-        self.done = threading.Event()
-        self.lock = threading.Lock()
-
-
 class Machine:
     """Runs the image until the process ends."""
 
@@ -55,7 +43,7 @@ class Machine:
         self.soc, self.timing = soc, soc.cpu.timing
         self.clock, self._pace = Clock(), Pace()
         self.bus = Bus(self.clock)
-        self.write_state: Callable[[bytes], None] = _nowhere
+        self.write_state: Callable[[bytes], None] = nowhere
         self.log = StateLog(lambda: self.clock.t_ns, lambda line: self.write_state(line))
         self.faults = LinkFaults(config.faults, self._trip)
         self._requests: deque[Request] = deque()
