@@ -180,6 +180,25 @@ class Remote:
             if advance is not None:
                 advance(done)
 
+    def get(self, path: str) -> bytes | None:
+        """Return the content of `path` there, checked by its SHA-256; None where there is none."""
+        done = self.run(f"[ -f {path} ] && sha256sum < {path} || echo none")
+        digest = done.out.split()[0] if done.out.split() else "none"
+        if digest == "none":
+            return None
+        process = self.start(f"cat {path}")
+        try:
+            data, err = process.communicate(timeout=_PUT_S)
+        except subprocess.TimeoutExpired as exc:
+            end(process)
+            raise SshError("TIMEOUT", f"{self}: {path} did not come") from exc
+        except BaseException:
+            end(process)
+            raise
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise SshError("DROPPED", f"{self}: {path} came damaged: {last_lines(err.decode())}")
+        return data
+
     def _send(self, path: str, data: bytes, arrived: int) -> None:
         digest, partial = _sha256(data), _partial(path, data)
         for fresh in (arrived > len(data), True):

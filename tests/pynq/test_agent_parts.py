@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from axi_shell_sim import CLOCK_HZ, packet
-from board_tree import BASE, KEPT, core
+from board_tree import BASE, KEPT, WIRE_BYTES, core
 from cobs import cobs
 from fake_window import FakeWindow, facts
 
@@ -104,7 +104,7 @@ def test_a_mapped_window_is_words_at_their_offsets(tmp_path: Path) -> None:
 
 def test_inputs_lie_in_words_as_the_hardware_reads_them() -> None:
     window = FakeWindow()
-    wire = samples(1)[0].tobytes()
+    wire = random.Random(6).randbytes(WIRE_BYTES)
     Accelerator(window, facts()).store(2, wire)
     words = [window.read(STORE_OFFSET + 4 * (12 + i)) for i in range(6)]
     assert words == packet(bytes(wire[i] for i in KEPT))
