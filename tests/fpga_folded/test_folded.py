@@ -9,8 +9,9 @@ import pytest
 from folded_nets import UP5K, FoldedBuilder, answers, simulate
 from random_folded import random_net
 
+from edgekit.errors import UnsupportedError
 from edgekit.ir.nodes import Pad
-from edgekit.ir.types import DType
+from edgekit.ir.types import DType, Padding
 from edgekit.target.fpga import folded
 
 pytestmark = pytest.mark.iverilog
@@ -45,6 +46,25 @@ def test_two_dense_layers_of_bits(work: Path) -> None:
 def test_random_chains(work: Path, seed: int) -> None:
     builder, y = random_net(seed)
     check(builder, y, work, (1000, 2000, 6000)[seed % 3])
+
+
+def test_sums_are_read_by_thresholds_and_pools(work: Path) -> None:
+    """They have as many bits as they reach, not as their type holds."""
+    builder = FoldedBuilder(3, samples=6)
+    builder.weight_type = DType.TERNARY
+    sums = builder.binary_conv(builder.bytes(4, 4, 2), 3, (2, 2), result=DType.INT32)
+    pooled = builder.max_of_bits(sums, (2, 2), (1, 1), Padding(1, 1, 0, 0))
+    bits = builder.thermometer(pooled, 2, shared=False)
+    check(builder, builder.binary_dense(bits, 4, DType.INT32), work, 2000)
+
+
+def test_an_output_of_padding_alone_is_refused(work: Path) -> None:
+    builder = FoldedBuilder(4, samples=2)
+    builder.weight_type = DType.TERNARY
+    x = builder.bytes(3, 3, 2)
+    y = builder.binary_conv(x, 2, (1, 1), padding=Padding(0, 1, 0, 0), result=DType.INT32)
+    with pytest.raises(UnsupportedError, match=f"CONV {y}: what comes out first .* padding alone"):
+        folded.generate(builder.graph(y), UP5K, rate_hz=1.0, clock_hz=2000.0)
 
 
 @pytest.mark.parametrize("seed", [3, 7, 9])

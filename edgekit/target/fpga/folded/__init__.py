@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from edgekit.errors import UnsupportedError
 from edgekit.ir.graph import Graph
 from edgekit.ir.types import DType
 from edgekit.target.fpga.core import Core, Resources
@@ -30,7 +31,7 @@ def generate(graph: Graph, resources: Resources, *, rate_hz: float, clock_hz: fl
         clock_hz: clock of the core.
 
     Raises:
-        UnsupportedError: a node that this style does not serve.
+        UnsupportedError: a node that this style does not serve, or an output of padding alone.
         DoesNotFitError: the rate or the part cannot be kept; names layer and what is missing.
     """
     first, layers, last = lower(graph)
@@ -50,6 +51,12 @@ def build(
     between = ends(first, lanes, last)
     in_beats, out_beats = first.size // between.in_lanes, last.size // between.out_lanes
     units = size_buffers(assemble(layers, folds, first, between))
+    if timing.gives_ahead(tuple(units)):
+        raise UnsupportedError(
+            f"{layers[-1].label}: what comes out first depends on padding alone, and would come "
+            "before the input",
+            hint="end with a dense layer, or with windows that reach into the image",
+        )
     latency, interval = timing.exact(tuple(units), in_beats, out_beats)
     comment = _comment(graph, layers, folds, latency, interval)
     text = emit.core_text(units, first, last, between, comment)

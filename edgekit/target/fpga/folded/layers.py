@@ -27,11 +27,12 @@ class Stream:
     channels: int
     dtype: DType
     order: Ints  # (height * width * channels,): index in the graph's flat tensor, or NOTHING
+    sum_bits: int | None = None  # of a sum, which takes no more bits than it can reach
 
     @property
     def bits(self) -> int:
         """Bits of an element: 1 is -1 or +1, more are signed."""
-        return self.dtype.bits
+        return self.dtype.bits if self.sum_bits is None else self.sum_bits
 
     @property
     def size(self) -> int:

@@ -206,7 +206,8 @@ def _sum(graph: Graph, node: LowBitSum, stream: Stream) -> tuple[list[Layer], St
     )
     order = (np.arange(window.places)[:, None] * len(channels) + channels).reshape(-1)
     out_type = dtype
-    sums = Stream(window.out_height, window.out_width, len(channels), out_type, order)
+    bits = made.acc_bits if table is None else None
+    sums = Stream(window.out_height, window.out_width, len(channels), out_type, order, bits)
     if table is None or made.sign:
         return [layer], sums
     steps = layers.Steps(
@@ -239,7 +240,7 @@ def _steps(
     label: str, dtype: DType, table: Ints, low: int, stream: Stream
 ) -> tuple[list[Layer], Stream]:
     places = stream.height * stream.width
-    made = replace(stream, dtype=dtype)
+    made = replace(stream, dtype=dtype, sum_bits=None)
     if dtype is DType.BINARY:
         return [layers.Thermometer(label, places, stream.channels, stream.bits, table)], made
     layer = layers.Steps(label, places, stream.channels, stream.bits, table, low, dtype.bits)
@@ -263,8 +264,9 @@ def _max_pool(graph: Graph, node: MaxPool, s: Stream) -> tuple[list[Layer], Stre
     if s.dtype is DType.BINARY and clamp is not None:
         raise UnsupportedError(f"{node.label}: a clamp of bits to {clamp}; -1 to 1 is wanted")
     out = (np.arange(window.places)[:, None] * s.channels + order).reshape(-1)
-    made = Stream(window.out_height, window.out_width, s.channels, s.dtype, out)
-    return [layers.MaxPool(node.label, window, s.bits, clamp, s.dtype.low)], made
+    made = Stream(window.out_height, window.out_width, s.channels, s.dtype, out, s.sum_bits)
+    lowest = s.dtype.low if s.sum_bits is None else -(1 << (s.bits - 1))
+    return [layers.MaxPool(node.label, window, s.bits, clamp, lowest)], made
 
 
 def _pad(graph: Graph, node: Pad, s: Stream) -> tuple[list[Layer], Stream]:
@@ -284,5 +286,5 @@ def _pad(graph: Graph, node: Pad, s: Stream) -> tuple[list[Layer], Stream]:
         out_width=width,
     )
     out = (np.arange(window.places)[:, None] * s.channels + order).reshape(-1)
-    made = Stream(height, width, s.channels, s.dtype, out)
+    made = Stream(height, width, s.channels, s.dtype, out, s.sum_bits)
     return [layers.Padding(node.label, window, s.bits, node.value)], made

@@ -278,6 +278,14 @@ def _idle_moves(stages: list[Stage]) -> bool:
     return moved
 
 
+def gives_ahead(units: tuple[Unit, ...]) -> bool:
+    """Say whether the last unit shows a word before any input has come."""
+    stages = [stage(unit) for unit in units]
+    while _idle_moves(stages):
+        pass
+    return stages[-1].valid
+
+
 def exact(units: tuple[Unit, ...], in_beats: int, out_beats: int) -> tuple[int, int]:
     """Return (latency, interval) in clocks, as Core means them."""
     alone = run(units, in_beats, out_beats, 1)
