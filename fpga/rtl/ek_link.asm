@@ -72,11 +72,12 @@ I_LEFT = 7
 I_LEAST = 8             ; three bytes each
 I_MOST = 11
 I_HIGH = 14
+I_LOADED = 15
 O_REPLY = 0             ; sends REPLY or EVENT; A is its length
 O_EVENT = 1
 O_ACK = 2
 O_STORE = 3
-O_PLACE = 4             ; 1: to the first slot, 2: to the spare one, 4: weights from the start
+O_PLACE = 4             ; 1: to the first slot, 2: to the spare one, 4: an even byte of the weights is next
 O_CONFIG = 5
 O_RUN = 6               ; 1 start, 2 stop, 4 more, 8 slow
 O_OUTPUT = 7
@@ -106,7 +107,6 @@ QUIET_TIMES = 32        ; 2.1 s
 start:      inc BOOT 4
             ld #0
             st S_ACTIVE
-            st LOADED
             st PENDING
             st CONTROL
             st QUIET
@@ -121,6 +121,7 @@ clear:      ld #0
             st p+
             dec COUNT 1
             jnz clear
+            call loaded
 
 ; ---- what there is to do -----------------------------------------------------------------------
 main:       call service
@@ -547,13 +548,7 @@ not_busy:   ld RX_COMMAND
             xor #CMD_OUTPUT
             jz output
             ld LOADED
-            jnz ready
-            ld L_WEIGHTS
-            jnz not_ready
-            ld L_WEIGHTS+1
-            jnz not_ready
-            ld L_WEIGHTS+2
-            jnz not_ready
+            jz not_ready
 ready:      ld RX_COMMAND
             xor #CMD_RUN
             jz run
@@ -620,7 +615,11 @@ open_some:  ld RX_PAYLOAD+OPEN_REQUEST_KIND
             ld LEFT+3
             xor L_WEIGHTS+3
             jnz bad_arg
-            jmp open_same
+            ld #4
+            out O_PLACE
+            call loaded
+            copy RECORD+STATUS_REPLY_OFFSET TEMP 4
+            jmp open_record
 open_inputs:
             test L_STORE LEFT 4
             jc open_room
@@ -655,17 +654,12 @@ open_equal: ld p+
             jnz open_equal
             jmp open_go_on
 open_new:   zero RECORD+STATUS_REPLY_OFFSET 4
+            ld #1
+            out O_PLACE
+open_record:
             copy RECORD+STATUS_REPLY_HANDLE RX_PAYLOAD+OPEN_REQUEST_SHA256 2
             ld RX_PAYLOAD+OPEN_REQUEST_KIND
             st RECORD+STATUS_REPLY_KIND
-            xor #TRANSFER_KIND_INPUTS
-            jz open_store
-            ld #0
-            st LOADED
-            ld #4
-            jmp open_place
-open_store: ld #1
-open_place: out O_PLACE
             setp RX_PAYLOAD+OPEN_REQUEST_LENGTH
             setq RECORD+STATUS_REPLY_LENGTH
             ld #36
@@ -689,6 +683,19 @@ tell_place: st R_LENGTH
             st COUNT
             call move
             jmp answer
+
+; TEMP = bytes of weights that the network has, Z when they are not all.
+loaded:     in I_LOADED
+            st TEMP
+            in I_HIGH
+            st TEMP+1
+            zero TEMP+2 2
+            plus TEMP TEMP 4
+            test TEMP L_WEIGHTS 4
+            ld #0
+            adc #0
+            st LOADED
+            ret
 
 ; Z unless the request's handle is the transfer's.
 handle:     ld RX_PAYLOAD
@@ -766,8 +773,7 @@ commit:     ld RX_LENGTH
             ld RECORD+STATUS_REPLY_KIND
             xor #TRANSFER_KIND_INPUTS
             jz commit_inputs
-            ld #1
-            st LOADED
+            call loaded
             zero TEMP 4
             jmp commit_tell
 commit_inputs:

@@ -28,8 +28,9 @@ module ek_link #(
     output wire                  store_home,
     output wire                  store_spare,
     output wire                  store_write,
-    output wire                  load_reset,
+    output wire                  load_start, // the next byte is the lower one of a word
     output wire                  load_write,
+    input  wire [15:0]           loaded,     // words of weights
     output wire [7:0]            data,       // of both
     // run control
     output wire                  run_start,
@@ -198,6 +199,7 @@ module ek_link #(
             4'd11: port_data = most[7:0];
             4'd12: port_data = most[15:8];
             4'd13: port_data = most[23:16];
+            4'd15: port_data = loaded[7:0];
             default: port_data = high;
         endcase
     end
@@ -209,7 +211,7 @@ module ek_link #(
     assign store_write = port_write && (port == 5'd3);
     assign store_home = port_write && (port == 5'd4) && a[0];
     assign store_spare = port_write && (port == 5'd4) && a[1];
-    assign load_reset = port_write && (port == 5'd4) && a[2];
+    assign load_start = port_write && (port == 5'd4) && a[2];
     assign out_select = port_write && (port == 5'd7);
     assign out_next = port_read && (port[3:0] == 4'd3);
     assign load_write = port_write && (port == 5'd8);
@@ -224,6 +226,7 @@ module ek_link #(
             send_event <= port[0];
         end
         if (port_read && port[3:2] == 2'd1) high <= number[15:8];
+        if (port_read && port[3:0] == 4'd15) high <= loaded[15:8];
         if (port_write && port == 5'd5) run_config <= {a, run_config[87:8]};
         if (run_control) begin
             run_more <= a[2];

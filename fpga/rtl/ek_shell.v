@@ -20,7 +20,7 @@ module ek_shell #(
     parameter [INPUT_BYTES-1:0] KEEP = {INPUT_BYTES{1'b1}},
     parameter integer STORE_WIDTH = IN_WIDTH,
     parameter integer SLOTS = 64,
-    parameter [31:0]  WEIGHT_BYTES = 32'd0,   // to load before the first inference
+    parameter [31:0]  WEIGHT_BYTES = 32'd0,   // to load before the first inference, < 131,072
     parameter integer CYCLE_BITS = 24,        // of one inference's cycles
     parameter integer CLOCK_MHZ = 12,
     parameter integer DIV = 104,
@@ -90,7 +90,8 @@ module ek_shell #(
         STORE_BYTES_32, INPUT_BYTES_32
     };
 
-    wire microsecond, store_home, store_spare, store_write, load_reset, load_write;
+    wire microsecond, store_home, store_spare, store_write, load_start, load_write;
+    wire [15:0] loaded;
     wire [7:0] data;
     wire run_start, run_stop, run_more, run_slow, run_busy, run_gap, run_borrow, run_missed;
     wire run_counting, run_read, word_valid, word_ready, hold, out_select, out_next, out_last;
@@ -115,7 +116,8 @@ module ek_shell #(
     ) u_link (
         .clk(clk), .rst(rst), .rx(rx), .tx(tx), .twin(twin), .idle(idle),
         .microsecond(microsecond), .store_home(store_home), .store_spare(store_spare),
-        .store_write(store_write), .load_reset(load_reset), .load_write(load_write), .data(data),
+        .store_write(store_write), .load_start(load_start), .load_write(load_write),
+        .loaded(loaded), .data(data),
         .run_start(run_start), .run_stop(run_stop), .run_more(run_more), .run_slow(run_slow),
         .run_config(run_config), .run_busy(run_busy), .run_gap(run_gap), .run_borrow(run_borrow),
         .run_missed(run_missed), .run_tick(slow_tick && run_slow), .run_counting(run_counting),
@@ -164,35 +166,40 @@ module ek_shell #(
         .last(out_last)
     );
 
-    // Weights come in words of 16 bits; a new transfer of them starts the network anew.
+    // Weights go to the network in words of 16 bits, in order, once: it keeps them over a reset, so
+    // the count of them is kept too, and a transfer that a reset cut short goes on there.
     wire load_valid;
     wire [15:0] load_data;
     generate
         if (WEIGHT_BYTES != 32'd0) begin : g_load
+            reg [15:0] count = 16'd0;
             reg odd, valid;
             reg [15:0] two;
             assign load_valid = valid;
             assign load_data = two;
+            assign loaded = count;
             always @(posedge clk) begin
                 valid <= load_write && odd;
+                if (valid) count <= count + 16'd1;
                 if (load_write) begin
                     two <= {data, two[15:8]};
                     odd <= !odd;
                 end
-                if (rst || load_reset) begin
+                if (rst || load_start) begin
                     valid <= 1'b0;
                     odd <= 1'b0;
                 end
             end
         end else begin : g_no_load
-            wire load_unused = load_write;
+            wire load_unused = load_write || load_start;
             assign load_valid = 1'b0;
             assign load_data = 16'd0;
+            assign loaded = 16'd0;
         end
     endgenerate
 
     ek_core u_core (
-        .clk(clk), .rst(rst || load_reset), .in_valid(in_valid), .in_ready(in_ready),
+        .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready),
         .in_data(in_data), .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data),
         .load_valid(load_valid), .load_data(load_data)
     );
