@@ -14,6 +14,8 @@ from edgekit.target.fpga.folded.layers import Layer, MatVec, MaxPool, Padding, S
 
 SPRAM_WORDS = 16384
 SPRAM_WIDTH = 16
+_REPEAT, _WINDOW = 64, 190  # LUT4 of a buffer that repeats an image, and of one with rows
+_RANDOM_BITS, _CLOSE_BITS = 1.75, 1.0  # LUT4 of 16 bits: of weights, of thresholds near each other
 _SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))  # width and depth of an iCE40 block RAM
 
 
@@ -62,7 +64,7 @@ def resources(layer: Layer, fold: Fold, lanes: int) -> Resources:
         case Thermometer():
             compared = fold.lanes * layer.levels * (layer.bits + 1)
             constant = layer.table.shape[0] == 1 or fold.lanes == layer.channels
-            lut = compared // 3 if constant else 2 * compared
+            lut = 15 + compared // 2 if constant else 2 * compared
             return Resources(
                 lut + _resize(lanes, fold.lanes, layer.bits), fold.lanes * layer.levels
             )
@@ -90,7 +92,7 @@ def _resize(have: int, want: int, bits: int) -> int:
     """LUT4 of a converter; widening takes registers and hardly any logic."""
     if have == want:
         return 0
-    return 10 + (want * bits if want > have else have * bits)
+    return 8 if want > have else 8 + have * bits
 
 
 def _buffer(layer: MatVec | MaxPool | Padding, lanes: int, bits: int) -> int:
@@ -107,26 +109,34 @@ def _product(layer: MatVec, fold: Fold, lanes: int) -> Resources:
     depth = layer.weights.size // (fold.lanes * fold.simd)
     groups = layer.neurons // fold.lanes
     if layer.weight_bits == 1 and layer.input_bits == 1:
-        dot = 2.4 * fold.simd
-    elif layer.weight_bits == 1 or layer.input_bits == 1:
-        dot = fold.simd * 2.0 * max(layer.weight_bits, layer.input_bits)
+        dot = 2.3 * fold.simd
+    elif layer.weight_bits <= 2 or layer.input_bits <= 2:
+        dot = 2.6 * fold.simd * layer.acc_bits
     else:
         dot = fold.simd * 1.3 * layer.weight_bits * layer.input_bits
-    starts = 1 if groups == 1 else max(1, groups // 12) * 1.2
-    lut = 40 + fold.lanes * (dot + layer.acc_bits * (2 + starts))
+    lut = 15 + fold.lanes * (dot + 2.5 * layer.acc_bits)
+    lut += _constants(fold.lanes * layer.acc_bits, groups, _CLOSE_BITS)
     inputs = fold.lanes if layer.depthwise else fold.simd
     bram = 0
     whole = layer.depthwise or groups > 1 or layer.window.cells > 1
     if whole:
-        lut += 80
+        lut += _WINDOW if layer.window.cells > 1 else _REPEAT
         bram += _buffer(layer, inputs, layer.input_bits)
     lut += _resize(lanes, inputs, layer.input_bits)
     blocks = 0
     if fold.memory == "logic":
-        lut += width * depth / 12 if depth > 1 else 0
+        lut += _constants(width, depth, _RANDOM_BITS)
     elif fold.memory == "bram":
         bram += block_rams(width, depth)
+        lut += 2 + 2 * ceil(log2(max(depth, 2)))
     else:
         blocks = ceil(width / SPRAM_WIDTH)
         lut += 50
-    return Resources(int(lut), int(lut * 0.7), bram=bram, spram=blocks)
+    return Resources(int(lut), int(lut * 0.5), bram=bram, spram=blocks)
+
+
+def _constants(width: int, depth: int, per_table: float) -> float:
+    """LUT4 of a table in logic: 16 words of a bit fill one, and choosing among them takes more."""
+    if depth <= 1:
+        return 0.0
+    return 2 * ceil(log2(depth)) + width * max(1.0, per_table * depth / 16)
