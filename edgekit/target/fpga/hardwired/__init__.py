@@ -16,6 +16,7 @@ from edgekit.target.fpga.core import Core, Resources
 from edgekit.target.fpga.hardwired.circuit import TRUE, Adder, Builder, Circuit
 from edgekit.target.fpga.hardwired.lower import lower
 from edgekit.target.fpga.hardwired.plan import Costs
+from edgekit.target.fpga.hardwired.polarity import with_few_inverters
 from edgekit.target.fpga.hardwired.schedule import Schedule, by_layer, in_stages
 from edgekit.target.fpga.hardwired.verilog import verilog
 from edgekit.target.fpga.hardwired.wire import (
@@ -82,7 +83,8 @@ def circuit_of(graph: Graph, costs: Costs | None = None) -> Circuit:
         (name, *_) = inputs_of(node)
         values[node.y] = lower(builder, graph, node, values[name], costs)
     result = graph.tensors[graph.outputs[0].tensor]
-    return builder.finish(wire_from_words(builder, result, values[result.name], costs))
+    outputs = wire_from_words(builder, result, values[result.name], costs)
+    return with_few_inverters(builder.finish(outputs))
 
 
 def _estimate(circuit: Circuit, schedule: Schedule) -> Resources:

@@ -28,7 +28,7 @@ MAJORITY = 0b11101000
 class Lut:
     """One look-up table: the value is bit `sum of inputs[i] << i` of `table`.
 
-    `inputs` are signals that rise, none of them constant; `table` is 0 where all inputs are 0.
+    `inputs` are signals that rise, none of them constant.
     """
 
     signal: int
@@ -39,13 +39,17 @@ class Lut:
 
 @dataclass(frozen=True, slots=True)
 class Adder:
-    """`a + b + carry_in`, lowest bit first: sums are `signal + i`, the carry `signal + len(a)`."""
+    """`a + b + carry_in`, lowest bit first: sums are `signal + i`, the carry `signal + len(a)`.
+
+    `inverted` has bit i set where sum i is given inverted.
+    """
 
     signal: int
     layer: int
     a: tuple[Bit, ...]
     b: tuple[Bit, ...]
     carry_in: Bit
+    inverted: int = 0
 
 
 Cell: TypeAlias = Lut | Adder
@@ -53,12 +57,15 @@ Cell: TypeAlias = Lut | Adder
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """Cells in an order in which every input comes first; signals 1 to `inputs` are the inputs."""
+    """Cells in an order in which every input comes first; signals 1 to `inputs` are the inputs.
+
+    `compared` are bits that whoever reads the outputs puts on a carry chain.
+    """
 
     inputs: int
     cells: tuple[Cell, ...]
     outputs: tuple[Bit, ...]
-    signals: int
+    compared: tuple[Bit, ...]
 
 
 def inputs_of(cell: Cell) -> tuple[int, ...]:
@@ -79,6 +86,7 @@ class Builder:
 
     inputs: int
     layer: int = 0
+    compared: list[Bit] = field(default_factory=list)
     _cells: list[Cell] = field(default_factory=list)
     _known: dict[tuple[object, ...], int] = field(default_factory=dict)  # of cells: first signal
     _parity: dict[tuple[int, ...], Bit] = field(default_factory=dict)  # of two or three signals
@@ -179,7 +187,8 @@ class Builder:
             if needed & set(range(cell.signal, cell.signal + width_of(cell))):
                 kept.append(cell)
                 needed.update(inputs_of(cell))
-        return Circuit(self.inputs, tuple(reversed(kept)), outs, self._signals)
+        compared = tuple(bit for bit in self.compared if bit > TRUE and bit >> 1 in needed)
+        return Circuit(self.inputs, tuple(reversed(kept)), outs, compared)
 
 
 def _reduced(table: int, bits: Sequence[Bit]) -> tuple[int, tuple[int, ...]]:

@@ -51,6 +51,7 @@ def _add(cell: Adder, values: dict[int, Words]) -> None:
     carry = _value(cell.carry_in, values)
     for i, (a_bit, b_bit) in enumerate(zip(cell.a, cell.b, strict=True)):
         a, b = _value(a_bit, values), _value(b_bit, values)
-        values[cell.signal + i] = a ^ b ^ carry
+        sum_ = a ^ b ^ carry
+        values[cell.signal + i] = sum_ ^ _ALL if cell.inverted >> i & 1 else sum_
         carry = (a & b) | (carry & (a ^ b))
     values[cell.signal + len(cell.a)] = carry

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from edgekit.target.fpga.hardwired.circuit import FALSE, MAJORITY, MAX_INPUTS, TRUE, Bit, Builder
 from edgekit.target.fpga.hardwired.plan import (
-    LUT_DELAY,
     Arrivals,
     Costs,
     FullAdder,
@@ -200,9 +199,3 @@ def _compare(builder: Builder, columns: list[list[Bit]], threshold: int) -> Bit:
         if sum(weight for k, (weight, _) in enumerate(top) if index >> k & 1) >= wanted
     )
     return builder.lut(table, [bit for _, bit in top])
-
-
-def carry_save(builder: Builder, heap: Heap, column: int, bits: Sequence[Bit], at: int) -> None:
-    """Put the full adder of three bits of `column` into `heap`."""
-    for place, bit in enumerate(builder.full_adder(bits)):
-        heap.put(column + place, bit, at + LUT_DELAY)

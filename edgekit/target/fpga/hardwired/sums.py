@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.target.fpga.hardwired.circuit import TRUE, Bit, Builder
-from edgekit.target.fpga.hardwired.heap import Heap, at_least, carry_save, total
-from edgekit.target.fpga.hardwired.plan import Costs
+from edgekit.target.fpga.hardwired.heap import Heap, at_least, total
+from edgekit.target.fpga.hardwired.plan import LUT_DELAY, Costs
 from edgekit.target.fpga.hardwired.share import common_triples
 from edgekit.target.fpga.hardwired.word import Word
+
+_SHARED_COLUMNS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +51,37 @@ def row_of(constant: int, terms: Sequence[tuple[int, Word]]) -> Row:
 
 def heaps_of(builder: Builder, rows: Sequence[Row]) -> list[Heap]:
     """Return the heap of each row, after the full adders that rows have in common."""
-    lowest = [[bit for column, bit in row.bits if column == 0] for row in rows]
-    triples = common_triples(lowest)
     heaps = []
-    for row, shared in zip(rows, triples, strict=True):
+    for row in rows:
+        negated = 2 * sum(bit & 1 for _, bit in row.bits) > len(row.bits)
         heap = Heap()
-        used = {bit for triple in shared for bit in triple}
-        for column, bit in row.bits:
-            if column or bit not in used:
-                heap.put(column, bit)
-        for triple in shared:
-            carry_save(builder, heap, 0, triple, 0)
+        # Tables take the first bits, and negated ones for nothing; a chain of one sign is best.
+        for column, bit in sorted(row.bits, key=lambda entry: (entry[1] & 1) == negated):
+            heap.put(column, bit)
         heaps.append(heap)
+    column = 0
+    while column < _SHARED_COLUMNS:
+        if not _share(builder, heaps, column):
+            column += 1
     return heaps
+
+
+def _share(builder: Builder, heaps: Sequence[Heap], column: int) -> bool:
+    """Build the full adders of `column` that rows have in common; False: there are none."""
+    found = [dict[Bit, int]() for _ in heaps]
+    for heap, arrivals in zip(heaps, found, strict=True):
+        if len(heap.columns) > column:
+            arrivals.update({bit: at for at, bit in heap.columns[column] if bit > TRUE})
+    triples = common_triples([list(arrivals) for arrivals in found])
+    for heap, arrivals, shared in zip(heaps, found, triples, strict=True):
+        used = {bit for triple in shared for bit in triple}
+        if used:
+            heap.columns[column] = [e for e in heap.columns[column] if e[1] not in used]
+        for triple in shared:
+            at = max(arrivals[bit] for bit in triple)
+            for place, bit in enumerate(builder.full_adder(triple)):
+                heap.put(column + place, bit, at + LUT_DELAY)
+    return any(triples)
 
 
 def compared(
@@ -90,12 +110,27 @@ def word_at_least(builder: Builder, word: Word, threshold: int, costs: Costs) ->
 
 
 def full(builder: Builder, rows: Sequence[Row], costs: Costs) -> list[Word]:
-    """Return each row as a word of two's complement, wide enough for its reachable sums."""
+    """Return each row as a word wide enough for its reachable sums, all rows equally wide.
+
+    Every second row is computed inverted, which costs nothing here: a comparison of neighbours
+    adds one to the other's inverse on a carry chain, whose inputs cannot be inverted on the way.
+    """
+    heaps = heaps_of(builder, rows)
+    starts = [row.constant >> row.shift for row in rows]
+    width = max(
+        (_signed_bits(start, start + heap.most) for start, heap in zip(starts, heaps, strict=True)),
+        default=1,
+    )
     words = []
-    for row, heap in zip(rows, heaps_of(builder, rows), strict=True):
-        start, rest = divmod(row.constant, 1 << row.shift)
-        width = _signed_bits(start, start + heap.most)
+    for index, (row, heap, start) in enumerate(zip(rows, heaps, starts, strict=True)):
+        if index % 2:
+            heap, start = heap.negated(), -1 - heap.most - start
         bits = total(builder, heap, start, width, costs)
+        # The sign stays as it is: a table after the carry shares the register's cell.
+        builder.compared += bits[:-1]
+        if index % 2:
+            bits = tuple(bit ^ 1 for bit in bits)
+        rest = row.constant & ((1 << row.shift) - 1)
         words.append(Word.signed(bits, rest, 1 << row.shift))
     return words
 

@@ -101,6 +101,8 @@ def _cell(cell: Lut | Adder, stage: int, schedule: Schedule) -> Iterable[str]:
         f"n{signal}" + ("" if signal in schedule.last_use else "_unused")
         for signal in range(cell.signal, cell.signal + len(cell.a) + 1)
     ]
+    inverse = [name for i, name in enumerate(outs) if cell.inverted >> i & 1]
+    outs = [f"{name}_inverse" if name in inverse else name for name in outs]
     a = [_name(bit, stage, schedule) for bit in cell.a]
     b = [_name(bit, stage, schedule) for bit in cell.b]
     if cell.carry_in:
@@ -110,6 +112,7 @@ def _cell(cell: Lut | Adder, stage: int, schedule: Schedule) -> Iterable[str]:
     left, right = (", ".join(["1'b0", *reversed(bits)]) for bits in (a, b))
     yield f"    wire {', '.join(outs)};\n"
     yield f"    assign {{{', '.join(reversed(outs))}}} = {{{left}}} + {{{right}}};\n"
+    yield from (f"    wire {name} = ~{name}_inverse;\n" for name in inverse)
 
 
 def _registers(stage: int, schedule: Schedule) -> Iterable[str]:
