@@ -17,15 +17,18 @@ from edgekit.build import process, tools
 from edgekit.build.fpga_reports import Cells, Placement
 from edgekit.build.plan import Artifact, BuildPlan, Command, FpgaSizes
 from edgekit.build.run import prepare
+from edgekit.build.spread import spread
 from edgekit.errors import DoesNotFitError, ToolError
 from edgekit.progress import Progress, Silent
 
 SEED = "{seed}"  # in arguments and file names of place and route: the seed
 DEFAULT_SEEDS = 8
 # Products of a plan: what each command has to leave behind.
-NETLIST, STATISTICS, REPORT, LAYOUT, BITSTREAM = (
+NETLIST, STATISTICS, LOOSE, SPREAD, REPORT, LAYOUT, BITSTREAM = (
     "netlist",
     "statistics",
+    "loose",  # a first placement, whose cells are then spread
+    "spread",  # the netlist with cells pinned
     "report",
     "layout",
     "bitstream",
@@ -35,7 +38,7 @@ _CAPACITY = ("lut", "ff", "bram", "spram", "dsp")  # facts of a plan: what the p
 _RECORD = "artifact.json"
 # A first start from a wheel compiles it, which takes minutes; a design that fills its part may
 # keep nextpnr busy for as long as it is allowed.
-_TIMEOUT_S: Mapping[str, float] = {"synth": 3600.0, "place": 1800.0, "pack": 600.0}
+_TIMEOUT_S: Mapping[str, float] = {"synth": 3600.0, "loose": 1800.0, "place": 1800.0, "pack": 600.0}
 # How nextpnr says that the part has room, but not here: another seed may find a way.
 _NO_WAY = (
     "unable to place",
@@ -69,7 +72,8 @@ def execute(
     """Build `plan` below `work/build/DIGEST` and return the artifact; a finished one is reused.
 
     Its commands are synthesis and, where a free tool can do that for the part, place and route
-    (SEED in its arguments) and the packing of the bitstream. Place and route is repeated with up
+    (SEED in its arguments) and the packing of the bitstream; before them, where the plan is roomy,
+    a first placement, whose cells build/spread.py moves apart. Place and route is repeated with up
     to `seeds` seeds until the clock is met.
 
     Raises DoesNotFitError for a design that is larger than the part, that cannot be placed or
@@ -103,7 +107,11 @@ class _Build:
         _check_capacity(self.plan, cells)
         if not rest:
             return self._store(cells, None)
-        place, pack = rest
+        *loose, place, pack = rest
+        for command in loose:
+            self.progress.stage("first placement")
+            self._step("loose", command, (LOOSE,))
+            spread(self._path(NETLIST), self._path(LOOSE), self._path(SPREAD))
         best = self._place(place, seeds)
         assert best.placement is not None
         if not best.placement.met() and not allow_timing_failure:

@@ -12,7 +12,16 @@ from typing import Literal, assert_never
 
 from edgekit.board import Family, FpgaBoard, FpgaPart
 from edgekit.build import tools
-from edgekit.build.fpga import BITSTREAM, LAYOUT, NETLIST, REPORT, SEED, STATISTICS
+from edgekit.build.fpga import (
+    BITSTREAM,
+    LAYOUT,
+    LOOSE,
+    NETLIST,
+    REPORT,
+    SEED,
+    SPREAD,
+    STATISTICS,
+)
 from edgekit.build.plan import BuildPlan, Command
 from edgekit.errors import UnsupportedError
 
@@ -20,6 +29,7 @@ Flow = Literal["native", "yowasp"]
 
 _SCRIPT = PurePosixPath("synth.ys")
 _NETLIST = PurePosixPath("net.json")
+_LOOSE, _SPREAD = PurePosixPath("loose.json"), PurePosixPath("spread.json")
 _STATISTICS = PurePosixPath("net.stat.json")
 _REPORT = PurePosixPath(f"report-{SEED}.json")
 # No option that a published figure was taken without: areas stay comparable.
@@ -65,6 +75,7 @@ def plan(
     clock_hz: float,
     pins: Mapping[str, str] | None,
     flow: Flow | None = None,
+    roomy: bool = False,
 ) -> BuildPlan:
     """Return how module `top` becomes a bitstream for `board`; build/fpga.py executes it.
 
@@ -73,6 +84,9 @@ def plan(
     makes nothing that a board can run. `flow` takes programs installed here or those of the
     Python packages, between which areas differ; None programs where they can do it all. A tool
     that is only there as a package is called by that name, so that the plan's digest tells.
+
+    `roomy` keeps the cells of an iCE40 UP5K apart (build/spread.py): networks of look-up tables
+    route no other way. Other parts ignore it.
 
     Families without a free place and route end with a netlist. Raises UnsupportedError for Gowin
     without pins, which its tools refuse.
@@ -86,6 +100,10 @@ def plan(
         if pins is not None:
             everything[PurePosixPath(backend.constraints)] = constraints(part.family, pins)
         place = _place(part, backend, clock_hz, pinned=pins is not None)
+        if roomy and part.device == "up5k":
+            products |= {LOOSE: _LOOSE, SPREAD: _SPREAD}
+            commands.append(Command(_loose(place), "loose"))
+            place = _reading(place, _SPREAD)
         commands += [Command(place, f"place-{SEED}"), Command(backend.pack, "pack")]
         products[REPORT] = _REPORT
         products[LAYOUT] = PurePosixPath(backend.layout)
@@ -110,6 +128,21 @@ def _place(part: FpgaPart, backend: _Backend, clock_hz: float, *, pinned: bool) 
         )
     clock = ("--freq", f"{clock_hz / 1e6:g}", "--seed", SEED, "--timing-allow-fail")
     return (*backend.place, *where, *clock, "--report", str(_REPORT))
+
+
+def _loose(place: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the command of a first placement, made from that of place and route."""
+    without = tuple(part.replace(SEED, "0") for part in place)
+    return (*without, "--no-route", "--write", str(_LOOSE))
+
+
+def _reading(place: tuple[str, ...], netlist: PurePosixPath) -> tuple[str, ...]:
+    """Return the command of place and route for a netlist of pinned cells.
+
+    router1, the default, is still at it after minutes where router2 needs seconds.
+    """
+    read = tuple(str(netlist) if part == str(_NETLIST) else part for part in place)
+    return (*read, "--router", "router2")
 
 
 def constraints(family: Family, pins: Mapping[str, str]) -> bytes:
