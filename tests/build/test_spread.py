@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
@@ -68,7 +69,7 @@ def _spread(tmp_path: Path, count: int) -> tuple[int, dict[str, str]]:
 def test_few_tables_share_a_tile(
     tmp_path: Path, count: int, share: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgekit.build.spread._MOVES_PER_CELL", 5)
+    monkeypatch.setattr(sys.modules[spread.__module__], "_MOVES_PER_CELL", 5)
     found, bels = _spread(tmp_path, count)
     assert found == share
     assert bels.keys() == {f"t{i}" for i in range(count)}
