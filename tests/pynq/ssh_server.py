@@ -92,7 +92,7 @@ class SshServer:
             f"Host board\n HostName 127.0.0.1\n HostKeyAlias board\n Port {port}\n"
             f" User {getpass.getuser()}\n IdentityFile {self.work}/{key}\n IdentitiesOnly yes\n"
             f" UserKnownHostsFile {known}\n GlobalKnownHostsFile /dev/null\n"
-            " StrictHostKeyChecking yes\n"
+            " StrictHostKeyChecking yes\n KexAlgorithms curve25519-sha256\n"  # the cheapest
         )
         return config
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from board_tree import BoardTree, make_bundle
 from ssh_server import SshServer
 
+from edgekit.device.agent import loader
+from edgekit.device.agent.facts import facts_of, read_manifest
+from edgekit.device.agent.loader import load
 from edgekit.device.ssh import Remote
 from edgekit.device.ssh_deploy import deploy_bundle
 from edgekit.errors import DeviceError
@@ -76,23 +80,6 @@ def test_a_disk_too_small_is_told_before_copying(
     assert "has 12288 bytes free, the bundle needs" in message
 
 
-def test_another_part_is_told_before_loading(
-    sshd: SshServer, board: BoardTree, tmp_path: Path
-) -> None:
-    board.set_slcr(0x530, 0x13722093)
-    message = attempt(sshd, board, tmp_path).message
-    assert "the board has a 7z010, the bitstream is for xc7z020clg400-1" in message
-    assert (board.manager / "firmware").read_text() == ""
-
-
-def test_a_bitstream_the_kernel_refuses_is_told(
-    sshd: SshServer, board: BoardTree, tmp_path: Path
-) -> None:
-    (board.manager / "state").write_text("write error\n")
-    message = attempt(sshd, board, tmp_path).message
-    assert "the FPGA manager says 'write error' after loading, wanted 'operating'" in message
-
-
 def test_a_user_without_the_right_is_told_how_to_get_it(
     sshd: SshServer, board: BoardTree, tmp_path: Path
 ) -> None:
@@ -102,8 +89,42 @@ def test_a_user_without_the_right_is_told_how_to_get_it(
     assert "NOPASSWD" in error.hint
 
 
-def test_a_kernel_without_overlays_is_told(
-    sshd: SshServer, board: BoardTree, tmp_path: Path
-) -> None:
+def attempt_load(board: BoardTree, work: Path) -> DeviceError:
+    """Load a bundle as the loader does it as root, which has to fail."""
+    directory = make_bundle(work).directory
+    facts = facts_of(read_manifest(directory))
+    with pytest.raises(DeviceError) as caught:
+        load(directory, facts, root=board.root, owner=os.getuid(), overlay=False)
+    return caught.value
+
+
+def test_another_part_is_told_before_loading(board: BoardTree, tmp_path: Path) -> None:
+    board.set_slcr(0x530, 0x13722093)
+    message = attempt_load(board, tmp_path).message
+    assert message == "the board has a 7z010, the bitstream is for xc7z020clg400-1"
+    assert (board.manager / "firmware").read_text() == ""
+
+
+def test_a_bitstream_the_kernel_refuses_is_told(board: BoardTree, tmp_path: Path) -> None:
+    (board.manager / "state").write_text("write error\n")
+    message = attempt_load(board, tmp_path).message
+    assert message == "the FPGA manager says 'write error' after loading, wanted 'operating'"
+
+
+def test_a_kernel_without_overlays_is_told(board: BoardTree, tmp_path: Path) -> None:
     board.overlays.rmdir()
-    assert "takes no device-tree overlays" in attempt(sshd, board, tmp_path).message
+    assert "takes no device-tree overlays" in attempt_load(board, tmp_path).message
+
+
+def test_an_overlay_that_makes_no_device_is_told(
+    board: BoardTree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "_APPEAR_S", 0.1)
+    board.__exit__(None, None, None)  # its kernel has gone
+    message = attempt_load(board, tmp_path).message
+    assert message == "the overlay was inserted (no status) and no UIO device came of it"
+
+
+def test_without_system_registers_nothing_is_loaded(board: BoardTree, tmp_path: Path) -> None:
+    (board.root / "dev/mem").unlink()
+    assert "the system registers in" in attempt_load(board, tmp_path).message

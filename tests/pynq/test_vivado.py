@@ -216,6 +216,7 @@ def test_a_bitstream_from_elsewhere_makes_the_bundle(tmp_path: Path) -> None:
 
 @pytest.mark.sshd
 @pytest.mark.tclsh
+@pytest.mark.nightly
 def test_a_build_host_makes_the_same_bundle(
     sshd: SshServer, tmp_path: Path, vivado: Callable[..., str]
 ) -> None:
