@@ -14,7 +14,7 @@
 // Timing: a word that completes a window starts it two clocks later; then one word a clock. `lead` is
 // words written less words that the current window needs, as if the image went on below and to the
 // right; `whole` counts images that are in completely, whose last windows need nothing more.
-// Cost: DEPTH x WORD bits of block RAM, about 60 to 110 LUT4.
+// Cost: DEPTH x WORD bits of block RAM (64 bits at most in registers), about 60 to 150 LUT4.
 `default_nettype none
 
 module ek_sliding_window #(
@@ -105,8 +105,6 @@ module ek_sliding_window #(
     localparam [31:0] L_ROW = -MOVE_ROW;
     localparam [31:0] L_IMAGE = -MOVE_IMAGE;
 
-    reg [WORD-1:0] memory[0:DEPTH-1];
-    reg [WORD-1:0] kept;
     reg [BITS-1:0] write_place, place;
     reg signed [LEAD_BITS-1:0] lead;
     reg [FOLD_BITS-1:0] fold;
@@ -156,8 +154,22 @@ module ek_sliding_window #(
         else less = L_COL[LEAD_BITS-1:0];
     end
 
-    always @(posedge clk) if (write) memory[write_place] <= in_data;
-    always @(posedge clk) if (step) kept <= memory[place];
+    wire [WORD-1:0] kept;
+    generate
+        if (DEPTH * WORD > 64) begin : g_block
+            (* ram_style = "block" *) reg [WORD-1:0] memory[0:DEPTH-1];
+            reg [WORD-1:0] word;
+            always @(posedge clk) if (write) memory[write_place] <= in_data;
+            always @(posedge clk) if (step) word <= memory[place];
+            assign kept = word;
+        end else begin : g_logic
+            (* ram_style = "logic" *) reg [WORD-1:0] memory[0:DEPTH-1];
+            reg [WORD-1:0] word;
+            always @(posedge clk) if (write) memory[write_place] <= in_data;
+            always @(posedge clk) if (step) word <= memory[place];
+            assign kept = word;
+        end
+    endgenerate
 
     always @(posedge clk) begin
         if (write) write_place <= write_place + 1'b1;

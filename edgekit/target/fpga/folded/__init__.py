@@ -72,7 +72,7 @@ def build(
         latency_cycles=latency,
         interval_cycles=interval,
         weights=_loaded(units),
-        estimate=cost.total(layers, folds, lanes),
+        estimate=cost.total(units),
     )
 
 

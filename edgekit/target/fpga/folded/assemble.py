@@ -97,57 +97,41 @@ def assemble(
     lanes, bits = between.in_lanes, first.bits
     units: list[Unit] = []
     for place, (layer, fold) in enumerate(zip(layers, folds, strict=True)):
-        name = f"layer{place}"
-        match layer:
-            case MatVec():
-                made = _product(name, layer, fold)
-            case MaxPool():
-                made = [
-                    Windows(
-                        f"{name}_window",
-                        layer.label,
-                        layer.window,
-                        fold.lanes,
-                        layer.bits,
-                        1,
-                        True,
-                        layer.pad_value,
-                        0,
-                    ),
-                    Pool(name, fold.lanes, layer.bits, layer.window.cells, layer.clamp),
-                ]
-            case Padding():
-                window = layer.window
-                made = [
-                    Windows(
-                        name, layer.label, window, fold.lanes, layer.bits, 1, False, layer.value, 0
-                    )
-                ]
-            case Thermometer():
-                table = _grouped(layer, fold.lanes)
-                made = [Compare(name, layer.label, fold.lanes, layer.bits, table)]
-            case Steps():
-                table = _grouped(layer, fold.lanes)
-                made = [
-                    Search(
-                        name,
-                        layer.label,
-                        fold.lanes,
-                        layer.bits,
-                        layer.out_bits,
-                        layer.low,
-                        table,
-                        fold.memory,
-                    )
-                ]
-            case _:
-                assert_never(layer)
-        units += _joined(name, lanes * bits, made[0].in_width, bits)
-        units += made
-        bits = _out_bits(layer, bits)
-        lanes = made[-1].out_width // bits
+        units += layer_units(f"layer{place}", layer, fold, lanes * bits, bits)
+        bits = out_bits(layer, bits)
+        lanes = units[-1].out_width // bits
     units += _joined("out", lanes * bits, between.out_lanes * bits, bits)
     return units
+
+
+def layer_units(name: str, layer: Layer, fold: Fold, width: int, bits: int) -> list[Unit]:
+    """Return the units of one layer behind words of `width` bits, elements of `bits`."""
+    made = _own_units(name, layer, fold)
+    return [*_joined(name, width, made[0].in_width, bits), *made]
+
+
+def _own_units(name: str, layer: Layer, fold: Fold) -> list[Unit]:
+    match layer:
+        case MatVec():
+            return _product(name, layer, fold)
+        case MaxPool():
+            w, value = layer.window, layer.pad_value
+            window = f"{name}_window"
+            return [
+                Windows(window, layer.label, w, fold.lanes, layer.bits, 1, True, value, 0),
+                Pool(name, fold.lanes, layer.bits, w.cells, layer.clamp),
+            ]
+        case Padding():
+            w, value = layer.window, layer.value
+            return [Windows(name, layer.label, w, fold.lanes, layer.bits, 1, False, value, 0)]
+        case Thermometer():
+            return [Compare(name, layer.label, fold.lanes, layer.bits, _grouped(layer, fold.lanes))]
+        case Steps():
+            table, memory = _grouped(layer, fold.lanes), fold.memory
+            ends = (layer.bits, layer.out_bits, layer.low)
+            return [Search(name, layer.label, fold.lanes, *ends, table, memory)]
+        case _:
+            assert_never(layer)
 
 
 def _product(name: str, layer: MatVec, fold: Fold) -> list[Unit]:
@@ -182,7 +166,8 @@ def _grouped(
     return layer.table.reshape(layer.channels // lanes, lanes, -1)
 
 
-def _out_bits(layer: Layer, bits: int) -> int:
+def out_bits(layer: Layer, bits: int) -> int:
+    """Return the bits of an element that leaves `layer`, those of one that comes in known."""
     match layer:
         case MatVec() | Steps():
             return layer.out_bits

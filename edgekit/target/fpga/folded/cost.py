@@ -1,22 +1,29 @@
-"""What folds cost, in LUT4, block RAM and SPRAM: an estimate before any synthesis.
+"""What a folded design takes of an iCE40: LUT4, block RAM and SPRAM, before any synthesis.
 
-The LUT figures are fits to yosys 0.23's synth_ice40 of the blocks one by one.
+The figures are fits to what yosys 0.23's synth_ice40 made of the units of some random networks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, log2
+from typing import assert_never
 
 from edgekit.target.fpga.core import Resources
-from edgekit.target.fpga.folded.assemble import Fold
-from edgekit.target.fpga.folded.layers import Layer, MatVec, MaxPool, Padding, Steps, Thermometer
+from edgekit.target.fpga.folded.units import (
+    Compare,
+    Pool,
+    Product,
+    Resize,
+    Search,
+    Unit,
+    Windows,
+)
 
 SPRAM_WORDS = 16384
 SPRAM_WIDTH = 16
-_REPEAT, _WINDOW = 64, 190  # LUT4 of a buffer that repeats an image, and of one with rows
-_RANDOM_BITS, _CLOSE_BITS = 1.75, 1.0  # LUT4 of 16 bits: of weights, of thresholds near each other
-_SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))  # width and depth of an iCE40 block RAM
+_SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))  # width and depth of a block RAM
+_SMALL_BITS = 64  # of a buffer that lies in registers
 
 
 def block_rams(width: int, depth: int) -> int:
@@ -24,119 +31,101 @@ def block_rams(width: int, depth: int) -> int:
     return min(ceil(width / wide) * ceil(depth / deep) for wide, deep in _SHAPES)
 
 
-def spram(layer: Layer, fold: Fold) -> int:
-    """Return the SPRAMs of a layer whose weights lie there."""
-    assert isinstance(layer, MatVec)
-    return ceil(fold.lanes * fold.simd * layer.weight_bits / SPRAM_WIDTH)
-
-
-def price(layer: Layer, fold: Fold, lanes: int, room: Resources) -> float:
-    """Return the share of the part that a fold takes, its scarcest resource counting most.
-
-    Args:
-        layer: the layer.
-        fold: how parallel it is.
-        lanes: elements of a word of the unit before.
-        room: what the part has.
-    """
-    taken = resources(layer, fold, lanes)
-    shares = [
-        used / have if have else (0.0 if not used else 1e6)
-        for used, have in (
-            (taken.lut, room.lut),
-            (taken.bram, room.bram),
-            (taken.spram, room.spram),
-        )
-    ]
+def price(taken: Resources, room: Resources) -> float:
+    """Return the shares of the part that something takes together, the scarcest counting twice."""
+    pairs = ((taken.lut, room.lut), (taken.bram, room.bram), (taken.spram, room.spram))
+    shares = [used / have if have else 1e6 * used for used, have in pairs]
     return sum(shares) + max(shares)
 
 
-def resources(layer: Layer, fold: Fold, lanes: int) -> Resources:
-    """Return what a layer takes, its converter and buffer with it."""
-    match layer:
-        case MatVec():
-            return _product(layer, fold, lanes)
-        case MaxPool() | Padding():
-            word = fold.lanes * layer.bits
-            pooled = 3 * word if isinstance(layer, MaxPool) else 0
-            lut = 70 + pooled + _resize(lanes, fold.lanes, layer.bits)
-            return Resources(lut, 2 * word + 60, bram=_buffer(layer, fold.lanes, layer.bits))
-        case Thermometer():
-            compared = fold.lanes * layer.levels * (layer.bits + 1)
-            constant = layer.table.shape[0] == 1 or fold.lanes == layer.channels
-            lut = 15 + compared // 2 if constant else 2 * compared
-            return Resources(
-                lut + _resize(lanes, fold.lanes, layer.bits), fold.lanes * layer.levels
-            )
-        case Steps():
-            width = layer.bits + 1
-            steps = max(1, ceil(log2(layer.table.shape[1] + 1)))
-            groups = 1 if layer.table.shape[0] == 1 else layer.channels // fold.lanes
-            bram = fold.lanes * block_rams(width, groups << steps)
-            lut = 20 + fold.lanes * (3 * layer.bits + 3 * layer.out_bits)
-            return Resources(lut, lut, bram=bram)
+def total(units: Sequence[Unit]) -> Resources:
+    """Return what units with buffers of known depth take together."""
+    taken = [of_unit(unit) for unit in units]
+    return Resources(
+        lut=sum(each.lut for each in taken),
+        ff=sum(each.ff for each in taken),
+        bram=sum(each.bram for each in taken),
+        spram=sum(each.spram for each in taken),
+    )
 
 
-def total(layers: Sequence[Layer], folds: Sequence[Fold], lanes: int) -> Resources:
-    """Return what all layers take together, the first reading words of `lanes` elements."""
-    lut = ff = bram = spram_blocks = 0
-    for layer, fold in zip(layers, folds, strict=True):
-        taken = resources(layer, fold, lanes)
-        lut, ff = lut + taken.lut, ff + taken.ff
-        bram, spram_blocks = bram + taken.bram, spram_blocks + taken.spram
-        lanes = fold.lanes * (layer.levels if isinstance(layer, Thermometer) else 1)
-    return Resources(lut, ff, bram=bram, spram=spram_blocks)
+def of_unit(unit: Unit) -> Resources:
+    """Return what one unit takes with its memories."""
+    match unit:
+        case Resize():
+            narrows = unit.in_width > unit.out_width
+            lut = 7 + 0.9 * unit.in_width if narrows else 6
+            return Resources(int(lut), max(unit.in_width, unit.out_width) + 4)
+        case Windows():
+            return _windows(unit)
+        case Product():
+            return _product(unit)
+        case Pool():
+            lut = 10 + (1 if unit.bits == 1 else 4) * unit.in_width
+            return Resources(lut, 2 * unit.in_width + 5)
+        case Compare():
+            compared = unit.out_width * (unit.bits + 1)
+            groups = len(unit.table)
+            lut = 0.8 * compared if groups == 1 else 2 * compared + _table(compared, groups)
+            return Resources(int(lut) + 4, unit.out_width + 1)
+        case Search():
+            groups = _bits(len(unit.table))
+            lut = unit.lanes * (5 + 2.1 * unit.bits + 0.5 * unit.out_bits) + 4.2 * groups
+            words = len(unit.table) << unit.steps
+            ff = unit.lanes * (unit.bits + unit.steps + unit.out_bits) + 2 * groups + unit.steps
+            return Resources(int(lut), ff + 2, bram=unit.lanes * block_rams(unit.bits + 1, words))
+        case _:
+            assert_never(unit)
 
 
-def _resize(have: int, want: int, bits: int) -> int:
-    """LUT4 of a converter; widening takes registers and hardly any logic."""
-    if have == want:
-        return 0
-    return 8 if want > have else 8 + have * bits
+def _bits(count: int) -> int:
+    """Bits of a counter of `count`."""
+    return ceil(log2(count)) if count > 1 else 0
 
 
-def _buffer(layer: MatVec | MaxPool | Padding, lanes: int, bits: int) -> int:
-    window = layer.window
-    rows = (window.kernel[0] - 1) * window.dilation[0]
-    columns = (window.kernel[1] - 1) * window.dilation[1]
-    folds = window.channels // lanes
-    span = (rows * window.width + columns + 1) * folds
-    return block_rams(lanes * bits, span + window.stride[1] * folds)
+def _table(width: int, depth: int) -> float:
+    """LUT4 of a small table of constants."""
+    return 1 if depth == 1 else 0.35 * width + 0.95 * depth
 
 
-def _product(layer: MatVec, fold: Fold, lanes: int) -> Resources:
-    width = fold.lanes * fold.simd * layer.weight_bits
-    depth = layer.weights.size // (fold.lanes * fold.simd)
-    groups = layer.neurons // fold.lanes
-    if layer.weight_bits == 1 and layer.input_bits == 1:
-        dot = 2.3 * fold.simd
-    elif layer.weight_bits <= 2 or layer.input_bits <= 2:
-        dot = 2.6 * fold.simd * layer.acc_bits
+def _windows(unit: Windows) -> Resources:
+    w = unit.window
+    lead = _bits(unit.total + 2 * unit.span + unit.depth) + 1
+    counters = sum(
+        _bits(n) for n in (unit.folds, *w.kernel, unit.repeat, w.out_height, w.out_width)
+    )
+    lut, ff = 24 + 6.0 * lead, lead + counters + 2 * _bits(unit.depth) + 1
+    if w.padded:
+        corner = _bits(w.height) + _bits(w.width) + 4
+        lut, ff = lut + 5.6 * corner + 0.9 * unit.in_width, ff + 2 * corner + 1
+    if unit.depth * unit.in_width > _SMALL_BITS:
+        return Resources(int(lut), ff, bram=block_rams(unit.in_width, unit.depth))
+    stored = unit.depth * unit.in_width
+    return Resources(int(lut + 0.7 * stored), ff + stored)
+
+
+def _product(unit: Product) -> Resources:
+    layer, products = unit.layer, unit.pe * unit.simd
+    wide = (layer.weight_bits, layer.input_bits)
+    if wide == (1, 1):
+        dot = 2.7 * products
     else:
-        dot = fold.simd * 1.3 * layer.weight_bits * layer.input_bits
-    lut = 15 + fold.lanes * (dot + 2.5 * layer.acc_bits)
-    lut += _constants(fold.lanes * layer.acc_bits, groups, _CLOSE_BITS)
-    inputs = fold.lanes if layer.depthwise else fold.simd
-    bram = 0
-    whole = layer.depthwise or groups > 1 or layer.window.cells > 1
-    if whole:
-        lut += _WINDOW if layer.window.cells > 1 else _REPEAT
-        bram += _buffer(layer, inputs, layer.input_bits)
-    lut += _resize(lanes, inputs, layer.input_bits)
-    blocks = 0
-    if fold.memory == "logic":
-        lut += _constants(width, depth, _RANDOM_BITS)
-    elif fold.memory == "bram":
-        bram += block_rams(width, depth)
-        lut += 2 + 2 * ceil(log2(max(depth, 2)))
-    else:
-        blocks = ceil(width / SPRAM_WIDTH)
-        lut += 50
-    return Resources(int(lut), int(lut * 0.5), bram=bram, spram=blocks)
+        added = unit.pe * (unit.simd - 1) * sum(wide)
+        dot = added + (5.0 * max(wide) if 1 in wide else 2.9 * wide[0] * wide[1]) * products
+    starts = _table(unit.pe * layer.acc_bits, unit.groups)
+    lut = 5 + 2 * _bits(unit.folds) + 1.86 * unit.pe * layer.acc_bits + dot + starts
+    ff = unit.pe * (2 * layer.acc_bits + layer.out_bits) + _bits(unit.folds) + 4
+    depth = unit.weight_words
+    stored = unit.weight_width * depth
+    if unit.memory == "logic":
+        more = 0.25 * unit.weight_width + 0.03 * depth + 0.13 * stored
+        return Resources(int(lut + more), ff + unit.weight_width + _bits(depth))
+    if unit.memory == "bram":
+        blocks = block_rams(unit.weight_width, depth)
+        return Resources(int(lut + 2.5 * _bits(depth)), ff + _bits(depth), bram=blocks)
+    return Resources(int(lut) + 60, ff + 17, spram=spram(unit.weight_width))
 
 
-def _constants(width: int, depth: int, per_table: float) -> float:
-    """LUT4 of a table in logic: 16 words of a bit fill one, and choosing among them takes more."""
-    if depth <= 1:
-        return 0.0
-    return 2 * ceil(log2(depth)) + width * max(1.0, per_table * depth / 16)
+def spram(width: int) -> int:
+    """Return the SPRAMs side by side of words of `width` bits."""
+    return ceil(width / SPRAM_WIDTH)

@@ -7,13 +7,15 @@ units work at the same time, so the slowest alone sets the rate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil, log2
 from typing import assert_never
 
 from edgekit.errors import DoesNotFitError
 from edgekit.target.fpga.core import Resources
 from edgekit.target.fpga.folded import cost
-from edgekit.target.fpga.folded.assemble import Fold, in_lanes
+from edgekit.target.fpga.folded.assemble import Fold, in_lanes, layer_units, out_bits
+from edgekit.target.fpga.folded.buffers import size_buffers
 from edgekit.target.fpga.folded.layers import (
     Layer,
     MatVec,
@@ -70,26 +72,33 @@ def choose(
             f"the input of {first.size} elements does not come in within {most_clocks} clocks",
             hint="lower the rate or raise the clock",
         )
-    spram, lanes, chosen = room.spram, wide[0], []
+    spram, lanes, bits, chosen = room.spram, wide[0], first.bits, []
     for layer in layers:
-        fold = _fold(layer, lanes, room, spram, most_clocks)
-        if fold.memory == "spram":
-            spram -= cost.spram(layer, fold)
+        fold = _fold(layer, lanes * bits, bits, replace(room, spram=spram), most_clocks)
+        units = size_buffers(layer_units("layer", layer, fold, lanes * bits, bits))
+        spram -= cost.total(units).spram
         chosen.append(fold)
-        lanes = fold.lanes * (layer.levels if isinstance(layer, Thermometer) else 1)
+        bits = out_bits(layer, bits)
+        lanes = units[-1].out_width // bits
     return wide[0], tuple(chosen)
 
 
-def _fold(layer: Layer, lanes: int, room: Resources, spram: int, most_clocks: int) -> Fold:
-    tried = [fold for fold in _folds(layer, spram) if clocks(layer, fold) <= most_clocks]
+def _fold(layer: Layer, width: int, bits: int, room: Resources, most_clocks: int) -> Fold:
+    possible = _folds(layer, room.spram)
+    tried = [fold for fold in possible if clocks(layer, fold) <= most_clocks]
     if not tried:
-        least = min(clocks(layer, fold) for fold in _folds(layer, spram))
+        least = min(clocks(layer, fold) for fold in possible)
         raise DoesNotFitError(
             f"{layer.label}: {least} clocks an inference at its most parallel, {most_clocks} "
             "are there",
             hint="lower the rate, raise the clock or make the layer smaller",
         )
-    return min(tried, key=lambda fold: cost.price(layer, fold, lanes, room))
+
+    def taken(fold: Fold) -> float:
+        units = size_buffers(layer_units("layer", layer, fold, width, bits))
+        return cost.price(cost.total(units), room)
+
+    return min(tried, key=taken)
 
 
 def _folds(layer: Layer, spram: int) -> list[Fold]:
@@ -113,7 +122,7 @@ def _folds(layer: Layer, spram: int) -> list[Fold]:
         if width > _WIDEST:
             continue
         memories: list[Memory] = ["logic", "bram"]
-        if -(-width // 16) <= spram and layer.weights.size // (pe * simd) <= cost.SPRAM_WORDS:
+        if cost.spram(width) <= spram and layer.weights.size // (pe * simd) <= cost.SPRAM_WORDS:
             memories.append("spram")
         found += [Fold(pe, simd, memory) for memory in memories]
     return found

@@ -19,6 +19,8 @@ from edgekit.target.fpga.folded.units import (
     Windows,
 )
 
+STILL = 1 << 60  # clocks: nothing moves until a neighbour does
+
 
 class Stage(Protocol):
     """A unit's handshake: `valid` is what it shows after the last clock."""
@@ -29,12 +31,26 @@ class Stage(Protocol):
         """Say whether a word is taken in this clock, if there is one."""
         ...
 
-    def clock(self, take: bool, out_ready: bool) -> bool:
-        """Go on by a clock; say whether anything moved."""
+    def clock(self, take: bool, out_ready: bool) -> int:
+        """Go on by a clock; return how many more will be like it while the neighbours' are.
+
+        STILL where nothing moved.
+        """
+        ...
+
+    def skip(self, count: int) -> None:
+        """Go on by so many clocks like the last."""
         ...
 
 
-class _Wider:
+class _Simple:
+    __slots__ = ()
+
+    def skip(self, count: int) -> None:
+        raise AssertionError(f"{count} clocks are never alike")
+
+
+class _Wider(_Simple):
     __slots__ = ("count", "parts", "valid")
 
     def __init__(self, parts: int) -> None:
@@ -43,7 +59,7 @@ class _Wider:
     def ready(self, out_ready: bool) -> bool:
         return not self.valid or out_ready
 
-    def clock(self, take: bool, out_ready: bool) -> bool:
+    def clock(self, take: bool, out_ready: bool) -> int:
         moved = take or (self.valid and out_ready)
         if out_ready:
             self.valid = False
@@ -51,10 +67,10 @@ class _Wider:
             self.count += 1
             if self.count == self.parts:
                 self.count, self.valid = 0, True
-        return moved
+        return 0 if moved else STILL
 
 
-class _Narrower:
+class _Narrower(_Simple):
     __slots__ = ("left", "parts", "valid")
 
     def __init__(self, parts: int) -> None:
@@ -63,15 +79,15 @@ class _Narrower:
     def ready(self, out_ready: bool) -> bool:
         return not self.valid or (out_ready and self.left == 1)
 
-    def clock(self, take: bool, out_ready: bool) -> bool:
+    def clock(self, take: bool, out_ready: bool) -> int:
         if take:
             self.left = self.parts
         elif self.valid and out_ready:
             self.left -= 1
         else:
-            return False
+            return STILL
         self.valid = self.left > 0
-        return True
+        return 0
 
 
 class _Windows:
@@ -94,9 +110,10 @@ class _Windows:
     def ready(self, out_ready: bool) -> bool:  # noqa: ARG002
         return self.lead < self.room
 
-    def clock(self, take: bool, out_ready: bool) -> bool:
+    def clock(self, take: bool, out_ready: bool) -> int:
         step = (self.lead >= 0 or self.images > 0) and (not self.valid or out_ready)
         moved = step or take or (self.valid and out_ready)
+        steady = self.valid and step and not take
         if take:
             self.lead += 1
             self.written += 1
@@ -112,7 +129,12 @@ class _Windows:
             self.valid = False
         # Words before the image's first are none.
         self.most = max(self.most, self.lead + self.span + min(self.offset, 0))
-        return moved
+        if steady and self.beat:
+            return self.beats - 1 - self.beat
+        return 0 if moved else STILL
+
+    def skip(self, count: int) -> None:
+        self.beat += count
 
     def _next(self) -> None:
         self.beat = 0
@@ -137,10 +159,11 @@ class _Product:
     def ready(self, out_ready: bool) -> bool:
         return not (self.kept and self.last and self.valid and not out_ready)
 
-    def clock(self, take: bool, out_ready: bool) -> bool:
+    def clock(self, take: bool, out_ready: bool) -> int:
         hold = self.kept and self.last and self.valid and not out_ready
         add = self.kept and not hold
         moved = take or add or (self.valid and out_ready)
+        steady = take and not self.valid
         if add and self.last:
             self.valid = True
         elif out_ready:
@@ -152,10 +175,15 @@ class _Product:
             self.last = self.fold == self.folds
             if self.last:
                 self.fold = 0
-        return moved
+        if steady and not self.last and not self.valid:
+            return self.folds - 1 - self.fold
+        return 0 if moved else STILL
+
+    def skip(self, count: int) -> None:
+        self.fold += count
 
 
-class _Pool:
+class _Pool(_Simple):
     __slots__ = ("cells", "count", "valid")
 
     def __init__(self, cells: int) -> None:
@@ -164,7 +192,7 @@ class _Pool:
     def ready(self, out_ready: bool) -> bool:
         return self.count != self.cells - 1 or not self.valid or out_ready
 
-    def clock(self, take: bool, out_ready: bool) -> bool:
+    def clock(self, take: bool, out_ready: bool) -> int:
         moved = take or (self.valid and out_ready)
         if out_ready:
             self.valid = False
@@ -172,10 +200,10 @@ class _Pool:
             self.count += 1
             if self.count == self.cells:
                 self.count, self.valid = 0, True
-        return moved
+        return 0 if moved else STILL
 
 
-class _Search:
+class _Search(_Simple):
     __slots__ = ("left", "steps", "valid")
 
     def __init__(self, steps: int) -> None:
@@ -184,7 +212,7 @@ class _Search:
     def ready(self, out_ready: bool) -> bool:
         return self.left == 0 or (self.left == 1 and (not self.valid or out_ready))
 
-    def clock(self, take: bool, out_ready: bool) -> bool:
+    def clock(self, take: bool, out_ready: bool) -> int:
         done = self.left == 1 and (not self.valid or out_ready)
         moved = take or done or self.left > 1 or (self.valid and out_ready)
         if take:
@@ -195,7 +223,7 @@ class _Search:
             self.valid = True
         elif out_ready:
             self.valid = False
-        return moved
+        return 0 if moved else STILL
 
 
 def stage(unit: Unit) -> Stage:
@@ -232,57 +260,58 @@ class Clocks:
 def run(units: tuple[Unit, ...], in_beats: int, out_beats: int, inferences: int) -> Clocks:
     """Return the clocks of `inferences` that wait for nobody, one behind the other."""
     stages = [stage(unit) for unit in units]
-    order = range(len(stages) - 1, -1, -1)
     first_in: list[int] = []
     last_out: list[int] = []
     sent = given = now = 0
     wanted, total = inferences * out_beats, inferences * in_beats
     stuck = None
-    while _idle_moves(stages):
-        pass
+    _rest(stages)
     while given < wanted:
-        ready = True
-        moved = False
-        # From the end: who is ready to take, then who takes what the one before shows.
-        for place in order:
-            each = stages[place]
-            takes = each.ready(ready)
-            offered = stages[place - 1].valid if place else sent < total
-            if place == len(stages) - 1 and each.valid:
-                given += 1
-                if given % out_beats == 0:
-                    last_out.append(now)
-            moved |= each.clock(takes and offered, ready)
-            ready = takes
-        if ready and sent < total:
-            if sent % in_beats == 0:
-                first_in.append(now)
-            sent += 1
-        now += 1
-        if not moved:
+        if stages[-1].valid:
+            given += 1
+            if given % out_beats == 0:
+                last_out.append(now)
+        taken, alike = _clock(stages, offered=sent < total, taken=True)
+        if taken and sent % in_beats == 0:
+            first_in.append(now)
+        sent += taken
+        more = 0 if taken else min(alike)
+        if more == STILL:
             stuck = now
             break
+        now += 1 + more
+        for each, clocks in zip(stages, alike, strict=True):
+            if more and clocks != STILL:
+                each.skip(more)
     most = tuple(getattr(each, "most", 0) for each in stages)
     return Clocks(tuple(first_in), tuple(last_out), stuck, most)
 
 
-def _idle_moves(stages: list[Stage]) -> bool:
-    """A clock without input or output: windows that lie in the padding alone are sent ahead."""
-    ready = moved = False
+def _rest(stages: list[Stage]) -> None:
+    """Go on without input or output: windows that lie in the padding alone are sent ahead."""
+    while min(_clock(stages, offered=False, taken=False)[1]) != STILL:
+        pass
+
+
+def _clock(stages: list[Stage], *, offered: bool, taken: bool) -> tuple[bool, list[int]]:
+    """One clock of all: whether the offered word was taken, and how many more are like it.
+
+    From the end: who is ready to take, then who takes what the one before shows.
+    """
+    ready, alike = taken, []
     for place in range(len(stages) - 1, -1, -1):
         each = stages[place]
         takes = each.ready(ready)
-        offered = place > 0 and stages[place - 1].valid
-        moved |= each.clock(takes and offered, ready)
+        shown = stages[place - 1].valid if place else offered
+        alike.append(each.clock(takes and shown, ready))
         ready = takes
-    return moved
+    return ready and offered, alike[::-1]
 
 
 def gives_ahead(units: tuple[Unit, ...]) -> bool:
     """Say whether the last unit shows a word before any input has come."""
     stages = [stage(unit) for unit in units]
-    while _idle_moves(stages):
-        pass
+    _rest(stages)
     return stages[-1].valid
 
 

@@ -125,6 +125,11 @@ class Product:
         return self.layer.neurons // self.pe
 
     @property
+    def weight_words(self) -> int:
+        """Words of the weight stream."""
+        return self.layer.weights.size // (self.pe * self.simd)
+
+    @property
     def weight_width(self) -> int:
         """Bits of a weight word."""
         return self.pe * self.simd * self.layer.weight_bits
