@@ -18,7 +18,7 @@ from edgekit.virtual.fpga.compiled import Simulator
 BLOCKS = Path("fpga/rtl")
 SIMULATORS = (
     pytest.param("iverilog", marks=pytest.mark.iverilog),
-    pytest.param("cxxrtl", marks=(pytest.mark.yowasp, pytest.mark.cc)),
+    pytest.param("cxxrtl", marks=(pytest.mark.yowasp, pytest.mark.cc, pytest.mark.nightly)),
     pytest.param("verilator", marks=(pytest.mark.verilator, pytest.mark.cc, pytest.mark.nightly)),
 )
 SOURCE = PurePosixPath("rtl/ek_core.v")
