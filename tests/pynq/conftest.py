@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from axi_shell_sim import compile_shell
 from board_tree import BoardTree
 from ssh_server import SshServer, Wire
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]  # graph writers of the whole suite
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,10 @@ class Pins:
         self.now: dict[str, int] = {name: 0 for name, _ in inputs}
         self.clocks = 0
         self._process = subprocess.Popen(
-            ["vvp", "-n", str(compiled)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            ["vvp", "-n", str(compiled)],
+            cwd=compiled.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
 
     def __enter__(self) -> Pins:
