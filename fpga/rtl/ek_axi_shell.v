@@ -11,7 +11,7 @@
 //
 // Parameters: the four of `ek_core`, SLOTS, CLOCK_HZ and the two identities that registers tell.
 // Timing: one inference at a time; a word a clock each way around the network's own latency.
-// Cost: 844 logic cells, 1,147 flip-flops, 1 DSP and the store for beats of 40 and 24 bits
+// Cost: 840 logic cells, 1,147 flip-flops, 1 DSP and the store for beats of 40 and 24 bits
 // (yosys 0.23, synth_xilinx).
 `default_nettype none
 

@@ -8,7 +8,7 @@
 // only while `miso_en`.
 //
 // Timing: a bit reaches `miso` three clocks after the edge of `sck`, the first one three clocks after
-// `cs_n` falls. Cost: 42 flip-flops.
+// `cs_n` falls. Cost: 37 flip-flops, 25 LUT4 (yosys 0.23, iCE40).
 `default_nettype none
 
 module ek_spi_slave (
