@@ -28,7 +28,7 @@ from edgekit.device.layout import (
 )
 from edgekit.device.link import SHORTEST_TIMEOUT_S, Link, NoReply, SessionLost
 from edgekit.device.port import Port
-from edgekit.device.transfer import upload_inputs
+from edgekit.device.transfer import upload_inputs, upload_weights
 from edgekit.device.wire import pack, unpack, wire
 from edgekit.errors import DeviceError
 from edgekit.progress import Progress, Silent
@@ -89,9 +89,12 @@ def run_samples(
     *,
     expected: str | None = None,
     journal: Path | None = None,
+    weights: bytes = b"",
     progress: Progress | None = None,
 ) -> Run:
     """Run all `inputs` [n, bytes] on the board at `port`; call again to resume from `journal`.
+
+    `weights` go to a board that keeps them in memory without contents (Cap.WEIGHTS).
 
     A restart of the board in mid-run is survived. Raises DeviceError, which says how many outputs
     are on disk, when the board stays silent or runs another build than `expected`.
@@ -108,7 +111,7 @@ def run_samples(
             )
         progress.stage(_stage_name(done), len(inputs))
         try:
-            hello = _run_all(link, inputs, kept, progress)
+            hello = _run_all(link, inputs, kept, weights, progress)
             stats = link.stats()
         except DeviceError as exc:
             if journal is None:
@@ -140,15 +143,20 @@ def _check_firmware(hello: Hello, inputs: NDArray[np.int8], expected: str | None
         )
 
 
-def _run_all(link: Link, inputs: NDArray[np.int8], kept: Journal, progress: Progress) -> Hello:
+def _run_all(
+    link: Link, inputs: NDArray[np.int8], kept: Journal, weights: bytes, progress: Progress
+) -> Hello:
     """Run what is not done yet, through restarts; return the hello of the latest session."""
     first = link.hello
     restarts = 0
-    engine = _Inferences(link, inputs)
+    engine: _Inferences | None = None
     todo = [int(i) for i in np.flatnonzero(~kept.done)]
     progress.advance(len(inputs) - len(todo))
     while todo:
         try:
+            if engine is None:
+                upload_weights(link, weights)
+                engine = _Inferences(link, inputs)
             cycles, output = engine.run(todo[0])
         except SessionLost as exc:
             restarts += 1
@@ -159,7 +167,7 @@ def _run_all(link: Link, inputs: NDArray[np.int8], kept: Journal, progress: Prog
                 ) from exc
             _log.warning("%s; resuming at sample %d", exc.message, todo[0])
             check_build(link.connect(), first.build_id.hex())
-            engine = _Inferences(link, inputs)
+            engine = None
             continue
         kept.add(todo.pop(0), cycles, output)
         restarts = 0

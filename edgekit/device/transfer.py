@@ -1,4 +1,7 @@
-"""Chunked transfer of an input set into the device's memory, resumable, checked by SHA-256."""
+"""Chunked transfer of inputs, or of weights, into the device's memory, resumable.
+
+Every chunk is a frame with its CRC; a device that can checks the whole by SHA-256 too.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +43,32 @@ def upload_inputs(link: Link, data: bytes, progress: Progress | None = None) -> 
             f"the input set has {len(data)} bytes, the board can store {link.hello.store_bytes}",
             hint="send fewer inputs",
         )
-    digest = hashlib.sha256(data).digest()
     progress.stage("upload inputs", len(data))
+    return _upload(link, TransferKind.INPUTS, data, progress)
+
+
+def upload_weights(link: Link, data: bytes, progress: Progress | None = None) -> None:
+    """Give a device that keeps weights in memory without contents what its network needs.
+
+    It holds them as long as it has power: a device that has them already takes nothing. Raises
+    DeviceError when the device wants weights and there are none.
+    """
+    if not link.hello.caps & Cap.WEIGHTS:
+        return
+    if not data:
+        raise DeviceError(
+            "the board waits for its network's weights and this run has none",
+            hint="the bitstream on the board is of another build: flash this one",
+        )
+    progress = progress or Silent()
+    progress.stage("load weights", len(data))
+    _upload(link, TransferKind.WEIGHTS, data, progress)
+
+
+def _upload(link: Link, kind: TransferKind, data: bytes, progress: Progress) -> int:
+    digest = hashlib.sha256(data).digest()
     for attempt in range(_COMMITS):
-        opened = _open(link, data, digest)
+        opened = _open(link, kind, data, digest)
         _write(link, data, opened, progress)
         try:
             reply = link.request(
@@ -61,8 +86,8 @@ def upload_inputs(link: Link, data: bytes, progress: Progress | None = None) -> 
     raise AssertionError("unreachable")
 
 
-def _open(link: Link, data: bytes, digest: bytes) -> OpenReply:
-    request = OpenRequest(TransferKind.INPUTS, 0, 0, len(data), digest)
+def _open(link: Link, kind: TransferKind, data: bytes, digest: bytes) -> OpenReply:
+    request = OpenRequest(kind, 0, 0, len(data), digest)
     opened, _ = unpack(OpenReply, link.request(Command.OPEN, pack(request)))
     if opened.chunk == 0:
         raise DeviceError("the device offers transfer chunks of 0 bytes")

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from link_host import INPUT_BYTES, HostBoard, compile_host
-
-from edgekit.device import link, session
+from link_host import INPUT_BYTES, HostBoard, compile_host, wait_less
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +41,7 @@ def boards(variants: Callable[..., Path]) -> Iterator[Callable[..., HostBoard]]:
 @pytest.fixture
 def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process answers in microseconds: wait less for what a fault has eaten."""
-    monkeypatch.setattr(link, "SHORTEST_TIMEOUT_S", 0.02)
-    monkeypatch.setattr(link, "TRIES", 9)
-    monkeypatch.setattr(session, "_FIRST_BUDGET_S", 0.02)
+    wait_less(monkeypatch, 0.02)
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from edgekit.device import link, session
 from edgekit.errors import DeviceError
 from edgekit.pipeline import native
 
@@ -47,6 +49,13 @@ def expected(inputs: np.ndarray, outputs: int = OUTPUT_BYTES) -> np.ndarray:
     wide[:, : inputs.shape[1]] = inputs
     sums = -wide.reshape(len(inputs), -1, outputs).sum(axis=1)
     return sums.astype(np.uint8).view(np.int8)
+
+
+def wait_less(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Let the client try sooner and oftener what a fault has eaten."""
+    monkeypatch.setattr(link, "SHORTEST_TIMEOUT_S", seconds)
+    monkeypatch.setattr(link, "TRIES", 9)
+    monkeypatch.setattr(session, "_FIRST_BUDGET_S", seconds)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "firmware_link"))  # the bad wire is the same for both devices
 
-from link_host import HostBoard  # noqa: E402
+from link_host import HostBoard, wait_less  # noqa: E402
 from rtl_board import CLOCK_MHZ, DIV, INPUT_BYTES, SLEEPING, build  # noqa: E402
 
 
@@ -33,6 +33,12 @@ def boards(simulator: Path, tmp_path: Path) -> Iterator[Callable[..., HostBoard]
     yield make
     for board in made:
         board.close()
+
+
+@pytest.fixture
+def fast_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulation answers in milliseconds: wait less for what a fault has eaten."""
+    wait_less(monkeypatch, 0.04)
 
 
 @pytest.fixture

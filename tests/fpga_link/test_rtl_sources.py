@@ -47,7 +47,6 @@ def test_instructions_have_these_codes() -> None:
 @pytest.mark.parametrize(
     "parameters",
     [
-        {},
         {"SLEEPS": 1},
         {"STORE_WIDTH": 16, "WEIGHT_BYTES": "32'd64", "OUT_BEATS": 2},
         {"INPUT_BYTES": 9, "KEEP": "9'h17F", "CYCLE_BITS": 8, "STORE_WIDTH": 8},
