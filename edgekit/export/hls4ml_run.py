@@ -33,7 +33,7 @@ def write(graph: Graph, directory: Path, backend: Backend) -> None:
         ToolError: hls4ml is not installed, or fails.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    _start(project(graph), graph.name, directory, backend)
+    _start(project(graph), directory, backend)
 
 
 def csim(graph: Graph, x: Ints, backend: Backend = "Vitis") -> Ints:
@@ -58,7 +58,7 @@ def csim(graph: Graph, x: Ints, backend: Backend = "Vitis") -> Ints:
     with tempfile.TemporaryDirectory(prefix="edgekit-hls4ml-") as name:
         folder = Path(name)
         np.save(folder / "x.npy", x.reshape(len(x), -1).astype(np.float32), allow_pickle=False)
-        _start(made, graph.name, folder, backend)
+        _start(made, folder, backend)
         scores = np.load(folder / "y.npy", allow_pickle=False).reshape(len(x), -1)
     integers = scores.astype(np.int64)
     if (integers != scores).any():
@@ -66,9 +66,9 @@ def csim(graph: Graph, x: Ints, backend: Backend = "Vitis") -> Ints:
     return np.asarray(integers)
 
 
-def _start(made: Project, name: str, folder: Path, backend: Backend) -> None:
+def _start(made: Project, folder: Path, backend: Backend) -> None:
     (folder / "model.onnx").write_bytes(made.model.SerializeToString())
-    request = {"backend": backend, "precision": made.precision, "name": name}
+    request = {"backend": backend, "precision": made.precision}
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     argv = (sys.executable, "-m", "edgekit.export.hls4ml_worker", str(folder.resolve()))
     log = folder / _LOG

@@ -36,7 +36,7 @@ def run(folder: Path) -> None:
     converted = hls4ml.converters.convert_from_onnx_model(
         model,
         output_dir=str(folder / "project"),
-        project_name=request["name"],
+        project_name="ek_model",
         backend=backend,
         hls_config=config,
         **_OPTIONS[backend],
