@@ -40,32 +40,43 @@ module ek_dot #(
                 wire unused = &{1'b0, pad, HALF, 1'b0};
             end
         end else begin : g_numbers
-            wire [ACC_BITS*SIMD-1:0] products;
+            // As wide as the sum can be, not as the accumulator: that is where the cells go.
+            localparam WIDE = WEIGHT_BITS + INPUT_BITS + $clog2(SIMD);
+            localparam BITS = WIDE < ACC_BITS ? WIDE : ACC_BITS;
+            wire [BITS*SIMD-1:0] products;
             for (i = 0; i < SIMD; i = i + 1) begin : g_product
-                wire [ACC_BITS-1:0] product;
+                wire [BITS-1:0] product;
                 wire [WEIGHT_BITS-1:0] w = weights[i*WEIGHT_BITS+:WEIGHT_BITS];
                 wire [INPUT_BITS-1:0] x = inputs[i*INPUT_BITS+:INPUT_BITS];
                 if (WEIGHT_BITS == 1) begin : g_sign_of_weight
-                    wire [ACC_BITS-1:0] wide = {{ACC_BITS - INPUT_BITS{x[INPUT_BITS-1]}}, x};
+                    wire [BITS-1:0] wide = {{BITS - INPUT_BITS{x[INPUT_BITS-1]}}, x};
                     assign product = w[0] ? wide : -wide;
                 end else if (INPUT_BITS == 1) begin : g_sign_of_input
-                    wire [ACC_BITS-1:0] wide = {{ACC_BITS - WEIGHT_BITS{w[WEIGHT_BITS-1]}}, w};
+                    wire [BITS-1:0] wide = {{BITS - WEIGHT_BITS{w[WEIGHT_BITS-1]}}, w};
                     assign product = x[0] ? wide : -wide;
                 end else begin : g_multiply
                     wire signed [WEIGHT_BITS+INPUT_BITS-1:0] full = $signed(w) * $signed(x);
-                    assign product = {
-                        {ACC_BITS - WEIGHT_BITS - INPUT_BITS{full[WEIGHT_BITS+INPUT_BITS-1]}}, full
-                    };
+                    if (BITS > WEIGHT_BITS + INPUT_BITS) begin : g_extend
+                        assign product = {
+                            {BITS - WEIGHT_BITS - INPUT_BITS{full[WEIGHT_BITS+INPUT_BITS-1]}}, full
+                        };
+                    end else begin : g_plain
+                        assign product = full;
+                    end
                 end
-                assign products[i*ACC_BITS+:ACC_BITS] = product;
+                assign products[i*BITS+:BITS] = product;
             end
-            reg [ACC_BITS-1:0] total;
+            reg [BITS-1:0] total;
             integer k;
             always @* begin
-                total = {ACC_BITS{1'b0}};
-                for (k = 0; k < SIMD; k = k + 1) total = total + products[k*ACC_BITS+:ACC_BITS];
+                total = {BITS{1'b0}};
+                for (k = 0; k < SIMD; k = k + 1) total = total + products[k*BITS+:BITS];
             end
-            assign sum = total;
+            if (ACC_BITS > BITS) begin : g_sum_extend
+                assign sum = {{ACC_BITS - BITS{total[BITS-1]}}, total};
+            end else begin : g_sum_plain
+                assign sum = total;
+            end
             wire unused = &{1'b0, pad, DOUBLE != 0, 1'b0};
         end
     endgenerate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from folded_nets import UP5K, FoldedBuilder, answers, simulate
 from random_folded import random_net
 
-from edgekit.errors import UnsupportedError
+from edgekit.errors import DoesNotFitError, UnsupportedError
 from edgekit.ir.nodes import Pad
 from edgekit.ir.types import DType, Padding
 from edgekit.target.fpga import folded
@@ -79,3 +80,29 @@ def test_more_random_chains(work: Path, seed: int) -> None:
     builder, y = random_net(seed)
     check(builder, y, work, 20000)
     check(builder, y, work, 20000, stress=seed)
+
+
+def test_what_is_too_large_is_refused_by_layer_and_by_what_is_missing() -> None:
+    builder = FoldedBuilder(1, samples=1)
+    hidden = builder.binary_dense(builder.bits(512), 64)
+    graph = builder.graph(builder.binary_dense(hidden, 10, DType.INT16))
+    small = replace(UP5K, bram=3, spram=0, lut=1000)
+    with pytest.raises(DoesNotFitError, match=r"^DENSE \w+: .* (block RAMs|LUTs) of [13]"):
+        folded.generate(graph, small, rate_hz=100.0, clock_hz=12e6)
+    with pytest.raises(DoesNotFitError, match=r"^DENSE \w+: \d+ clocks .* 10 are|input"):
+        folded.generate(graph, UP5K, rate_hz=1.2e6, clock_hz=12e6)
+    core = folded.generate(graph, replace(small, spram=2), rate_hz=100.0, clock_hz=12e6)
+    assert core.weights
+    assert core.estimate.bram <= 3
+
+
+def test_weights_in_spram_are_loaded_first(work: Path) -> None:
+    builder = FoldedBuilder(1, samples=3)
+    hidden = builder.binary_dense(builder.bits(512), 64)
+    graph = builder.graph(builder.binary_dense(hidden, 10, DType.INT16))
+    room = replace(UP5K, bram=3, spram=2, lut=1000)
+    core = folded.generate(graph, room, rate_hz=100.0, clock_hz=12e6)
+    x = builder.values[graph.inputs[0].tensor]
+    run = simulate(core, graph, x, work)
+    np.testing.assert_array_equal(run.outputs, answers(graph, x))
+    assert (run.cycles.latency, run.cycles.interval) == (core.latency_cycles, core.interval_cycles)

@@ -13,6 +13,7 @@ from typing import assert_never
 
 from edgekit.errors import DoesNotFitError
 from edgekit.target.fpga.core import Resources
+from edgekit.target.fpga.estimate import ERROR
 from edgekit.target.fpga.folded import cost
 from edgekit.target.fpga.folded.assemble import Fold, in_lanes, layer_units, out_bits
 from edgekit.target.fpga.folded.buffers import size_buffers
@@ -27,6 +28,8 @@ from edgekit.target.fpga.folded.layers import (
 )
 from edgekit.target.fpga.folded.units import Memory
 
+_PRICES = (1, 2, 4, 8, 16)
+_NAMES = {"bram": "block RAMs", "lut": "LUTs"}
 _WIDEST = 512  # bits of a weight word that are still tried
 
 
@@ -72,15 +75,54 @@ def choose(
             f"the input of {first.size} elements does not come in within {most_clocks} clocks",
             hint="lower the rate or raise the clock",
         )
-    spram, lanes, bits, chosen = room.spram, wide[0], first.bits, []
+    # Where block RAM runs out at its fair price, it is made dearer.
+    for dearer in _PRICES:
+        priced = replace(room, bram=room.bram // dearer)
+        folds, taken = _chosen(first, layers, priced, wide[0], most_clocks)
+        missing = _missing(taken, room)
+        if missing is None:
+            return wide[0], folds
+    raise _too_large(layers, taken, room, missing)
+
+
+def _too_large(
+    layers: Sequence[Layer], taken: Sequence[Resources], room: Resources, field: str | None
+) -> DoesNotFitError:
+    """The error that names what is missing and the layer that takes most of it."""
+    key = field or "lut"
+    used = [getattr(each, key) for each in taken]
+    most = used.index(max(used))
+    return DoesNotFitError(
+        f"{layers[most].label}: the network needs about {sum(used):,} {_NAMES[key]} of "
+        f"{getattr(room, key):,}, this layer {used[most]:,} of them",
+        hint="lower the rate, make the layer smaller or take a larger part",
+    )
+
+
+def _chosen(
+    first: Stream, layers: Sequence[Layer], room: Resources, lanes: int, most_clocks: int
+) -> tuple[tuple[Fold, ...], list[Resources]]:
+    """The cheapest fold of each layer behind the one before, and what it takes."""
+    spram, bits = room.spram, first.bits
+    folds, taken = [], []
     for layer in layers:
         fold = _fold(layer, lanes * bits, bits, replace(room, spram=spram), most_clocks)
         units = size_buffers(layer_units("layer", layer, fold, lanes * bits, bits))
-        spram -= cost.total(units).spram
-        chosen.append(fold)
+        folds.append(fold)
+        taken.append(cost.total(units))
+        spram -= taken[-1].spram
         bits = out_bits(layer, bits)
         lanes = units[-1].out_width // bits
-    return wide[0], tuple(chosen)
+    return tuple(folds), taken
+
+
+def _missing(taken: Sequence[Resources], room: Resources) -> str | None:
+    """The field of Resources of which there is too little, if any; ERROR granted for LUTs."""
+    if sum(each.bram for each in taken) > room.bram:
+        return "bram"
+    if sum(each.lut for each in taken) * (1 - ERROR) > room.lut:
+        return "lut"
+    return None
 
 
 def _fold(layer: Layer, width: int, bits: int, room: Resources, most_clocks: int) -> Fold:
