@@ -20,7 +20,7 @@ from ssh_server import SshServer, Wire
 from edgekit.device import ssh
 from edgekit.device.agent.registers import RESULT_OFFSET
 from edgekit.device.agent_file import agent_file
-from edgekit.device.layout import Cap, Kind
+from edgekit.device.layout import Cap, Command, Kind
 from edgekit.device.link import Link
 from edgekit.device.session import energy_run, run_samples
 from edgekit.device.ssh import Remote, SshError
@@ -200,6 +200,24 @@ def test_a_connection_that_falls_silent_is_noticed_and_begun_anew(
         port.close()
     np.testing.assert_array_equal(run.outputs, expected(inputs))
     assert wire.connections == 2
+
+
+def test_a_second_host_takes_the_board_over_and_the_first_is_told(
+    sshd: SshServer, board: BoardTree, tmp_path: Path
+) -> None:
+    install(sshd, board, tmp_path)
+    ports = [SshPort(URL, sshd.config)]
+    try:
+        link = Link(ports[0])
+        link.connect()
+        ports.append(SshPort(URL, sshd.config))
+        assert Link(ports[1]).connect().build_id == BUILD_ID
+        with pytest.raises(DeviceError, match="another host took the board over"):
+            link.request(Command.STATS)
+        assert Link(ports[1]).connect().build_id == BUILD_ID
+    finally:
+        for port in ports:
+            port.close()
 
 
 def test_a_loopback_that_changes_a_bit_stops_before_the_first_inference(

@@ -128,3 +128,20 @@ def test_an_overlay_that_makes_no_device_is_told(
 def test_without_system_registers_nothing_is_loaded(board: BoardTree, tmp_path: Path) -> None:
     (board.root / "dev/mem").unlink()
     assert "the system registers in" in attempt_load(board, tmp_path).message
+
+
+def test_an_overlay_without_pynq_is_told(board: BoardTree, tmp_path: Path) -> None:
+    directory = make_bundle(tmp_path).directory
+    facts = facts_of(read_manifest(directory))
+    with pytest.raises(DeviceError, match=r"PYNQ's Overlay failed: .*(pynq|python3)"):
+        load(directory, facts, root=board.root, owner=os.getuid(), overlay=True)
+
+
+def test_a_node_that_no_driver_took_is_bound(board: BoardTree) -> None:
+    device = board.root / "sys/bus/platform/devices/43c00000.edgekit"
+    driver = board.root / "sys/bus/platform/drivers/uio_pdrv_genirq"
+    for path in (device, driver):
+        path.mkdir(parents=True)
+    loader._bind(board.root, 0x43C00000)
+    assert (device / "driver_override").read_text() == "uio_pdrv_genirq"
+    assert (driver / "bind").read_text() == "43c00000.edgekit"

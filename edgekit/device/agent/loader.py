@@ -34,7 +34,7 @@ _CLOCK_TOLERANCE = 1e-3
 _APPEAR_S = 3.0
 _OVERLAY_S = 120.0
 _OVERLAY_COMMAND = (
-    ". /etc/profile.d/pynq_venv.sh; . /etc/profile.d/xrt_setup.sh; "
+    "for f in pynq_venv xrt_setup; do [ -r /etc/profile.d/$f.sh ] && . /etc/profile.d/$f.sh; done; "
     'exec python3 -c "import sys; from pynq import Overlay; Overlay(sys.argv[1])" "$1"'
 )
 _PREPARED = "deploy to a PYNQ image of version 3.0 or later"

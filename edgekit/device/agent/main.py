@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import json
 import os
 import select
+import signal
 import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TextIO
 
 from edgekit.device.agent.accelerator import Accelerator
 from edgekit.device.agent.facts import facts_of, read_manifest
@@ -22,8 +25,10 @@ from edgekit.device.agent.serve import ColdStart, Server
 from edgekit.device.agent.window import open_window
 from edgekit.errors import DeviceError
 
-_TICK_S = 0.002
+_TICK_S = 0.05  # during a run, which a meter may be looking at: the processor is to be idle
+_TAKE_OVER_S = 3.0
 _READ_BYTES = 65536
+LOCK = "agent.lock"  # holds the process number of the agent that has the accelerator
 CURRENT = "current.json"  # beside the agent: which bundle is loaded, and its window
 
 
@@ -39,6 +44,7 @@ def main() -> int:
     loader.add_argument("--root", type=Path, default=Path("/"))
     loader.add_argument("--overlay", action="store_true")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _taken)
     try:
         if options.command == "load":
             _load(options)
@@ -63,6 +69,14 @@ def _load(options: argparse.Namespace) -> None:
 
 def _serve(home: Path) -> None:
     """Check and start the accelerator that is loaded, then answer until the host closes."""
+    held = _take_over(home / LOCK)
+    try:
+        _answer(home)
+    finally:
+        held.close()
+
+
+def _answer(home: Path) -> None:
     try:
         current = json.loads((home / CURRENT).read_text(encoding="utf-8"))
         bundle, window = Path(current["bundle"]), str(current["window"])
@@ -90,6 +104,38 @@ def _serve(home: Path) -> None:
                 return
             server.feed(data)
         server.tick()
+
+
+def _take_over(path: Path) -> TextIO:
+    """Become the only agent: an earlier one, whose host may have gone unnoticed, is ended."""
+    file = path.open("a+", encoding="ascii")
+    deadline = time.monotonic() + _TAKE_OVER_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip()
+            if time.monotonic() > deadline or not holder.isdigit():
+                file.close()
+                raise DeviceError(
+                    f"another agent (process {holder or 'unknown'}) has the accelerator",
+                    hint="end it on the board",
+                ) from None
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(holder), signal.SIGTERM)
+            time.sleep(0.05)
+            continue
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        return file
+
+
+def _taken(*_: object) -> None:
+    raise DeviceError(
+        "another host took the board over", hint="one host at a time: wait for the other to end"
+    )
 
 
 def _check_configured(manager: Path) -> None:
