@@ -66,7 +66,7 @@ def meter_contract(
     """Run the contract's window and judge it.
 
     `cycles` is what an inference takes; `currents` what the board draws, None where nobody knows;
-    `counts` the twin's, None on hardware. Raises
+    `counts` the twin's, None where the board counts itself. Raises
     DeviceError when the board or the meter breaks off.
     """
     point = settings.board.operating_points[settings.contract.operating_point]
@@ -85,7 +85,7 @@ def meter_contract(
             meter,
             link,
             chosen,
-            None if counts is None else model,
+            model if virtual else None,
             "virtual" if virtual else "hardware",
             progress,
         )

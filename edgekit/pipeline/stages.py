@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgekit import frontend
 from edgekit.board import Board, McuBoard
+from edgekit.build import fpga as bitstreams
 from edgekit.build import run as executor
 from edgekit.build.plan import Artifact, BuildPlan, Toolchain
 from edgekit.device import flash as flasher
@@ -142,9 +143,22 @@ def emit(
     return mcu.emit(lowered, arena, board, toolchain, trace=trace, operating_point=operating_point)
 
 
-def build(plan: BuildPlan, work: Path, *, progress: Progress | None = None) -> Artifact:
-    """Run the plan's tools below `work`; a finished build of the same plan is reused."""
-    return executor.execute(plan, work, progress=progress)
+def build(
+    plan: BuildPlan,
+    work: Path,
+    *,
+    allow_timing_failure: bool = False,
+    progress: Progress | None = None,
+) -> Artifact:
+    """Run the plan's tools below `work`; a finished build of the same plan is reused.
+
+    `allow_timing_failure` makes the bitstream of an FPGA whose clock was missed.
+    """
+    if plan.toolchain in ("gcc", "zig"):
+        return executor.execute(plan, work, progress=progress)
+    return bitstreams.execute(
+        plan, work, allow_timing_failure=allow_timing_failure, progress=progress
+    )
 
 
 def flash(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from edgekit.board import PoweredPoint, mcu
+from edgekit.board import FpgaBoard, PoweredPoint, mcu
 from edgekit.build.plan import Artifact
 from edgekit.device import flash
 from edgekit.device.find import find_port, serial_of
@@ -17,8 +17,9 @@ from edgekit.errors import DeviceError
 from edgekit.measure.meter import Meter, open_meter
 from edgekit.pipeline.settings import Settings
 from edgekit.progress import Progress
+from edgekit.virtual.fpga.process import sources_in, start_fpga_twin
 from edgekit.virtual.meter_process import start_meter
-from edgekit.virtual.process import Counts, start_twin
+from edgekit.virtual.process import Counts, Twin, start_twin
 
 _PATIENCE_S = 1.0  # a board with edgekit's firmware answers at once
 # A twin counts its first inference instruction by instruction: a million a second where it shares
@@ -31,7 +32,8 @@ _COUNTED_MACS_PER_S = 16_000
 class Station:
     """A board that runs the artifact, reachable through `port`.
 
-    `counts` asks the twin for what it counted; None on hardware, which counts cycles itself.
+    `counts` asks the twin for what it counted; None on hardware and on the twin of an FPGA, which
+    count cycles themselves.
     `state_port` is where a virtual meter learns what the twin does.
     """
 
@@ -52,18 +54,10 @@ def attach(
     """
     if settings.virtual:
         progress.stage("start the virtual board")
-        cache = settings.work / "cache"
-        with (
-            start_twin(
-                artifact.products["elf"],
-                mcu(settings.board),
-                settings.work / "twin",
-                cache=cache,
-                operating_point=settings.contract.operating_point,
-                faults=settings.twin_faults,
-            ) as twin,
-            _opened(twin.link_url) as port,
-        ):
+        with _twin(settings, artifact) as twin, _opened(twin.link_url) as port:
+            if settings.board.target == "fpga":
+                yield Station(port, None, twin.state_port)  # RTL counts its own cycles
+                return
             # A board is silent until its first inference is over, which here is counted, slowly.
             progress.stage("count one inference")
             twin.counts(_BOOT_S + macs / _COUNTED_MACS_PER_S)
@@ -75,6 +69,19 @@ def attach(
         flash.flash(artifact, settings.board, probe=serial_of(settings.port))
     with _opened(url) as port:
         yield Station(port, None, None)
+
+
+def _twin(settings: Settings, artifact: Artifact) -> Twin:
+    """Start the twin of the board: firmware on its core, or RTL in simulation."""
+    board, work, cache = settings.board, settings.work / "twin", settings.work / "cache"
+    point, faults = settings.contract.operating_point, settings.twin_faults
+    if isinstance(board, FpgaBoard):
+        sources = sources_in(artifact.directory)
+        return start_fpga_twin(
+            sources, board, work, cache=cache, faults=faults, operating_point=point
+        )
+    elf = artifact.products["elf"]
+    return start_twin(elf, mcu(board), work, cache=cache, faults=faults, operating_point=point)
 
 
 def _runs(url: str, artifact: Artifact) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from edgekit.board import PoweredPoint
-from edgekit.pipeline import firmware, prepare
+from edgekit.pipeline import firmware, prepare, programmable
 from edgekit.pipeline.equality import Link
 from edgekit.pipeline.prepare import Prepared
 from edgekit.pipeline.settings import Settings
@@ -40,5 +40,14 @@ TARGETS: Mapping[str, Target[Any]] = {
         firmware.links,
         firmware.locate,
         firmware.powered,
+    ),
+    "fpga": Target(
+        programmable.budget,
+        programmable.prepare,
+        programmable.described,
+        programmable.layers,
+        programmable.links,
+        programmable.locate,
+        programmable.powered,
     ),
 }

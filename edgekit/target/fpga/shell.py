@@ -39,7 +39,7 @@ BLOCKS = (
     "ek_widen",
 )
 _LINK_BLOCKS = 12  # block RAMs of the link's processor
-_STORE_BLOCKS = 4  # for stored inputs, unless more are offered
+STORE_BLOCKS = 4  # for stored inputs, unless more are offered
 _BLOCK_BITS, _BLOCK_WORDS = 16, 256  # of one block RAM
 _SLOTS = 64  # stored inputs wanted: a metered window runs that many different ones
 _NAME_BYTES = 64
@@ -50,7 +50,7 @@ _HFOSC_MHZ = (48, 24, 12, 6)
 # What all this takes around a network of 64 input bits and one output byte
 # (iCE40, yosys 0.23, docs/fpga/link.md), four block RAMs of the store included.
 RESOURCES = Resources(
-    lut=1400, ff=800, carry=330, bram=_LINK_BLOCKS + _STORE_BLOCKS, spram=0, dsp=0
+    lut=1400, ff=800, carry=330, bram=_LINK_BLOCKS + STORE_BLOCKS, spram=0, dsp=0
 )
 
 
@@ -75,7 +75,7 @@ class ShellFacts:
     name: str = ""
     output_zero_point: int = 0
     output_scale: float = 0.0
-    store_blocks: int = _STORE_BLOCKS
+    store_blocks: int = STORE_BLOCKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,202 @@
+"""What a deployment does on an FPGA alone: its design, the links of the chain, its currents."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.board import FpgaBoard, PoweredPoint
+from edgekit.board import fpga as fpga_board
+from edgekit.build.plan import FpgaSizes
+from edgekit.cost import fpga_power
+from edgekit.cost.fpga_activity import Activity
+from edgekit.cost.fpga_power import Scope
+from edgekit.ir import check, edges, text
+from edgekit.ir.graph import Graph
+from edgekit.passes import optimize_with_savings
+from edgekit.pipeline import data, detail, stages
+from edgekit.pipeline.equality import Link as ChainLink
+from edgekit.pipeline.prepare import Prepared, loaded
+from edgekit.pipeline.settings import Settings
+from edgekit.progress import Progress
+from edgekit.report.types import Budget, Detail, Equality, LayerRow
+from edgekit.target.fpga import hls
+from edgekit.target.fpga import plan as fpga_plan
+from edgekit.target.fpga.core import Core
+from edgekit.target.fpga.plan import Design
+from edgekit.virtual.fpga import netlist as virtual_netlist
+from edgekit.virtual.fpga.switching import NetlistRun, run_netlist
+from edgekit.virtual.process import Counts
+
+DEFAULT_RATE_HZ = 10.0  # that a folded network keeps where the contract names no rate
+SIMULATED_FAMILY = "ice40"
+MODELLED_DEVICE = "up5k"
+# Simulated side by side; with delays fewer, so that every stream is long and its pipeline full.
+TIMED_STREAMS, ALL_STREAMS = 8, 64
+TIMED_SAMPLES = 512
+STORE_WIDTH = 16  # bits that a block RAM of the shell's store gives at once
+# What the shell's counters and its run sequencer switch while the network runs, in pins a cycle.
+SHELL_PIN_TOGGLES = 64.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FpgaPrepared(Prepared):
+    """A bitstream for `board` and the network in it."""
+
+    board: FpgaBoard
+    core: Core
+
+    @property
+    def macs(self) -> int:
+        """Return the multiplications of one inference."""
+        return sum(check.macs(self.lowered, node) for node in self.lowered.nodes)
+
+
+def budget(settings: Settings) -> Budget:
+    """Return the limits of the contract, of the part and of its clock."""
+    board = fpga_board(settings.board)
+    clock_hz = board.operating_points[settings.contract.operating_point].clock_hz
+    return Budget(limit_mw=settings.contract.limit_mw, lut=board.part.lut, clock_mhz=clock_hz / 1e6)
+
+
+def prepare(settings: Settings, progress: Progress) -> FpgaPrepared:
+    """Load, lower, design, read the samples, build: whatever can be refused is refused first."""
+    board = fpga_board(settings.board)
+    progress.stage("load and compile")
+    graph = loaded(settings)
+    lowered, savings = optimize_with_savings(graph, None, fold=settings.fold)
+    made = designed(settings, lowered)
+    samples = data.read(settings.data, graph, seed=settings.seed)
+    artifact = stages.build(
+        made.plan,
+        settings.work,
+        allow_timing_failure=settings.fpga.allow_timing_failure,
+        progress=progress,
+    )
+    return FpgaPrepared(graph, lowered, made.plan, artifact, samples, savings, board, made.core)
+
+
+def designed(settings: Settings, lowered: Graph) -> Design:
+    """Return the RTL of a lowered graph for the board, and the plan of its bitstream."""
+    contract = settings.contract
+    return fpga_plan.design(
+        lowered,
+        fpga_board(settings.board),
+        settings.fpga,
+        operating_point=contract.operating_point,
+        rate_hz=DEFAULT_RATE_HZ if contract.rate_hz is None else contract.rate_hz,
+    )
+
+
+def described(settings: Settings, prepared: FpgaPrepared) -> Detail:
+    """Return what is known once the bitstream is built."""
+    core = prepared.core
+    notes = (
+        f"network: {core.style}, {core.latency_cycles:,} cycles to an answer, one every "
+        f"{core.interval_cycles:,}; {core.estimate.lut:,} look-up tables estimated",
+    )
+    return Detail(
+        model_hash=text.digest(prepared.lowered),
+        nodes=tuple(node.label for node in prepared.lowered.nodes),
+        layers=layers(prepared, None),
+        facts=detail.fact_rows(prepared.board, settings.contract.operating_point),
+        notes=notes,
+    )
+
+
+def layers(prepared: FpgaPrepared, counts: Counts | None) -> tuple[LayerRow, ...]:
+    """Return one row per node; all of them work at once, so that none has cycles of its own."""
+    del counts
+    kernels = {node.y: prepared.core.style for node in prepared.lowered.nodes}
+    return detail.layer_rows(prepared.lowered, kernels, None)
+
+
+def links(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> list[ChainLink]:
+    """Return what HLS C++ and the synthesized netlist answer on this machine.
+
+    The netlist is that of the network alone, and only of parts that its simulator knows.
+    """
+    stored = prepared.samples.as_bytes()
+    progress.stage(f"HLS C++ on this machine, {len(stored)} samples")
+    found = [_link(prepared, "hls", hls.csim(prepared.lowered, stored, settings.work))]
+    if prepared.board.part.family != SIMULATED_FAMILY:
+        return found
+    done = _netlist_run(settings, prepared, progress, delays=False)
+    return [*found, _link(prepared, "netlist", done.outputs.view(np.int8))]
+
+
+def _netlist_run(
+    settings: Settings, prepared: FpgaPrepared, progress: Progress, *, delays: bool
+) -> NetlistRun:
+    """Synthesize the network alone and simulate what came of it."""
+    plan = fpga_plan.network_alone(prepared.core, prepared.plan.name, prepared.board, settings.fpga)
+    built = stages.build(plan, settings.work, progress=progress)
+    netlist = virtual_netlist.parse(built.products["netlist"].read_bytes(), "ek_core")
+    inputs = prepared.samples.as_bytes().view(np.uint8)
+    if delays:
+        inputs = inputs[:TIMED_SAMPLES]
+    progress.stage(f"synthesized netlist, {len(inputs)} samples")
+    streams = TIMED_STREAMS if delays else ALL_STREAMS
+    return run_netlist(
+        prepared.core, netlist, inputs, settings.work, delays=delays, streams=streams
+    )
+
+
+def _link(prepared: FpgaPrepared, name: str, stored: NDArray[np.int8]) -> ChainLink:
+    tensor = prepared.graph.tensors[prepared.graph.outputs[0].tensor]
+    return ChainLink(name, edges.from_bytes(tensor, stored))
+
+
+def locate(
+    settings: Settings, prepared: FpgaPrepared, found: Equality, progress: Progress
+) -> Equality:
+    """Return `found`: layers of a network in RTL cannot be read apart."""
+    del settings, prepared, progress
+    return found
+
+
+def powered(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> PoweredPoint | None:
+    """Return the operating point with the currents of this network; None where none are known.
+
+    Only the UP5K has published coefficients. The network's switching is counted with delays on
+    its netlist; the shell adds its flip-flops, the reads of its store and its counters.
+    """
+    board = prepared.board
+    if board.part.device != MODELLED_DEVICE:
+        return None
+    point = board.operating_points[settings.contract.operating_point]
+    activity = _netlist_run(settings, prepared, progress, delays=True).activity
+    return fpga_power.powered_point(
+        _with_shell(activity, prepared),
+        clock_hz=point.clock_hz,
+        source="pin" if board.clock == "pin" else "hfosc",
+        sleep="running" if board.clock == "pin" else "slow",
+        scope=_scope(settings.contract.scope),
+        supply_mv=point.supply_mv,
+    )
+
+
+def _scope(scope: str) -> Scope:
+    match scope:
+        case "core" | "io":
+            return scope
+        case _:
+            return "supply"
+
+
+def _with_shell(activity: Activity, prepared: FpgaPrepared) -> Activity:
+    core, sizes = prepared.core, prepared.artifact.sizes
+    assert isinstance(sizes, FpgaSizes)  # a bitstream has no others
+    words = math.ceil(core.in_width / STORE_WIDTH) * core.in_beats
+    reads = words / activity.cycles_per_inference
+    pins = activity.pin_toggles_per_cycle
+    return replace(
+        activity,
+        ff_clocked=sizes.ff,
+        lut=sizes.lut,
+        bram_reads_per_cycle=activity.bram_reads_per_cycle + reads,
+        pin_toggles_per_cycle=None if pins is None else pins + SHELL_PIN_TOGGLES,
+    )

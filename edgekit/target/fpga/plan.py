@@ -1,0 +1,186 @@
+"""From a graph to a build plan for an FPGA: style, RTL of the network, shell, commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from edgekit._data import data_dir
+from edgekit.board import FpgaBoard
+from edgekit.build.fpga import NETLIST, STATISTICS
+from edgekit.build.plan import RTL_BUILD_ID_FILE, BuildPlan
+from edgekit.config import FpgaWish
+from edgekit.errors import DoesNotFitError, UnsupportedError
+from edgekit.ir import text
+from edgekit.ir.graph import Graph
+from edgekit.ir.lowbit import LowBitConv2D, LowBitDense, LowBitDepthwiseConv2D
+from edgekit.passes.memory import tensor_bytes
+from edgekit.target.fpga import folded, hardwired, shell, toolchain
+from edgekit.target.fpga.core import Core, Resources, Style
+
+# Nobody has wired more weights than this per look-up table of a part: the search for a hard-wired
+# form of a larger network would only waste time.
+_WEIGHTS_PER_LUT = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """A network for a board: its RTL and what builds it."""
+
+    core: Core
+    plan: BuildPlan
+
+
+def design(
+    graph: Graph, board: FpgaBoard, wish: FpgaWish, *, operating_point: str, rate_hz: float
+) -> Design:
+    """Return the RTL of `graph` for `board`, and the plan of its bitstream.
+
+    Args:
+        graph: checked, one input and one output.
+        board: says part, clock and pins.
+        wish: style, what to optimize for, register stages and tools, where the user said so.
+        operating_point: one of the board's; its clock is what timing has to meet.
+        rate_hz: inferences per second that a folded network has to reach.
+
+    Raises:
+        UnsupportedError: an operator that no style serves.
+        DoesNotFitError: larger than the part, or too slow for the rate, before any synthesis.
+    """
+    clock_hz = board.operating_points[operating_point].clock_hz
+    core = core_of(graph, board, wish, clock_hz=clock_hz, rate_hz=rate_hz)
+    facts = shell_facts(graph, core, board, clock_hz)
+    files = {**files_of(core), **shell.wrap(core, facts)}
+    sources = tuple(sorted(path for path in files if path.suffix == ".v"))
+    files[RTL_BUILD_ID_FILE] = shell.build_id("0" * 32)
+    plan = toolchain.plan(
+        graph.name,
+        board,
+        files,
+        sources,
+        top=shell.TOP,
+        clock_hz=clock_hz,
+        pins=shell.pins_of(facts),
+        flow=wish.toolchain,
+    )
+    final = {**plan.files, RTL_BUILD_ID_FILE: shell.build_id(plan.digest())}
+    return Design(core, replace(plan, files=final))
+
+
+def shell_facts(graph: Graph, core: Core, board: FpgaBoard, clock_hz: int) -> shell.ShellFacts:
+    """Return what the shell of `core` on `board` has to know; Zynq's twin is clocked by a pin."""
+    family, edge = board.part.family, graph.outputs[0]
+    left = room(board).bram - core.estimate.bram
+    return shell.ShellFacts(
+        family="ice40" if family == "zynq7" else family,
+        clock="pin" if board.clock == "ps" else board.clock,
+        clock_hz=clock_hz,
+        baud=board.link.baud,
+        pins=board.pins,
+        board=board.name,
+        model_hash=bytes.fromhex(text.digest(graph))[:16],
+        input_bytes=tensor_bytes(graph.tensors[graph.inputs[0].tensor]),
+        nodes=len(graph.nodes),
+        name=graph.name,
+        output_zero_point=edge.zero_point,
+        output_scale=edge.scale,
+        store_blocks=max(shell.STORE_BLOCKS, left + shell.STORE_BLOCKS),
+    )
+
+
+def network_alone(core: Core, name: str, board: FpgaBoard, wish: FpgaWish) -> BuildPlan:
+    """Return the plan of the network's netlist without shell: synthesis and nothing more."""
+    files = files_of(core)
+    sources = tuple(sorted(path for path in files if path.suffix == ".v"))
+    clock_hz = board.operating_points[board.contract.operating_point].clock_hz
+    whole = toolchain.plan(
+        f"{name}_alone",
+        board,
+        files,
+        sources,
+        top="ek_core",
+        clock_hz=clock_hz,
+        pins=None,
+        flow=wish.toolchain,
+    )
+    synth = {key: whole.products[key] for key in (NETLIST, STATISTICS)}
+    return replace(whole, commands=whole.commands[:1], products=synth)
+
+
+def files_of(core: Core) -> dict[PurePosixPath, bytes]:
+    """Return the network's own files and the blocks that it instantiates."""
+    blocks = data_dir("fpga") / "rtl"
+    used = {
+        PurePosixPath(f"rtl/{stem}.v"): (blocks / f"{stem}.v").read_bytes() for stem in core.blocks
+    }
+    return {**used, **core.files}
+
+
+def core_of(
+    graph: Graph, board: FpgaBoard, wish: FpgaWish, *, clock_hz: int, rate_hz: float
+) -> Core:
+    """Return the network's RTL in the style that was asked for, or that serves the wish best.
+
+    Hard-wired costs the least energy and the fewest cycles, folded the fewest cells.
+    """
+    if wish.style == "hardwired":
+        return hardwired.generate(graph, stages=wish.stages)
+    if wish.style == "folded":
+        return _folded(graph, board, clock_hz, rate_hz)
+    styles: tuple[Style, ...] = ("hardwired", "folded")
+    if wish.optimize == "area" or _weights(graph) > _WEIGHTS_PER_LUT * board.part.lut:
+        styles = ("folded", "hardwired")
+    refused: list[DoesNotFitError | UnsupportedError] = []
+    for style in styles:
+        try:
+            if style == "folded":
+                return _folded(graph, board, clock_hz, rate_hz)
+            core = hardwired.generate(graph, stages=wish.stages)
+            _check(core, board)
+            return core
+        except (DoesNotFitError, UnsupportedError) as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def room(board: FpgaBoard) -> Resources:
+    """Return what the part has left for a network beside the shell."""
+    part, taken = board.part, shell.RESOURCES
+    return Resources(
+        lut=part.lut - taken.lut,
+        ff=part.ff - taken.ff,
+        carry=part.lut - taken.lut,
+        bram=part.bram - taken.bram,
+        spram=part.spram,
+        dsp=part.dsp,
+    )
+
+
+def _folded(graph: Graph, board: FpgaBoard, clock_hz: int, rate_hz: float) -> Core:
+    return folded.generate(graph, room(board), rate_hz=rate_hz, clock_hz=clock_hz)
+
+
+def _check(core: Core, board: FpgaBoard) -> None:
+    left = room(board)
+    if core.estimate.lut > left.lut:
+        raise DoesNotFitError(
+            f"hard-wired the network takes about {core.estimate.lut:,} look-up tables; "
+            f"{board.name} has {left.lut:,} beside the shell",
+            hint="prune more: zeros are free; or fold it (fpga.style: folded)",
+        )
+
+
+def _weights(graph: Graph) -> int:
+    """Return the weights that would be wires: those that are not zero, once for every place."""
+    total = 0
+    for node in graph.nodes:
+        if isinstance(node, LowBitDense | LowBitConv2D | LowBitDepthwiseConv2D):
+            places = (
+                int(np.prod(graph.tensors[node.y].shape[:-1]))
+                if not isinstance(node, LowBitDense)
+                else 1
+            )
+            total += places * int(np.count_nonzero(graph.constants[node.weight]))
+    return total
