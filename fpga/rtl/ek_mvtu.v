@@ -6,6 +6,7 @@
 // stream holds, for each group, where its PE sums of ACC_BITS start: bias, or bias less threshold.
 // SIGN 1: the output is one bit a neuron, 1 where the sum is at least 0. SIGN 0: the sums themselves.
 // DEPTHWISE 1: neuron p has input p alone (SIMD is 1, an input word holds PE inputs).
+// LISTS 1: as DEPTHWISE, and a group ends with the word whose in_last is set (ek_gather).
 //
 // Numbers: bits of 1 are -1 or +1 (1 is +1), others signed. WEIGHT_BITS 1 and INPUT_BITS 1 count
 // equal bits (XNOR and popcount): the sum rises by the count, with DOUBLE by twice the count, which is
@@ -27,6 +28,7 @@ module ek_mvtu #(
     parameter DOUBLE = 0,
     parameter SIGN = 1,
     parameter DEPTHWISE = 0,
+    parameter LISTS = 0,
     parameter IN_WIDTH = (DEPTHWISE != 0 ? PE : SIMD) * INPUT_BITS,
     parameter OUT_WIDTH = PE * (SIGN != 0 ? 1 : ACC_BITS)
 ) (
@@ -36,6 +38,7 @@ module ek_mvtu #(
     output wire                           in_ready,
     input  wire [           IN_WIDTH-1:0] in_data,
     input  wire                           in_pad,
+    input  wire                           in_last,
     input  wire                           weight_valid,
     output wire                           weight_ready,
     input  wire [PE*SIMD*WEIGHT_BITS-1:0] weight_data,
@@ -51,7 +54,7 @@ module ek_mvtu #(
 
     reg [FOLD_BITS-1:0] fold;
     reg valid, first, last;
-    wire last_in = fold == FOLD_LAST[FOLD_BITS-1:0];
+    wire last_in = LISTS != 0 ? in_last : fold == FOLD_LAST[FOLD_BITS-1:0];
     wire hold = valid & ((last & out_valid & ~out_ready) | (first & ~start_valid));
     wire take = in_valid & in_ready;
     wire add = valid & ~hold;
@@ -64,7 +67,8 @@ module ek_mvtu #(
         if (take) begin
             first <= fold == {FOLD_BITS{1'b0}};
             last  <= last_in;
-            fold  <= last_in ? {FOLD_BITS{1'b0}} : fold + 1'b1;
+            if (last_in) fold <= {FOLD_BITS{1'b0}};
+            else if (LISTS == 0 || fold == {FOLD_BITS{1'b0}}) fold <= fold + 1'b1;
         end
         if (add & last) out_valid <= 1'b1;
         else if (out_ready) out_valid <= 1'b0;

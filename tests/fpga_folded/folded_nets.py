@@ -26,12 +26,15 @@ class FoldedBuilder(BinaryBuilder):
     """Grows low-bit graphs whose weights are of any type."""
 
     weight_type: DType = DType.BINARY
+    kept: float = 1.0  # share of the weights that are not pruned
 
     def _bits_and_bias(self, shape: tuple[int, ...], channels: int) -> tuple[str, str]:
         if self.weight_type is DType.BINARY:
             return super()._bits_and_bias(shape, channels)
         low, high = self.weight_type.low, self.weight_type.high
         values = self.rng.integers(low, high + 1, shape)
+        if self.kept < 1:
+            values[self.rng.random(shape) >= self.kept] = 0
         weight = self.constant("weight", values, self.weight_type)
         return weight, self.constant("bias", self.rng.integers(-9, 10, channels), DType.INT32)
 

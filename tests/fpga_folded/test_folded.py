@@ -14,6 +14,8 @@ from edgekit.errors import DoesNotFitError, UnsupportedError
 from edgekit.ir.nodes import Pad
 from edgekit.ir.types import DType, Padding
 from edgekit.target.fpga import folded
+from edgekit.target.fpga.folded.assemble import Fold
+from edgekit.target.fpga.folded.lower import lower
 
 pytestmark = pytest.mark.iverilog
 
@@ -106,3 +108,34 @@ def test_weights_in_spram_are_loaded_first(work: Path) -> None:
     run = simulate(core, graph, x, work)
     np.testing.assert_array_equal(run.outputs, answers(graph, x))
     assert (run.cycles.latency, run.cycles.interval) == (core.latency_cycles, core.interval_cycles)
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.3])
+@pytest.mark.parametrize(("spram", "clocks"), [(0, 4000), (4, 700)])
+def test_pruned_layers_read_lists(work: Path, kept: float, spram: int, clocks: int) -> None:
+    """Zeros are neither stored nor read: fewer words than products, and fewer clocks."""
+    builder = FoldedBuilder(2, samples=4, weight_type=DType.TERNARY, kept=kept)
+    hidden = builder.binary_dense(builder.bits(90), 24)
+    graph = builder.graph(builder.binary_dense(hidden, 6, DType.INT16))
+    first, layers, last = lower(graph)
+    folds = tuple(
+        Fold(lanes, 1, "spram" if spram else "bram", lists=True)
+        for lanes in ((1, 1) if clocks > 1000 else (4, 2))
+    )
+    core = folded.build(graph, first, layers, last, 8, folds)
+    x = builder.values[graph.inputs[0].tensor]
+    run = simulate(core, graph, x, work)
+    np.testing.assert_array_equal(run.outputs, answers(graph, x))
+    assert (run.cycles.latency, run.cycles.interval) == (core.latency_cycles, core.interval_cycles)
+    assert bool(core.weights) == bool(spram)
+    nonzero = max(np.count_nonzero(graph.constants[node.weight]) for node in graph.nodes)
+    assert core.interval_cycles < 24 * 90
+    assert core.interval_cycles <= max(nonzero + 24, 96)
+
+
+def test_lists_are_chosen_where_most_weights_are_zero() -> None:
+    builder = FoldedBuilder(2, samples=1, weight_type=DType.TERNARY, kept=0.05)
+    graph = builder.graph(builder.binary_dense(builder.bits(400), 32, DType.INT16))
+    core = folded.generate(graph, UP5K, rate_hz=1000.0, clock_hz=1e6)
+    assert "ek_gather" in core.blocks
+    assert "ek_sliding_window" not in core.blocks

@@ -16,7 +16,7 @@ from edgekit.target.fpga.folded.buffers import size_buffers
 from edgekit.target.fpga.folded.fold import choose, clocks
 from edgekit.target.fpga.folded.layers import Ints, Layer, MatVec, Stream
 from edgekit.target.fpga.folded.lower import lower
-from edgekit.target.fpga.folded.units import Product, Unit
+from edgekit.target.fpga.folded.units import Gather, Product, Unit
 
 __all__ = ["generate"]
 
@@ -83,7 +83,8 @@ def _comment(
     for layer, fold in zip(layers, folds, strict=True):
         how = f"{fold.lanes} outputs"
         if isinstance(layer, MatVec):
-            how += f" x {fold.simd} inputs a clock, weights in {fold.memory}"
+            what = "lists of weights" if fold.lists else "weights"
+            how += f" x {fold.simd} inputs a clock, {what} in {fold.memory}"
         lines.append(f"{layer.label}: {type(layer).__name__}, {clocks(layer, fold)} clocks, {how}")
     return lines
 
@@ -107,8 +108,14 @@ def _loaded(units: list[Unit]) -> bytes:
     """The 16-bit words of all weights in SPRAM, in the order of the layers."""
     words: list[int] = []
     for unit in units:
-        if isinstance(unit, Product) and unit.memory == "spram":
-            parts = -(-unit.weight_width // 16)
-            for word in memory.weights(unit):
-                words += [(word >> (16 * part)) & 0xFFFF for part in range(parts)]
+        if not isinstance(unit, Product | Gather) or unit.memory != "spram":
+            continue
+        if isinstance(unit, Gather):
+            width, values = unit.list_width, memory.lists(unit)
+        elif unit.lists is None:
+            width, values = unit.weight_width, memory.weights(unit)
+        else:
+            continue  # its weights are in the lists
+        parts = -(-width // 16)
+        words += [(value >> (16 * part)) & 0xFFFF for value in values for part in range(parts)]
     return np.array(words, "<u2").tobytes()

@@ -22,6 +22,7 @@ from edgekit.target.fpga.folded.layers import (
 )
 from edgekit.target.fpga.folded.units import (
     Compare,
+    Gather,
     Memory,
     Pool,
     Product,
@@ -42,6 +43,7 @@ class Fold:
     lanes: int
     simd: int = 1
     memory: Memory = "bram"
+    lists: bool = False  # of the weights that are not 0, in place of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,10 @@ def _own_units(name: str, layer: Layer, fold: Fold) -> list[Unit]:
 
 
 def _product(name: str, layer: MatVec, fold: Fold) -> list[Unit]:
+    if fold.lists:
+        lengths = list_lengths(layer, fold.lanes)
+        gather = Gather(f"{name}_lists", layer, fold.lanes, fold.memory, lengths)
+        return [gather, Product(name, layer, fold.lanes, 1, fold.memory, gather)]
     product = Product(name, layer, fold.lanes, fold.simd, fold.memory)
     lanes = fold.lanes if layer.depthwise else fold.simd
     repeat = layer.start.shape[1] if layer.depthwise else product.groups
@@ -155,6 +161,12 @@ def _product(name: str, layer: MatVec, fold: Fold) -> list[Unit]:
     if plain and not layer.window.padded and repeat == 1:
         return [product]  # each word is read once, in order
     return [window, product]
+
+
+def list_lengths(layer: MatVec, lanes: int) -> tuple[int, ...]:
+    """Return the list words of each group: its fullest neuron's weights, at least one."""
+    counts = np.count_nonzero(layer.weights, axis=1).reshape(-1, lanes).max(axis=1)
+    return tuple(int(count) for count in np.maximum(counts, 1))
 
 
 def _grouped(

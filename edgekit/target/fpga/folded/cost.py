@@ -12,6 +12,7 @@ from typing import assert_never
 from edgekit.target.fpga.core import Resources
 from edgekit.target.fpga.folded.units import (
     Compare,
+    Gather,
     Pool,
     Product,
     Resize,
@@ -58,6 +59,8 @@ def of_unit(unit: Unit) -> Resources:
             return Resources(int(lut), max(unit.in_width, unit.out_width) + 4)
         case Windows():
             return _windows(unit)
+        case Gather():
+            return _gather(unit)
         case Product():
             return _product(unit)
         case Pool():
@@ -115,6 +118,8 @@ def _product(unit: Product) -> Resources:
     starts = _table(unit.pe * layer.acc_bits, unit.groups)
     lut = 5 + 2 * _bits(unit.folds) + 1.86 * unit.pe * layer.acc_bits + dot + starts
     ff = unit.pe * (2 * layer.acc_bits + layer.out_bits) + _bits(unit.folds) + 4
+    if unit.lists is not None:
+        return Resources(int(lut), ff)
     depth = unit.weight_words
     stored = unit.weight_width * depth
     if unit.memory == "logic":
@@ -124,6 +129,16 @@ def _product(unit: Product) -> Resources:
         blocks = block_rams(unit.weight_width, depth)
         return Resources(int(lut + 2.5 * _bits(depth)), ff + _bits(depth), bram=blocks)
     return Resources(int(lut) + 60, ff + 17, spram=spram(unit.weight_width))
+
+
+def _gather(unit: Gather) -> Resources:
+    length = sum(unit.lengths)
+    lut = 25 + 2 * _bits(length) + 2 * unit.index_bits
+    ff = unit.index_bits + 2 * _bits(length) + unit.lanes * unit.layer.weight_bits + 8
+    copies = unit.lanes * block_rams(unit.in_width, 2 << unit.index_bits)
+    if unit.memory == "spram":
+        return Resources(lut + 60, ff, bram=copies, spram=spram(unit.list_width))
+    return Resources(lut, ff, bram=copies + block_rams(unit.list_width, length))
 
 
 def spram(width: int) -> int:

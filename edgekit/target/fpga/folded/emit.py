@@ -12,6 +12,8 @@ from edgekit.target.fpga.folded.assemble import Ends
 from edgekit.target.fpga.folded.layers import Stream
 from edgekit.target.fpga.folded.units import (
     Compare,
+    Gather,
+    Memory,
     Pool,
     Product,
     Resize,
@@ -45,8 +47,10 @@ def blocks(units: Sequence[Unit]) -> tuple[str, ...]:
         found.add(_MODULES[type(unit)])
         if isinstance(unit, Product):
             found |= {"ek_rom_stream", "ek_dot", "ek_count"}
-            if unit.memory == "spram":
-                found.add("ek_spram_stream")
+        if isinstance(unit, Product | Gather) and unit.memory == "spram":
+            found.add("ek_spram_stream")
+        if isinstance(unit, Gather):
+            found.add("ek_rom_stream")
         if isinstance(unit, Compare):
             found.add("ek_rom_stream")
     return tuple(sorted(found))
@@ -55,6 +59,7 @@ def blocks(units: Sequence[Unit]) -> tuple[str, ...]:
 _MODULES: dict[type[Unit], str] = {
     Resize: "ek_width",
     Windows: "ek_sliding_window",
+    Gather: "ek_gather",
     Product: "ek_mvtu",
     Pool: "ek_max_pool",
     Compare: "ek_thermometer",
@@ -181,6 +186,8 @@ def _instance(unit: Unit, before: _Before, load: str) -> tuple[str, str]:
             return _module("ek_width", f"u_{unit.name}", dict(widths), ports), load
         case Windows():
             return _windows(unit, ports), load
+        case Gather():
+            return _gather(unit, ports, load)
         case Product():
             return _product(unit, ports, before.pad, load)
         case Pool():
@@ -258,30 +265,63 @@ def _wires(name: str, width: int) -> str:
     return f"    wire {name}_valid, {name}_ready;\n    wire [{width - 1}:0] {name}_data;\n"
 
 
+def _stored(name: str, width: int, values: list[int], where: Memory, load: str) -> tuple[str, str]:
+    """A stream of words in any memory, and the load stream behind it."""
+    if where != "spram":
+        return _rom(name, width, values, where == "bram"), load
+    ports = {
+        "clk": "clk",
+        "rst": "rst",
+        "load_valid": load,
+        "load_data": "load_data",
+        "load_pass": f"{name}_load",
+        "out_valid": f"{name}_valid",
+        "out_ready": f"{name}_ready",
+        "out_data": f"{name}_data",
+    }
+    parameters: dict[str, object] = {"WIDTH": width, "DEPTH": len(values)}
+    text = _wires(name, width) + f"    wire {name}_load;\n"
+    return text + _module("ek_spram_stream", f"u_{name}", parameters, ports), f"{name}_load"
+
+
+def _gather(unit: Gather, ports: dict[str, str], load: str) -> tuple[str, str]:
+    name, table, layer = unit.name, f"{unit.name}_table", unit.layer
+    text, load = _stored(table, unit.list_width, memory.lists(unit), unit.memory, load)
+    parameters: dict[str, object] = {
+        "LANES": unit.lanes,
+        "BITS": layer.input_bits,
+        "INPUTS": layer.inputs,
+        "WEIGHT_BITS": layer.weight_bits,
+        "LENGTH": sum(unit.lengths),
+    }
+    joined = {
+        **ports,
+        **{f"list_{end}": f"{table}_{end}" for end in ("valid", "ready", "data")},
+        "out_weights": f"{name}_weights",
+        "out_last": f"{name}_last",
+    }
+    text += f"    wire [{unit.lanes * layer.weight_bits - 1}:0] {name}_weights;\n"
+    text += f"    wire {name}_last;\n"
+    return text + _module("ek_gather", f"u_{name}", parameters, joined), load
+
+
 def _product(unit: Product, ports: dict[str, str], pad: str, load: str) -> tuple[str, str]:
     name, layer = unit.name, unit.layer
     weights, starts = f"{name}_weight", f"{name}_start"
-    if unit.memory == "spram":
-        text = _wires(weights, unit.weight_width) + f"    wire {weights}_load;\n"
-        depth = len(memory.weights(unit))
-        text += _module(
-            "ek_spram_stream",
-            f"u_{weights}",
-            {"WIDTH": unit.weight_width, "DEPTH": depth},
-            {
-                "clk": "clk",
-                "rst": "rst",
-                "load_valid": load,
-                "load_data": "load_data",
-                "load_pass": f"{weights}_load",
-                "out_valid": f"{weights}_valid",
-                "out_ready": f"{weights}_ready",
-                "out_data": f"{weights}_data",
-            },
-        )
-        load = f"{weights}_load"
-    else:
-        text = _rom(weights, unit.weight_width, memory.weights(unit), unit.memory == "bram")
+    text = ""
+    if unit.lists is None:
+        words = memory.weights(unit)
+        text, load = _stored(weights, unit.weight_width, words, unit.memory, load)
+    own = {f"weight_{end}": f"{weights}_{end}" for end in ("valid", "ready", "data")}
+    if unit.lists is not None:
+        text += f"    wire {name}_weight_ready;\n"
+        text += f"    wire {name}_unused = &{{1'b0, {name}_weight_ready, 1'b0}};\n"
+        named = unit.lists.name
+        own = {
+            "weight_valid": "1'b1",
+            "weight_ready": f"{name}_weight_ready",
+            "weight_data": f"{named}_weights",
+        }
     text += _rom(starts, unit.pe * layer.acc_bits, memory.starts(unit), False)
     parameters: dict[str, object] = {
         "PE": unit.pe,
@@ -292,13 +332,15 @@ def _product(unit: Product, ports: dict[str, str], pad: str, load: str) -> tuple
         "FOLDS": unit.folds,
         "DOUBLE": int(layer.double),
         "SIGN": int(layer.sign),
-        "DEPTHWISE": int(layer.depthwise),
+        "DEPTHWISE": int(layer.depthwise or unit.lists is not None),
+        "LISTS": int(unit.lists is not None),
     }
     zero_pad = layer.double and layer.pad_value == 0
     joined = {
         **ports,
         "in_pad": pad if zero_pad else "1'b0",
-        **{f"weight_{end}": f"{weights}_{end}" for end in ("valid", "ready", "data")},
+        "in_last": f"{unit.lists.name}_last" if unit.lists else "1'b0",
+        **own,
         **{f"start_{end}": f"{starts}_{end}" for end in ("valid", "ready", "data")},
     }
     text += _module("ek_mvtu", f"u_{name}", parameters, joined)

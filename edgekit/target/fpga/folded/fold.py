@@ -11,11 +11,13 @@ from dataclasses import replace
 from math import ceil, log2
 from typing import assert_never
 
+import numpy as np
+
 from edgekit.errors import DoesNotFitError
 from edgekit.target.fpga.core import Resources
 from edgekit.target.fpga.estimate import ERROR
 from edgekit.target.fpga.folded import cost
-from edgekit.target.fpga.folded.assemble import Fold, in_lanes, layer_units, out_bits
+from edgekit.target.fpga.folded.assemble import Fold, in_lanes, layer_units, list_lengths, out_bits
 from edgekit.target.fpga.folded.buffers import size_buffers
 from edgekit.target.fpga.folded.layers import (
     Layer,
@@ -30,6 +32,7 @@ from edgekit.target.fpga.folded.units import Memory
 
 _PRICES = (1, 2, 4, 8, 16)
 _NAMES = {"bram": "block RAMs", "lut": "LUTs"}
+_SPARSE = 0.5  # share of zeros from which lists are tried
 _WIDEST = 512  # bits of a weight word that are still tried
 
 
@@ -39,6 +42,8 @@ def clocks(layer: Layer, fold: Fold) -> int:
     A window's words also come in one a clock, which is more where strides leave most of them out.
     """
     match layer:
+        case MatVec() if fold.lists:
+            return max(sum(list_lengths(layer, fold.lanes)), layer.inputs)
         case MatVec():
             summed = layer.window.places * (layer.neurons // fold.lanes)
             words = layer.window.size // (fold.lanes if layer.depthwise else fold.simd)
@@ -167,6 +172,23 @@ def _folds(layer: Layer, spram: int) -> list[Fold]:
         if cost.spram(width) <= spram and layer.weights.size // (pe * simd) <= cost.SPRAM_WORDS:
             memories.append("spram")
         found += [Fold(pe, simd, memory) for memory in memories]
+    return found + _list_folds(layer, spram)
+
+
+def _list_folds(layer: MatVec, spram: int) -> list[Fold]:
+    """Folds of a dense layer of which most weights are 0: only the others are stored and read."""
+    zeros = 1 - np.count_nonzero(layer.weights) / layer.weights.size
+    if layer.depthwise or layer.window.cells > 1 or layer.window.places > 1 or zeros < _SPARSE:
+        return []
+    index = max(1, ceil(log2(layer.inputs)))
+    found = []
+    for pe in divisors(layer.neurons):
+        width = pe * (index + layer.weight_bits) + 1
+        if width > _WIDEST:
+            continue
+        found.append(Fold(pe, 1, "bram", lists=True))
+        if cost.spram(width) <= spram and sum(list_lengths(layer, pe)) <= cost.SPRAM_WORDS:
+            found.append(Fold(pe, 1, "spram", lists=True))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgekit.target.fpga.folded.layers import Ints
-from edgekit.target.fpga.folded.units import Compare, Product, Search
+from edgekit.target.fpga.folded.units import Compare, Gather, Product, Search
 
 
 def words(fields: Ints, bits: int) -> list[int]:
@@ -42,6 +42,25 @@ def weights(unit: Product) -> list[int]:
         split = stored.reshape(unit.groups, unit.pe, unit.folds, unit.simd)
         fields = split.transpose(0, 2, 1, 3).reshape(-1, unit.pe * unit.simd)
     return words(fields, layer.weight_bits)
+
+
+def lists(unit: Gather) -> list[int]:
+    """Return the words of the list stream: index and weight of each lane, and the group's end."""
+    layer, lanes = unit.layer, unit.lanes
+    mask = (1 << layer.weight_bits) - 1
+    made = []
+    for group, length in enumerate(unit.lengths):
+        rows = layer.weights[group * lanes : (group + 1) * lanes]
+        for step in range(length):
+            word = (step == length - 1) << (unit.list_width - 1)
+            for lane, row in enumerate(rows):
+                named = np.flatnonzero(row)
+                index = int(named[step]) if step < len(named) else 0
+                weight = int(row[index]) if step < len(named) else 0
+                field = index | (weight & mask) << unit.index_bits
+                word |= field << (lane * (unit.index_bits + layer.weight_bits))
+            made.append(word)
+    return made
 
 
 def starts(unit: Product) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Protocol, assert_never
 
 from edgekit.target.fpga.folded.units import (
     Compare,
+    Gather,
     Pool,
     Product,
     Resize,
@@ -149,11 +150,35 @@ class _Windows:
         self.lead -= move
 
 
-class _Product:
-    __slots__ = ("fold", "folds", "kept", "last", "valid")
+class _Gather(_Simple):
+    __slots__ = ("entry", "inputs", "length", "place", "valid", "whole")
 
-    def __init__(self, folds: int) -> None:
-        self.folds, self.fold = folds, 0
+    def __init__(self, inputs: int, length: int) -> None:
+        self.inputs, self.length = inputs, length
+        self.place = self.entry = self.whole = 0
+        self.valid = False
+
+    def ready(self, out_ready: bool) -> bool:  # noqa: ARG002
+        return self.whole < 2
+
+    def clock(self, take: bool, out_ready: bool) -> int:
+        step = self.whole > 0 and (not self.valid or out_ready)
+        moved = take or step or (self.valid and out_ready)
+        self.valid = step or (self.valid and not out_ready)
+        if step:
+            self.entry = (self.entry + 1) % self.length
+            self.whole -= self.entry == 0
+        if take:
+            self.place = (self.place + 1) % self.inputs
+            self.whole += self.place == 0
+        return 0 if moved else STILL
+
+
+class _Product:
+    __slots__ = ("fold", "folds", "group", "kept", "last", "lengths", "valid")
+
+    def __init__(self, lengths: tuple[int, ...]) -> None:
+        self.lengths, self.folds, self.group, self.fold = lengths, lengths[0], 0, 0
         self.kept = self.last = self.valid = False
 
     def ready(self, out_ready: bool) -> bool:
@@ -174,7 +199,8 @@ class _Product:
             self.fold += 1
             self.last = self.fold == self.folds
             if self.last:
-                self.fold = 0
+                self.fold, self.group = 0, (self.group + 1) % len(self.lengths)
+                self.folds = self.lengths[self.group]
         if steady and not self.last and not self.valid:
             return self.folds - 1 - self.fold
         return 0 if moved else STILL
@@ -235,8 +261,10 @@ def stage(unit: Unit) -> Stage:
             return _Narrower(unit.in_width // unit.out_width)
         case Windows():
             return _Windows(unit)
+        case Gather():
+            return _Gather(unit.layer.inputs, sum(unit.lengths))
         case Product():
-            return _Product(unit.folds)
+            return _Product(unit.lengths)
         case Pool():
             return _Pool(unit.cells)
         case Compare():

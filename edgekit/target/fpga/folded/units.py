@@ -95,6 +95,37 @@ class Windows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Gather:
+    """ek_gather with its stream of (index, weight) lists, for a Product behind it."""
+
+    name: str
+    layer: MatVec
+    lanes: int
+    memory: Memory
+    lengths: tuple[int, ...]  # list words of each group of `lanes` neurons
+
+    @property
+    def in_width(self) -> int:
+        """Bits of an input word."""
+        return self.layer.input_bits
+
+    @property
+    def out_width(self) -> int:
+        """Bits of an output word."""
+        return self.lanes * self.layer.input_bits
+
+    @property
+    def index_bits(self) -> int:
+        """Bits of an index."""
+        return max(1, ceil(log2(self.layer.inputs)))
+
+    @property
+    def list_width(self) -> int:
+        """Bits of a list word."""
+        return self.lanes * (self.index_bits + self.layer.weight_bits) + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Product:
     """ek_mvtu with its streams of weights and starts."""
 
@@ -103,16 +134,23 @@ class Product:
     pe: int
     simd: int
     memory: Memory
+    lists: Gather | None = None
 
     @property
     def in_width(self) -> int:
         """Bits of an input word."""
-        return (self.pe if self.layer.depthwise else self.simd) * self.layer.input_bits
+        own = self.layer.depthwise or self.lists is not None
+        return (self.pe if own else self.simd) * self.layer.input_bits
 
     @property
     def out_width(self) -> int:
         """Bits of an output word."""
         return self.pe * self.layer.out_bits
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Input words of each output word, in turn."""
+        return (self.folds,) if self.lists is None else self.lists.lengths
 
     @property
     def folds(self) -> int:
@@ -206,4 +244,4 @@ class Search:
         return max(1, ceil(log2(self.table.shape[2] + 1)))
 
 
-Unit = Resize | Windows | Product | Pool | Compare | Search
+Unit = Resize | Windows | Gather | Product | Pool | Compare | Search
