@@ -87,7 +87,7 @@ def layer(graph: Graph, index: int, ranges: Ranges, interval_cycles: int) -> Lay
         case Threshold() | Thermometer():
             return _steps(graph, node, name, ranges)
         case MaxPool():
-            return Layer(name, node, "max_pool", "ek_max_pool", _max_pool(graph, node))
+            return _max_pool(graph, node, name, interval_cycles)
         case LutLayer():
             return _tables(graph, node, name)
         case GroupCount():
@@ -202,8 +202,12 @@ def _window(graph: Graph, node: LowBitConv2D | LowBitDepthwiseConv2D | MaxPool) 
     }
 
 
-def _max_pool(graph: Graph, node: MaxPool) -> dict[str, int]:
-    return _window(graph, node) | {"LOW": node.low, "HIGH": node.high}
+def _max_pool(graph: Graph, node: MaxPool, name: str, interval_cycles: int) -> Layer:
+    sizes = _window(graph, node) | {"LOW": node.low, "HIGH": node.high}
+    positions = sizes["OUT_HEIGHT"] * sizes["OUT_WIDTH"] * sizes["TAPS"]
+    pe = fold(sizes["CHANNELS"], 1, positions, interval_cycles).pe
+    sizes["PE"] = pe
+    return Layer(name, node, "max_pool", "ek_max_pool", sizes, lanes_in=pe, lanes_out=pe)
 
 
 def _pad(graph: Graph, node: Pad) -> dict[str, int]:

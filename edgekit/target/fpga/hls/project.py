@@ -30,7 +30,7 @@ def generate(
 
     Args:
         graph: a chain of low-bit layers with one input and one output.
-        interval_cycles: clocks between two inferences that the layers are folded for.
+        interval_cycles: clocks between two inferences that sums and pools are folded for.
 
     Raises:
         UnsupportedError: a node that has no HLS C++, a branch, or several inputs or outputs.
