@@ -108,7 +108,7 @@ class SshPort:
         status, said = process.returncode, words.decode("utf-8", "replace")
         end(process)
         self._process = None
-        if status != _SSH_FAILED:
+        if status not in (_SSH_FAILED, None):
             raise self._refusal(status, said)
         cause = classify(said)
         self._silent += 1
@@ -118,7 +118,7 @@ class SshPort:
         _log.warning("%s: the connection dropped (%s); starting anew", self.name, last_lines(said))
         self._process = self._start()
 
-    def _refusal(self, status: int | None, said: str) -> DeviceError:
+    def _refusal(self, status: int, said: str) -> DeviceError:
         """Return what an agent that ended has said, or what its absence means."""
         for line in reversed(said.splitlines()):
             with contextlib.suppress(ValueError, KeyError, TypeError):

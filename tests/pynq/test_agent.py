@@ -208,6 +208,24 @@ def test_what_it_cannot_do_is_said(link: Link) -> None:
         link.request(Command.TRACE)
 
 
+def test_no_request_whatever_breaks_it() -> None:
+    rng = random.Random(11)
+    pipe = Pipe()
+    session = hello(pipe).session
+    sequence = 6
+    for _ in range(600):
+        command = rng.choice([*Command, 0x7F, 0])
+        length = rng.choice((0, 4, 8, 12, 20, 24, 40, 60))
+        payload = bytes(rng.choice((0, 0, 1, 4, 255)) for _ in range(length))
+        sequence = (sequence + 1) & 0xFFFF
+        kind = rng.choice((Type.REQ,) * 9 + (Type.RSP,))
+        pipe.write(encode(Frame(kind, command, sequence, session, payload)))
+        pipe.read(0)
+        if command in (Command.BYE, Command.RESET, Command.HELLO):
+            session, sequence = hello(pipe, sequence, rng.getrandbits(32)).session, sequence
+    assert run_samples(pipe, samples(2)).outputs.tobytes() == answers(samples(2)).tobytes()
+
+
 def test_reset_is_told_by_the_banner(link: Link) -> None:
     link.request(Command.RESET)
     with pytest.raises(SessionLost):

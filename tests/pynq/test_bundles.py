@@ -120,6 +120,15 @@ def test_a_changed_file_or_another_board_is_told(tmp_path: Path) -> None:
         ({"files": {}}, "has no design.bit"),
         ({"files": []}, "is no manifest"),
         ({"files": {"../../x": {"sha256": "0"}}}, "has no design.bit"),
+        ({"build_id": "; rm -r ."}, "build_id is '; rm -r .', wanted 32 hexadecimal digits"),
+        (
+            {
+                "files": {
+                    n: {"sha256": "0"} for n in ("design.bit", "design.hwh", "design.bin", "$x")
+                }
+            },
+            "names '$x', which no bundle has",
+        ),
     ],
 )
 def test_a_wrong_manifest_is_told(tmp_path: Path, change: dict[str, object], message: str) -> None:

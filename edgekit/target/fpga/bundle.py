@@ -21,6 +21,7 @@ from edgekit.target.fpga.core import Core
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+FILES = ("design.bit", "design.hwh", "design.bin", "weights.bin")  # the last where it is needed
 INSTANCE = "accelerator"  # of the shell in the block design
 
 
@@ -121,26 +122,32 @@ def read_bundle(directory: Path, board: str) -> Bundle:
             f"{path} has schema {manifest.get('schema')!r} and lacks {lacks}",
             hint="it was written by another release of edgekit: build the bundle again",
         )
+    for name in ("build_id", "model_hash"):
+        if not re.fullmatch(r"[0-9a-f]{32}", str(manifest[name])):
+            raise ConfigError(f"{path}: {name} is {manifest[name]!r}, wanted 32 hexadecimal digits")
     if manifest["board"] != board:
         raise ConfigError(
             f"the bundle in {directory} is for {manifest['board']}, not for {board}",
             hint=f"pass --board {manifest['board']}, or build for {board}",
         )
-    for name in ("design.bit", "design.hwh", "design.bin"):
-        if name not in entries:
-            raise ConfigError(
-                f"the manifest in {directory} has no {name}", hint="build the bundle again"
-            )
+    _check_files(directory, entries)
+    return Bundle(directory, manifest)
+
+
+def _check_files(directory: Path, entries: Mapping[str, str]) -> None:
+    """Raise ConfigError unless exactly a bundle's files are named, and are those on the disk."""
+    absent = [name for name in FILES[:3] if name not in entries]
+    strange = sorted(set(entries) - set(FILES))
+    if absent or strange:
+        what = f"has no {absent[0]}" if absent else f"names {strange[0]!r}, which no bundle has"
+        raise ConfigError(f"the manifest in {directory} {what}", hint="build the bundle again")
     for name, wanted in entries.items():
-        if Path(name).name != name:
-            raise ConfigError(f"{path} names the file {name!r}, which is not beside it")
         found = hashlib.sha256(_read(directory / name, "build the bundle again")).hexdigest()
         if found != wanted:
             raise ConfigError(
                 f"{directory / name} has SHA-256 {found[:12]}…, its manifest says {wanted[:12]}…",
                 hint="the file was changed or cut short: build the bundle again",
             )
-    return Bundle(directory, manifest)
 
 
 def check_part(found: str, wanted: str, name: str) -> None:
