@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from pins import Pins, Ports, compile_bench
 from stream_rules import Sender, Taker
@@ -49,7 +50,7 @@ OUTPUTS: Ports = (
 )
 
 
-def compile_shell(work: Path) -> Path:
+def compile_shell(work: Path, simulator: Literal["iverilog", "verilator"] = "iverilog") -> Path:
     """Compile the shell around the test network."""
     parameters = {
         "IN_WIDTH": 8 * IN_BYTES,
@@ -61,7 +62,7 @@ def compile_shell(work: Path) -> Path:
         "BUILD_ID": f"128'h{int.from_bytes(BUILD_ID, 'little'):032x}",
         "MODEL_HASH": f"128'h{int.from_bytes(MODEL_HASH, 'little'):032x}",
     }
-    return compile_bench("ek_axi_shell", parameters, INPUTS, OUTPUTS, work, [CORE])
+    return compile_bench("ek_axi_shell", parameters, INPUTS, OUTPUTS, work, [CORE], simulator)
 
 
 def infer(kept: bytes, weight: int = 0) -> bytes:

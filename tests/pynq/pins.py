@@ -1,11 +1,11 @@
-"""Drives the pins of one Verilog module from Python, a clock at a time, under Icarus Verilog."""
+"""Drives the pins of one Verilog module from Python, a clock at a time, in simulation."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 RTL = Path(__file__).resolve().parents[2] / "fpga" / "rtl"
 
@@ -13,16 +13,18 @@ _BENCH = """`timescale 1ns/1ps
 module bench;
     reg clk = 1'b0;
     reg [{in_bits}-1:0] pins_in = 0;
+    reg [{in_bits}-1:0] line = 0;
     wire [{out_bits}-1:0] pins_out;
     integer got;
     {module} #({parameters}) dut (.clk(clk), {ports});
     initial begin
         forever begin
-            got = $fscanf(32'h8000_0000, " %h", pins_in);
+            got = $fscanf(32'h8000_0000, " %h", line);
             if (got != 1) $finish;
+            pins_in = line;
             #1 $display("%b", pins_out);
             $fflush;
-            clk = 1'b1;
+            #1 clk = 1'b1;
             #1 clk = 1'b0;
         end
     end
@@ -39,8 +41,9 @@ def compile_bench(
     outputs: Ports,
     work: Path,
     extra: Sequence[Path] = (),
+    simulator: Literal["iverilog", "verilator"] = "iverilog",
 ) -> Path:
-    """Compile `module` of fpga/rtl with a bench around it; returns the file that vvp runs."""
+    """Compile `module` of fpga/rtl with a bench around it; returns what `Pins` runs."""
     where = {}
     for ports in (inputs, outputs):
         low = 0
@@ -59,9 +62,15 @@ def compile_bench(
             out_bits=sum(w for _, w in outputs),
         )
     )
-    out = work / "bench.vvp"
-    command = ["iverilog", "-g2005", "-Wall", "-y", RTL, "-s", "bench", "-o", out, bench, *extra]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if simulator == "verilator":
+        command = ["verilator", "--binary", "--timing", "-Wno-fatal", "-Mdir", work, "-y", RTL]
+        out = work / "Vbench"
+        command += ["--top-module", "bench", bench, *extra]
+    else:
+        out = work / "bench.vvp"
+        command = ["iverilog", "-g2005", "-Wall", "-y", RTL, "-s", "bench", "-o", out, bench]
+        command += extra
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -76,7 +85,7 @@ class Pins:
         self.now: dict[str, int] = {name: 0 for name, _ in inputs}
         self.clocks = 0
         self._process = subprocess.Popen(
-            ["vvp", "-n", str(compiled)],
+            ["vvp", "-n", str(compiled)] if compiled.suffix == ".vvp" else [str(compiled)],
             cwd=compiled.parent,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

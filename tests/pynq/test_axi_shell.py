@@ -19,6 +19,7 @@ from axi_shell_sim import (
     OUT_WORDS,
     SLOTS,
     Shell,
+    compile_shell,
     infer,
     packet,
 )
@@ -28,6 +29,17 @@ from edgekit.device.agent.registers import RESULT_OFFSET, STORE_OFFSET, Control,
 pytestmark = pytest.mark.iverilog
 
 CYCLES = 4 * (IN_BEATS - 1) + 1 + OUT_BEATS - 1  # a beat every fourth clock, then the results
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "iverilog",
+        pytest.param("verilator", marks=[pytest.mark.nightly, pytest.mark.verilator]),
+    ],
+)
+def compiled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_shell(tmp_path_factory.mktemp("axi_shell"), request.param)
 
 
 @pytest.fixture
