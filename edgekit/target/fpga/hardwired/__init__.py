@@ -25,6 +25,10 @@ from edgekit.target.fpga.hardwired.wire import (
     words_from_wire,
 )
 
+# Every chain begins at the foot of a logic tile, of which UP5K has 660; beyond this share placement
+# becomes hard, and full adders of look-up tables take the place of short chains.
+_MAX_CHAINS = 580
+
 __all__ = ["circuit_of", "generate"]
 
 
@@ -62,19 +66,25 @@ def generate(graph: Graph, *, stages: int | None = None) -> Core:
     )
 
 
-def circuit_of(graph: Graph, costs: Costs | None = None) -> Circuit:
+def circuit_of(graph: Graph) -> Circuit:
     """Return the circuit from the bits of the input's wire bytes to those of the output's.
 
     Raises:
         UnsupportedError: a node that has no hard-wired form, or several inputs or outputs.
     """
-    costs = costs or Costs()
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise UnsupportedError(
             f"graph {graph.name} has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; "
             "hard-wired logic takes one of each",
             hint="split the graph, or concatenate its inputs",
         )
+    circuit = _circuit(graph, Costs())
+    if sum(isinstance(cell, Adder) for cell in circuit.cells) > _MAX_CHAINS:
+        circuit = _circuit(graph, Costs(chain=2.0))
+    return circuit
+
+
+def _circuit(graph: Graph, costs: Costs) -> Circuit:
     source = graph.tensors[graph.inputs[0].tensor]
     builder = Builder(stored_bits(source))
     values = {source.name: words_from_wire(builder, source)}
