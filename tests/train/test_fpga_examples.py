@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgekit.board import FpgaBoard, find
+from edgekit.config import FpgaWish
 from edgekit.ir import edges, interp
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import GroupCount, LutLayer
 from edgekit.ir.serialize import load_bytes
 from edgekit.ir.types import DType
 from edgekit.target.fpga.hardwired import generate
+from edgekit.target.fpga.plan import design
 from edgekit.virtual.fpga import run_core
 
 IMAGES, FIRST_RIGHT = 500, 486
@@ -68,6 +71,16 @@ def test_mnist_reads_what_28_block_memories_hold(root: Path) -> None:
     first = graph.nodes[0]
     assert isinstance(first, LutLayer)
     assert len(np.unique(graph.constants[first.connections] // 8)) <= 28 * 16 // 8
+
+
+def test_look_up_tables_are_kept_apart_on_the_icebreaker(root: Path) -> None:
+    graph = _graph(root, "digits_fpga", "digits_luts")
+    board = find("icebreaker")
+    assert isinstance(board, FpgaBoard)
+    made = design(graph, board, FpgaWish(), operating_point="run_12mhz", rate_hz=10)
+    assert made.core.style == "hardwired"
+    steps = [command.log for command in made.plan.commands]
+    assert steps == ["synth", "loose", "place-{seed}", "pack"]
 
 
 @pytest.mark.data

@@ -15,7 +15,7 @@ from edgekit.config import FpgaWish
 from edgekit.errors import DoesNotFitError, UnsupportedError
 from edgekit.ir import text
 from edgekit.ir.graph import Graph
-from edgekit.ir.lowbit import LowBitConv2D, LowBitDense, LowBitDepthwiseConv2D
+from edgekit.ir.lowbit import LowBitConv2D, LowBitDense, LowBitDepthwiseConv2D, LutLayer
 from edgekit.passes.memory import tensor_bytes
 from edgekit.target.fpga import folded, hardwired, shell, toolchain
 from edgekit.target.fpga.core import Core, Resources, Style
@@ -64,6 +64,7 @@ def design(
         clock_hz=clock_hz,
         pins=shell.pins_of(facts),
         flow=wish.toolchain,
+        roomy=core.style == "hardwired" and any(isinstance(n, LutLayer) for n in graph.nodes),
     )
     final = {**plan.files, RTL_BUILD_ID_FILE: shell.build_id(plan.digest())}
     return Design(core, replace(plan, files=final))
