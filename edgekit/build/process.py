@@ -111,18 +111,34 @@ def run(
     All that it prints goes to `log`. After `timeout_s` it is killed with all its children.
     Raises ToolError where it is missing or cannot be started.
     """
-    processes = processes or Processes()
     tool, started = argv[0], (*tools.require(argv[0]), *argv[1:])
+    try:
+        return run_program(tool, started, directory, log, timeout_s=timeout_s, processes=processes)
+    except OSError as exc:
+        raise ToolError(
+            f"{tool} cannot be started: {exc.strerror}: {' '.join(started)}",
+            hint=tools.tool(tool).install,
+        ) from exc
+
+
+def run_program(
+    name: str,
+    argv: Sequence[str],
+    directory: Path,
+    log: Path,
+    *,
+    timeout_s: float,
+    processes: Processes | None = None,
+) -> Outcome:
+    """Do what `run` does for a program that is no tool of the table; messages say `name`.
+
+    Raises OSError where it cannot be started.
+    """
+    processes = processes or Processes()
     kills = _memory_kills()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
-        try:
-            process = processes.start(started, directory, out)
-        except OSError as exc:
-            raise ToolError(
-                f"{tool} cannot be started: {exc.strerror}: {' '.join(started)}",
-                hint=tools.tool(tool).install,
-            ) from exc
+        process = processes.start(argv, directory, out)
         timed_out = False
         try:
             status = process.wait(timeout=timeout_s)
@@ -136,7 +152,7 @@ def run(
         finally:
             processes.forget(process)
     ending = "time" if timed_out else _ending(status, log, _memory_kills() > kills)
-    return Outcome(started, tool, ending, status, log)
+    return Outcome(tuple(argv), name, ending, status, log)
 
 
 def _ending(status: int, log: Path, memory_kill: bool) -> Ending:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.build import process
+from edgekit.build.process import Outcome
 from edgekit.errors import ToolError
 from edgekit.export.hls4ml import Project, project
 from edgekit.ir import interp
@@ -21,8 +22,7 @@ Ints = NDArray[np.int64]
 Backend = Literal["Vitis", "VivadoAccelerator"]
 
 _TIMEOUT_S = 1800.0
-_TAIL_CHARACTERS = 2000
-_LOG = "hls4ml.log"
+_MOST_CHARACTERS = 2000
 
 
 def write(graph: Graph, directory: Path, backend: Backend) -> None:
@@ -70,30 +70,20 @@ def _start(made: Project, folder: Path, backend: Backend) -> None:
     (folder / "model.onnx").write_bytes(made.model.SerializeToString())
     request = {"backend": backend, "precision": made.precision}
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    (folder / "error.json").unlink(missing_ok=True)
     argv = (sys.executable, "-m", "edgekit.export.hls4ml_worker", str(folder.resolve()))
-    log = folder / _LOG
-    try:
-        with log.open("wb") as out:
-            done = subprocess.run(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
-    except subprocess.TimeoutExpired as exc:
-        raise ToolError(f"hls4ml did not end within {_TIMEOUT_S:.0f} s") from exc
-    if done.returncode != 0:
-        raise _failure(folder, done.returncode, log)
+    outcome = process.run_program(
+        "hls4ml", argv, Path.cwd(), folder / "hls4ml.log", timeout_s=_TIMEOUT_S
+    )
+    if outcome.ending != "ok":
+        raise _failure(folder, outcome)
 
 
-def _failure(folder: Path, status: int, log: Path) -> ToolError:
+def _failure(folder: Path, outcome: Outcome) -> ToolError:
     try:
         found = json.loads((folder / "error.json").read_text(encoding="utf-8"))
     except OSError:
-        tail = log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:]
-        return ToolError(f"hls4ml ended with status {status}: {tail}")
+        return ToolError(outcome.error().message)
     if found["kind"] == ModuleNotFoundError.__name__:
         return ToolError("hls4ml is not installed", hint="pip install 'edgekit[hls]'")
-    return ToolError(f"hls4ml failed: {found['kind']}: {found['message'][:_TAIL_CHARACTERS]}")
+    return ToolError(f"hls4ml failed: {found['kind']}: {found['message'][:_MOST_CHARACTERS]}")

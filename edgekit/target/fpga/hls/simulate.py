@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.build import tools
+from edgekit.build import process, tools
 from edgekit.build.hold import hold
 from edgekit.errors import ConfigError, ToolError
 from edgekit.ir.graph import Graph
@@ -23,7 +22,6 @@ from edgekit.target.fpga.hls.project import INTERVAL_CYCLES, generate
 FLAGS = ("-std=c++14", "-O2", "-Wno-unknown-pragmas")
 _TIMEOUT_S = 600.0
 _MEMORY_KIB = 4 * 1024**2
-_TAIL_CHARACTERS = 2000
 # The arrays of a large image lie on the stack.
 _LIMITED = f'ulimit -v {_MEMORY_KIB}; ulimit -S -s "$(ulimit -H -s)"; exec "$0" "$@"'
 
@@ -86,7 +84,7 @@ def csim(
         given, taken = Path(folder) / "input.hex", Path(folder) / "output.hex"
         given.write_text(wire.to_hex(inputs), encoding="ascii")
         argv = ("sh", "-c", _LIMITED, str(program), str(given), str(taken))
-        _call(argv, Path(folder), "the HLS C++")
+        _call(argv, program.parent, "run.log", "the HLS C++")
         try:
             text = taken.read_text(encoding="ascii")
             return wire.from_hex(text, len(inputs), wire.size_bytes(sink))
@@ -112,7 +110,7 @@ def _program(graph: Graph, work: Path, interval_cycles: int, prefix: tuple[str, 
             if not program.is_file():
                 for name, data in files.items():
                     (directory / name).write_bytes(data)
-                _call(argv, directory, prefix[0])
+                _call(argv, directory, "build.log", prefix[0])
                 (directory / "testbench.part").replace(program)
     except OSError as exc:
         raise ConfigError(
@@ -122,34 +120,15 @@ def _program(graph: Graph, work: Path, interval_cycles: int, prefix: tuple[str, 
     return program
 
 
-def _call(argv: Sequence[str], directory: Path, name: str) -> None:
-    """Run a tool to its end; what it prints is kept in `directory`.
+def _call(argv: Sequence[str], directory: Path, log: str, name: str) -> None:
+    """Run a program in `directory` to its end; `log` there keeps what it prints.
 
     Raises:
-        ToolError: it cannot be started, ran out of time or ended with another status than 0.
+        ToolError: it cannot be started, ran out of time or memory, or failed.
     """
-    log = directory / "call.log"
     try:
-        with log.open("wb") as out:
-            done = subprocess.run(
-                argv,
-                cwd=directory,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                timeout=_TIMEOUT_S,
-                check=False,
-            )
-        status: int | None = done.returncode
-    except subprocess.TimeoutExpired:
-        status = None
+        outcome = process.run_program(name, argv, directory, directory / log, timeout_s=_TIMEOUT_S)
     except OSError as exc:
         raise ToolError(f"{name} cannot be started: {exc.strerror}: {' '.join(argv)}") from exc
-    if status != 0:
-        tail = log.read_text(encoding="utf-8", errors="replace")[-_TAIL_CHARACTERS:]
-        how = (
-            f"did not end within {_TIMEOUT_S:.0f} s"
-            if status is None
-            else f"ended with status {status}"
-        )
-        raise ToolError(f"{name} {how}: {' '.join(argv)}\n{tail}", hint=f"sources: {directory}")
+    if outcome.ending != "ok":
+        raise outcome.error()
