@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from edgekit.board import Contract
+from edgekit.device.layout import BATCH_MAX
 from edgekit.device.session import EnergyRun, RunStats
 from edgekit.errors import DeviceError
 from edgekit.measure import windows
@@ -16,6 +17,7 @@ from edgekit.progress import Progress
 
 _POLL_S = 0.02
 _IDLE_US = 100_000
+_GROUP_SAMPLES = 20  # of the meter: a shorter period is no period to it
 _TAIL_READS = 5  # the meter's stream trails the board by what lies in buffers
 
 
@@ -42,9 +44,23 @@ def contract_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -
     """
     if contract.mode == "active" or contract.rate_hz is None:
         return inference_schedule(contract, busy_s, meter_rate_hz)
+    if _GROUP_SAMPLES * contract.rate_hz > meter_rate_hz:
+        return _grouped(contract.rate_hz, meter_rate_hz)
     # A rate that the board cannot keep shows after as many inferences as fit into the window.
     marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(1.0 / contract.rate_hz, busy_s)))
     return Schedule(marks + 2, 1, round(1e6 / contract.rate_hz))
+
+
+def _grouped(rate_hz: float, meter_rate_hz: float) -> Schedule:
+    """Return a schedule for a rate at which a meter cannot tell one period from the next.
+
+    Several periods' inferences follow each other at once, then comes what is left of these
+    periods: the mean is the same, since at such rates nothing falls asleep in between.
+    """
+    batch = min(BATCH_MAX, math.ceil(_GROUP_SAMPLES * rate_hz / meter_rate_hz))
+    period_us = round(batch / rate_hz * 1e6)
+    marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / (period_us * 1e-6)))
+    return Schedule(marks + 2, batch, period_us)
 
 
 def inference_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -> Schedule:
@@ -54,7 +70,7 @@ def inference_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) 
     keeps them apart: two marks without a sample between them would be one. Where the contract is
     a difference to idle the pause is long, so that it is idle, and not falling asleep and waking.
     """
-    batch = windows.inferences_per_mark(busy_s, meter_rate_hz)
+    batch = min(BATCH_MAX, windows.inferences_per_mark(busy_s, meter_rate_hz))
     inferences = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(busy_s, 1e-6)))
     period_us = windows.mark_period_us(busy_s, batch, meter_rate_hz)
     if contract.scope == "delta":

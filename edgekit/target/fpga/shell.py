@@ -29,6 +29,7 @@ BLOCKS = (
     "ek_frame_tx",
     "ek_link",
     "ek_link_program",
+    "ek_mark",
     "ek_result",
     "ek_run",
     "ek_sequencer",
@@ -44,6 +45,8 @@ _BLOCK_BITS, _BLOCK_WORDS = 16, 256  # of one block RAM
 _SLOTS = 64  # stored inputs wanted: a metered window runs that many different ones
 _NAME_BYTES = 64
 _DIV_MIN = 8
+# How much longer than its inferences a mark is on the pin: three samples of a meter at 100 kHz.
+MARK_US = 32
 _BAUD_ERROR = 0.02
 _HFOSC_MHZ = (48, 24, 12, 6)
 
@@ -272,7 +275,8 @@ module {TOP} (
     output wire tx,
     output wire mark
 );
-    wire clock, slow_clock, awake, running, idle;
+    wire clock, slow_clock, awake, busy, running, idle;
+    wire wanted = awake || mark;  // the clock: a mark outlasts its inferences
 
 {body}
     // Configuration leaves the counter at 0: the reset lasts 15 clocks.
@@ -282,7 +286,10 @@ module {TOP} (
 
     {BOARD} u_board (
         .clk(clock), .slow_clk(slow_clock), .rst(rst), .twin(1'b0), .rx(rx), .tx(tx),
-        .mark(mark), .awake(awake), .running(running), .idle(idle)
+        .mark(busy), .awake(awake), .running(running), .idle(idle)
+    );
+    ek_mark #(.CLOCKS({MARK_US * _mhz(facts)})) u_mark (
+        .clk(clock), .rst(rst), .busy(busy), .mark(mark)
     );
     wire unused = running && idle;
 endmodule
@@ -294,7 +301,7 @@ _CRYSTAL = """\
     // The crystal runs always; only the network's inputs stand still between inferences.
     assign clock = clk;
     assign slow_clock = 1'b0;
-    wire awake_unused = awake;
+    wire wanted_unused = wanted;
 """
 
 
@@ -304,9 +311,9 @@ def _ice40(facts: ShellFacts) -> str:
 """
     if facts.clock == "pin":
         return f"""\
-    // The crystal's clock goes on while `awake` is high; `enable` changes while the clock is low.
+    // The crystal's clock goes on while it is wanted; `enable` changes while the clock is low.
     reg [1:0] enable = 2'b11;
-    always @(negedge clk) enable <= {{enable[0], awake}};
+    always @(negedge clk) enable <= {{enable[0], wanted}};
     assign clock = clk && enable[1];
 {slow}"""
     mhz = _mhz(facts)
@@ -315,6 +322,6 @@ def _ice40(facts: ShellFacts) -> str:
         raise ConfigError(f"the oscillator of the iCE40 makes {choices} MHz, not {mhz}")
     divider = f"0b{_HFOSC_MHZ.index(mhz):02b}"
     return f"""\
-    // The oscillator stops while `awake` is low. It may be 10 % off: a UART needs a trimmed part.
-    SB_HFOSC #(.CLKHF_DIV("{divider}")) u_fast (.CLKHFPU(1'b1), .CLKHFEN(awake), .CLKHF(clock));
+    // The oscillator stops while it is not wanted. It may be 10 % off: a UART needs a trimmed part.
+    SB_HFOSC #(.CLKHF_DIV("{divider}")) u_fast (.CLKHFPU(1'b1), .CLKHFEN(wanted), .CLKHF(clock));
 {slow}"""

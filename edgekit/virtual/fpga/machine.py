@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from edgekit.target.fpga.shell import MARK_US
 from edgekit.virtual.fpga.config import FpgaTwinConfig
 from edgekit.virtual.fpga.library import Levels, SimulatedBoard
 from edgekit.virtual.twin.control import Request, nowhere
@@ -44,8 +45,8 @@ class FpgaMachine:
         self._requests: deque[Request] = deque()
         self._halted = True
         self._powered_ns = 0
-        self._group_ns: int | None = None  # when the mark rose
-        self._group_clocks: int | None = None
+        self._busy, self._awake = False, True
+        self._mark_ends_ns: int | None = None  # on the pin, once its inferences are over
         self.ready_ns: int | None = None
         self.resets = self.sent = self.groups = 0
 
@@ -112,6 +113,7 @@ class FpgaMachine:
     def _power_off(self) -> None:
         self._halted = True
         self._t_ns = self._board.t_ns
+        self._busy, self._mark_ends_ns = False, None
         self.log.mark = 0
         self.log.set_state("off")
 
@@ -128,6 +130,7 @@ class FpgaMachine:
         stretch = board.run(board.t_ns + self._chunk_ns)
         for levels in stretch.levels:
             self._follow(levels)
+        self._let_mark_fall(board.t_ns)
         self._t_ns = board.t_ns
         passed = bytes(byte for byte in stretch.sent if self.faults.passes())
         self.sent += len(stretch.sent)
@@ -142,15 +145,38 @@ class FpgaMachine:
             self.log.beat()
 
     def _follow(self, levels: Levels) -> None:
-        """Log what the board's outputs say: a mark is an inference, or a group of them."""
+        """Log what the board's outputs say: a mark is an inference, or a group of them.
+
+        On the pin a mark lasts MARK_US longer (fpga/rtl/ek_mark.v), and the board does not sleep
+        before it falls.
+        """
+        self._let_mark_fall(levels.t_ns)
         self._t_ns = levels.t_ns
-        if not levels.awake:
-            self.log.set_state("sleep")
+        if levels.mark and not self._busy:
+            self.groups += 1
+        if self._busy and not levels.mark:
+            self._mark_ends_ns = levels.t_ns + MARK_US * 1000
+        elif levels.mark:
+            self._mark_ends_ns = None
+        self._busy, self._awake = levels.mark, levels.awake
+        self.log.set_mark(int(levels.mark or self._mark_ends_ns is not None))
+        self._log_state()
+
+    def _log_state(self) -> None:
+        if self._busy:
+            self.log.set_state("run")
         else:
-            self.log.set_state("run" if levels.mark else "idle")
-        if levels.mark:
-            self.groups += levels.mark != self.log.mark
-        self.log.set_mark(int(levels.mark))
+            waits = self._awake or self._mark_ends_ns is not None
+            self.log.set_state("idle" if waits else "sleep")
+
+    def _let_mark_fall(self, until_ns: int) -> None:
+        """Log the end of a mark that is over by then."""
+        ends_ns = self._mark_ends_ns
+        if ends_ns is None or ends_ns > until_ns:
+            return
+        self._t_ns, self._mark_ends_ns = ends_ns, None
+        self.log.set_mark(0)
+        self._log_state()
 
     def _wait(self) -> None:
         """Wait a little for the host; virtual time follows the wall clock."""
@@ -159,6 +185,7 @@ class FpgaMachine:
             if not self._requests and (self._halted or not self._link.received):
                 self._link.changed.wait(_WAIT_S)
         self._board.let_pass(time.monotonic_ns() - began)
+        self._let_mark_fall(self._board.t_ns)
         self._t_ns = self._board.t_ns
         self.log.beat()
 
