@@ -44,7 +44,7 @@ def check(
     graph = load(settings.model_of(wanted, project), grid=settings.grid_of(wanted, project))
     passes = PassDump(print_now=dump_passes and not json)
     arena: MemoryPlan | None = None
-    if chosen is None:
+    if chosen is None or isinstance(chosen, boards.FpgaBoard):
         graph, savings = optimize_with_savings(graph, passes.take, fold=not no_fold)
     else:
         from edgekit.pipeline import stages
@@ -257,6 +257,12 @@ def planned(
     on_pass: Callable[[str, Graph], None] | None = None
     if dump_passes:
         on_pass = PassDump(print_now=True).take
+    if isinstance(settings.board, boards.FpgaBoard):
+        from edgekit.passes import optimize_with_savings
+        from edgekit.pipeline import programmable
+
+        lowered, _ = optimize_with_savings(loaded(settings), on_pass, fold=settings.fold)
+        return settings, programmable.designed(settings, lowered).plan
     plan = stages.compile(
         loaded(settings),
         boards.mcu(settings.board),

@@ -19,12 +19,13 @@ from edgekit.report.types import Equality
 
 
 def check(
-    settings: Settings, prepared: Prepared, board: NDArray[np.int8], *, progress: Progress
+    settings: Settings, prepared: Prepared, board: NDArray[np.int8] | None, *, progress: Progress
 ) -> Equality:
     """Compare reference, graph, what the target runs on this machine and the board's outputs.
 
-    `board` is (n, bytes). A difference is named at the output; the target's `locate` finds its
-    layer. Raises ToolError when the reference or a build for this machine fails.
+    `board` is (n, bytes), None where it has not answered yet. A difference is named at the output;
+    the target's `locate` finds its layer. Raises ToolError when the reference or a build for this
+    machine fails.
     """
     links = _links(settings, prepared, board, progress)
     found, difference = equality.compare(prepared.graph, links)
@@ -34,7 +35,7 @@ def check(
 
 
 def _links(
-    settings: Settings, prepared: Prepared, board: NDArray[np.int8], progress: Progress
+    settings: Settings, prepared: Prepared, board: NDArray[np.int8] | None, progress: Progress
 ) -> list[ChainLink]:
     graph, samples = prepared.graph, prepared.samples
     count = len(samples)
@@ -50,5 +51,6 @@ def _links(
     links.append(ChainLink("graph", meant))
     links += TARGETS[settings.board.target].links(settings, prepared, progress)
     tensor = graph.tensors[graph.outputs[0].tensor]
-    links.append(ChainLink("board", edges.from_bytes(tensor, board)))
+    if board is not None:
+        links.append(ChainLink("board", edges.from_bytes(tensor, board)))
     return links

@@ -17,7 +17,7 @@ from edgekit.cost.fpga_power import Scope
 from edgekit.ir import check, edges, text
 from edgekit.ir.graph import Graph
 from edgekit.passes import optimize_with_savings
-from edgekit.pipeline import data, detail, stages
+from edgekit.pipeline import data, detail, stages, zynq
 from edgekit.pipeline.equality import Link as ChainLink
 from edgekit.pipeline.prepare import Prepared, loaded
 from edgekit.pipeline.settings import Settings
@@ -77,6 +77,15 @@ def prepare(settings: Settings, progress: Progress) -> FpgaPrepared:
         progress=progress,
     )
     return FpgaPrepared(graph, lowered, made.plan, artifact, samples, savings, board, made.core)
+
+
+def finished(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> FpgaPrepared:
+    """Return `prepared` with the bundle of a Zynq; other bitstreams are finished once built."""
+    if not zynq.is_wanted(settings):
+        return prepared
+    graph, core = prepared.lowered, prepared.core
+    artifact = zynq.bundled(settings, graph, core, prepared.artifact, progress)
+    return replace(prepared, artifact=artifact)
 
 
 def designed(settings: Settings, lowered: Graph) -> Design:

@@ -15,6 +15,7 @@ from edgekit.device.port import Port
 from edgekit.device.serial_port import open_port
 from edgekit.errors import DeviceError
 from edgekit.measure.meter import Meter, open_meter
+from edgekit.pipeline import zynq
 from edgekit.pipeline.settings import Settings
 from edgekit.progress import Progress
 from edgekit.virtual.fpga.process import sources_in, start_fpga_twin
@@ -65,8 +66,11 @@ def attach(
         return
     url = find_port(settings.board, settings.port)
     if not _runs(url, artifact):
-        progress.stage("flash")
-        flash.flash(artifact, settings.board, probe=serial_of(settings.port))
+        if zynq.BUNDLE in artifact.products:
+            zynq.bring(settings, artifact, url, progress)
+        else:
+            progress.stage("flash")
+            flash.flash(artifact, settings.board, probe=serial_of(settings.port))
     with _opened(url) as port:
         yield Station(port, None, None)
 
@@ -86,6 +90,8 @@ def _twin(settings: Settings, artifact: Artifact) -> Twin:
 
 def _runs(url: str, artifact: Artifact) -> bool:
     """Whether the board already runs this build: flash wears out, and writing takes time."""
+    if url.startswith("ssh://"):
+        return False  # what answers there is only started by bringing the bundle
     with _opened(url) as port:
         link = Link(port)
         try:

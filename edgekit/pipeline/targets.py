@@ -24,6 +24,7 @@ class Target(Generic[P]):
 
     budget: Callable[[Settings], Budget]
     prepare: Callable[[Settings, Progress], P]
+    finished: Callable[[Settings, P, Progress], P]  # with what only the vendor's tool makes
     described: Callable[[Settings, P], Detail]
     layers: Callable[[P, Counts | None], tuple[LayerRow, ...]]
     links: Callable[[Settings, P, Progress], list[Link]]  # of the chain, between graph and board
@@ -35,6 +36,7 @@ TARGETS: Mapping[str, Target[Any]] = {
     "mcu": Target(
         firmware.budget,
         prepare.prepare,
+        firmware.finished,
         firmware.described,
         firmware.layers,
         firmware.links,
@@ -44,6 +46,7 @@ TARGETS: Mapping[str, Target[Any]] = {
     "fpga": Target(
         programmable.budget,
         programmable.prepare,
+        programmable.finished,
         programmable.described,
         programmable.layers,
         programmable.links,

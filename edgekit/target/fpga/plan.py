@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -17,12 +18,13 @@ from edgekit.ir import text
 from edgekit.ir.graph import Graph
 from edgekit.ir.lowbit import LowBitConv2D, LowBitDense, LowBitDepthwiseConv2D, LutLayer
 from edgekit.passes.memory import tensor_bytes
-from edgekit.target.fpga import folded, hardwired, shell, toolchain
+from edgekit.target.fpga import folded, hardwired, shell, toolchain, vivado
 from edgekit.target.fpga.core import Core, Resources, Style
 
 # Nobody has wired more weights than this per look-up table of a part: the search for a hard-wired
 # form of a larger network would only waste time.
 _WEIGHTS_PER_LUT = 3
+ZYNQ_TOP = "ek_zynq_top"  # what Vivado takes, and what synthesis without it is counted on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,21 +55,54 @@ def design(
     core = core_of(graph, board, wish, clock_hz=clock_hz, rate_hz=rate_hz)
     facts = shell_facts(graph, core, board, clock_hz)
     files = {**files_of(core), **shell.wrap(core, facts)}
-    sources = tuple(sorted(path for path in files if path.suffix == ".v"))
+    top, pins = shell.TOP, None
+    if board.part.family == "zynq7":
+        made = zynq_project(graph, core, board, operating_point)
+        sources = _verilog(made.files)
+        files, top = {**files, **made.files}, ZYNQ_TOP
+    else:
+        sources, pins = _verilog(files), shell.pins_of(facts)
     files[RTL_BUILD_ID_FILE] = shell.build_id("0" * 32)
     plan = toolchain.plan(
         graph.name,
         board,
         files,
         sources,
-        top=shell.TOP,
+        top=top,
         clock_hz=clock_hz,
-        pins=shell.pins_of(facts),
+        pins=pins,
         flow=wish.toolchain,
         roomy=core.style == "hardwired" and any(isinstance(n, LutLayer) for n in graph.nodes),
     )
     final = {**plan.files, RTL_BUILD_ID_FILE: shell.build_id(plan.digest())}
     return Design(core, replace(plan, files=final))
+
+
+def zynq_project(
+    graph: Graph,
+    core: Core,
+    board: FpgaBoard,
+    operating_point: str,
+    *,
+    allow_timing_failure: bool = False,
+) -> vivado.VivadoProject:
+    """Return the project that Vivado makes a bitstream of, for a board with a Zynq."""
+    source, sink = graph.inputs[0].tensor, graph.outputs[0].tensor
+    return vivado.project(
+        core,
+        board=board.name,
+        part=board.part.device,
+        model=graph.name,
+        model_hash=text.digest(graph)[:32],
+        clock_hz=board.operating_points[operating_point].clock_hz,
+        input_bytes=tensor_bytes(graph.tensors[source]),
+        output_bytes=tensor_bytes(graph.tensors[sink]),
+        allow_timing_failure=allow_timing_failure,
+    )
+
+
+def _verilog(files: Mapping[PurePosixPath, bytes]) -> tuple[PurePosixPath, ...]:
+    return tuple(sorted(path for path in files if path.suffix == ".v"))
 
 
 def shell_facts(graph: Graph, core: Core, board: FpgaBoard, clock_hz: int) -> shell.ShellFacts:
@@ -94,7 +129,7 @@ def shell_facts(graph: Graph, core: Core, board: FpgaBoard, clock_hz: int) -> sh
 def network_alone(core: Core, name: str, board: FpgaBoard, wish: FpgaWish) -> BuildPlan:
     """Return the plan of the network's netlist without shell: synthesis and nothing more."""
     files = files_of(core)
-    sources = tuple(sorted(path for path in files if path.suffix == ".v"))
+    sources = _verilog(files)
     clock_hz = board.operating_points[board.contract.operating_point].clock_hz
     whole = toolchain.plan(
         f"{name}_alone",

@@ -1,0 +1,64 @@
+"""A Zynq board over ssh: the bundle that Vivado makes of a network, and bringing it there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from edgekit.board import FpgaBoard
+from edgekit.board import fpga as fpga_board
+from edgekit.build.plan import Artifact
+from edgekit.device.ssh import Remote
+from edgekit.device.ssh_deploy import deploy_bundle
+from edgekit.device.vivado_build import build_bundle, bundle_of
+from edgekit.errors import DeviceError
+from edgekit.ir.graph import Graph
+from edgekit.pipeline.settings import Settings
+from edgekit.progress import Progress
+from edgekit.target.fpga.bundle import read_bundle
+from edgekit.target.fpga.core import Core
+from edgekit.target.fpga.plan import zynq_project
+
+BUNDLE = "bundle"  # among an artifact's products: the directory
+
+
+def is_wanted(settings: Settings) -> bool:
+    """Say whether this deployment ends on a Zynq, whose bitstream only the vendor's tool makes."""
+    board = settings.board
+    return isinstance(board, FpgaBoard) and board.part.family == "zynq7" and not settings.virtual
+
+
+def bundled(
+    settings: Settings, graph: Graph, core: Core, artifact: Artifact, progress: Progress
+) -> Artifact:
+    """Return `artifact` with the bundle of its bitstream, under the build id that the board says.
+
+    The bitstream is the one that was named, or Vivado makes it, here or on the build host. Raises
+    ToolError where there is no Vivado (the project is written), DoesNotFitError where the clock is
+    missed, ConfigError for a bitstream of something else.
+    """
+    board, point = fpga_board(settings.board), settings.contract.operating_point
+    made = zynq_project(
+        graph, core, board, point, allow_timing_failure=settings.fpga.allow_timing_failure
+    )
+    if settings.fpga.bitstream is not None:
+        bundle = bundle_of(made, core, settings.work, settings.fpga.bitstream)
+    else:
+        named = settings.fpga.build_host
+        host = None if named is None else Remote.parse(f"ssh://{named}")
+        bundle = build_bundle(made, core, settings.work, host=host, progress=progress).bundle
+    products = {**artifact.products, BUNDLE: bundle.directory}
+    return replace(artifact, plan=bundle.identity.build_id, products=products)
+
+
+def bring(settings: Settings, artifact: Artifact, url: str, progress: Progress) -> None:
+    """Copy the artifact's bundle to the board at `url` (ssh://user@host) and load it.
+
+    Raises DeviceError where the machine, the way to it or the bundle is not what it should be.
+    """
+    if not url.startswith("ssh://"):
+        raise DeviceError(
+            f"{settings.board.name} is reached by ssh, and the port is {url}",
+            hint="name it with --port ssh://user@host",
+        )
+    bundle = read_bundle(artifact.products[BUNDLE], settings.board.name)
+    deploy_bundle(Remote.parse(url), bundle, progress=progress)
