@@ -25,7 +25,7 @@ MTU_MIN_BYTES = 256  # payload bytes every device accepts before HELLO has agree
 MTU_MAX_BYTES = 4096
 INLINE_SLOT = 0xFFFFFFFF  # INFER: the input follows in the request
 ERROR_TEXT_BYTES = 64
-BATCH_MAX = 4096  # inferences of one group of a RUN
+BATCH_MAX = 4096  # inferences of one group of a RUN on a processor; 65,536 on an FPGA
 CYCLE_LOG_ENTRIES = 1024  # cycles of the latest inferences of a RUN, for READ
 
 

@@ -986,9 +986,6 @@ run_n:      copy TEMP RX_PAYLOAD+RUN_REQUEST_BATCH 4
             jnz bad_arg
             ld TEMP+2
             jnz bad_arg
-            ld TEMP+1
-            and #0xF0
-            jnz bad_arg
             copy BATCH TEMP 2
             copy PERIOD RX_PAYLOAD+RUN_REQUEST_PERIOD_US 4
             ld #0

@@ -46,7 +46,7 @@ module ek_result #(
         end
 
         if (BEATS > 1) begin : g_memory
-            reg [WIDTH-1:0] memory [0:BEATS-1];
+            (* no_rw_check *) reg [WIDTH-1:0] memory [0:BEATS-1];
             reg [WIDTH-1:0] out;
             reg [BEAT_BITS-1:0] write_beat;
             reg [BEAT_BITS-1:0] read_beat;

@@ -11,7 +11,7 @@
 // beat of its output: from the acceptance of its first beat for the first of a group (the
 // network's latency), from the output before for the others (its interval). `counting` is high
 // for their sum. A group's last output waits in the network (`hold`) until the next group.
-// Cost: about 250 LUT4.
+// Cost: about 280 LUT4.
 `default_nettype none
 
 module ek_run #(
@@ -30,7 +30,7 @@ module ek_run #(
     input  wire [ADDR_BITS-1:0]  limit,
     input  wire [15:0]           left_start,
     input  wire                  more,
-    input  wire [11:0]           batch,      // less 1
+    input  wire [15:0]           batch,      // less 1
     input  wire [23:0]           period,
     output reg                   borrow,
     output reg                   missed,
@@ -57,7 +57,7 @@ module ek_run #(
     reg stopping;
     reg have;                       // the store's output is a word for the network
     reg [BEAT_BITS-1:0] beat;       // of the word to read next
-    reg [11:0] group_left;          // inputs still to begin in this group, less 1
+    reg [15:0] group_left;          // inputs still to begin in this group, less 1
     reg group_done;                 // ... none
     reg [7:0] flying;               // inputs begun and not answered
     reg [CYCLE_BITS-1:0] cycles;
@@ -103,8 +103,8 @@ module ek_run #(
         if (begun) begin
             left <= left - 16'd1;
             borrow <= (left == 16'd0);
-            group_left <= group_left - 12'd1;
-            group_done <= (group_left == 12'd0);
+            group_left <= group_left - 16'd1;
+            group_done <= (group_left == 16'd0);
         end
         flying <= flying + {7'd0, begun} - {7'd0, finished};
 

@@ -6,7 +6,7 @@
 // assembles them, fpga/rtl/ek_link.asm is the program. In the first clock of an instruction
 // that reads memory `fetch` is high, and `ram_data` has to hold the byte at `ram_addr` in the
 // second clock, where it also writes. Ports answer in the second clock too. WAIT holds the
-// processor, without a toggle, until `wake`. Cost: about 190 LUT4 and the program memory.
+// processor, without a toggle, until `wake`. Cost: about 220 LUT4 and the program memory.
 `default_nettype none
 
 module ek_sequencer (

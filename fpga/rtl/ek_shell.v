@@ -139,7 +139,7 @@ module ek_shell #(
         .clk(clk), .rst(rst), .start(run_start), .stop(run_stop), .microsecond(microsecond),
         .slow(run_slow), .slow_tick(slow_tick), .base(run_config[ADDR_BITS-1:0]),
         .limit(run_config[16+ADDR_BITS-1:16]), .left_start(run_config[87:72]), .more(run_more),
-        .batch(run_config[43:32]), .period(run_config[71:48]), .borrow(run_borrow),
+        .batch(run_config[47:32]), .period(run_config[71:48]), .borrow(run_borrow),
         .missed(run_missed), .busy(run_busy), .gap(run_gap), .mark(mark),
         .counting(run_counting), .left(run_left), .cycles_min(cycles_min),
         .cycles_max(cycles_max), .read(run_read), .read_addr(run_addr), .in_valid(word_valid),

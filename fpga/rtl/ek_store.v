@@ -5,7 +5,7 @@
 // stored, WIDTH bits a word. `write_home` moves the write position to slot 0 and `write_spare` to
 // the slot behind the last one, which is for inputs that come inside a request; writing goes on
 // from slot to slot. `read` brings word `read_addr` to `read_data`, which holds it until the next
-// read. Timing: one clock. Cost: 1 EBR per 16 bits of WIDTH and 256 words, about 60 LUT4.
+// read. Timing: one clock. Cost: 1 EBR per 16 bits of WIDTH and 256 words, about 40 LUT4.
 `default_nettype none
 
 module ek_store #(
@@ -54,7 +54,7 @@ module ek_store #(
     endgenerate
 
     wire take = write && keep;
-    wire unused = (&held);  // with lanes of one byte
+    wire unused = (&piece);  // with lanes of one byte
     wire last_lane = (lane == LAST_LANE[LANE_BITS-1:0]);
 
     always @(posedge clk) begin
@@ -69,23 +69,24 @@ module ek_store #(
         end
     end
 
-    // Pieces of 16 bits, the width of a block RAM: each byte writes its whole piece.
+    // Pieces of 16 bits, the width of a block RAM: each byte writes its whole piece, the lower one
+    // with something above it that the upper one replaces. Nobody reads what is being written.
+    wire [15:0] piece = {write_data, lane[0] ? held : write_data};
     genvar i;
     generate
         for (i = 0; i < LANES / 2; i = i + 1) begin : g_piece
-            reg [15:0] memory [0:DEPTH-1];
-            reg [15:0] out;
             localparam integer LOW = 2 * i, HIGH = 2 * i + 1;
-            wire high = (lane == HIGH[LANE_BITS-1:0]);
-            wire mine = take && (high || lane == LOW[LANE_BITS-1:0]);
+            (* no_rw_check *) reg [15:0] memory [0:DEPTH-1];
+            reg [15:0] out;
+            wire mine = (lane == LOW[LANE_BITS-1:0]) || (lane == HIGH[LANE_BITS-1:0]);
             always @(posedge clk) begin
-                if (mine) memory[addr] <= high ? {write_data, held} : {8'd0, write_data};
+                if (take && mine) memory[addr] <= piece;
                 if (read) out <= memory[read_addr];
             end
             assign read_data[16*i +: 16] = out;
         end
         if (LANES % 2 == 1) begin : g_odd
-            reg [7:0] memory [0:DEPTH-1];
+            (* no_rw_check *) reg [7:0] memory [0:DEPTH-1];
             reg [7:0] out;
             always @(posedge clk) begin
                 if (take && last_lane) memory[addr] <= write_data;

@@ -338,7 +338,7 @@ def test_a_run_outside_the_stored_set_is_refused(
     transfer.upload_inputs(link, inputs[:SLOTS].tobytes())
     with pytest.raises(RemoteError, match="OUT_OF_RANGE"):
         link.request(Command.RUN, pack(RunRequest(first, count, 1, 0, 1)))
-    for batch in (0, 4097, 65536):
+    for batch in (0, 65537, 2**32 - 1):
         with pytest.raises(RemoteError, match="BAD_ARG"):
             link.request(Command.RUN, pack(RunRequest(0, 1, 1, 0, batch)))
 

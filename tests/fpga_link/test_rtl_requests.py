@@ -44,7 +44,7 @@ def test_all_samples_through_the_link(boards: Boards, inputs: np.ndarray) -> Non
     [
         (100, 0, 1, 100 * LATENCY, None),
         (100, 0, 10, 10 * LATENCY + 90, None),  # a full pipeline: one a clock
-        (70_000, 0, 4096, None, None),  # more than 16 bits
+        (70_000, 0, 65_536, None, None),  # more than 16 bits, in groups as large as they come
         (200, 1, 1, 200 * LATENCY, 200),  # a million a second
         (10, 500, 3, None, 2000),
         (5, 20_000, 1, 5 * LATENCY, 100_000),  # asleep between them
