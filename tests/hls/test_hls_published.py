@@ -11,19 +11,26 @@ from hls_check import answers, meant
 from edgekit import passes
 from edgekit.frontend import load
 from edgekit.ir import edges
-from edgekit.ir.types import InputGrid
+from edgekit.ir.types import DType, InputGrid
 from edgekit.train.data.idx import read
 
-pytestmark = [pytest.mark.cc, pytest.mark.data, pytest.mark.nightly]
+pytestmark = [pytest.mark.cc, pytest.mark.nightly]
 NETWORKS = {
     "TFC_1W1A": "models/qonnx_zoo/TFC_1W1A.onnx",
     "TFC_2W2A": "models/qonnx_zoo/TFC_2W2A.onnx",
     "convolutional": "examples/mnist/convolutional.safetensors",
     "small": "examples/mnist/small.safetensors",
     "pruned": "examples/mnist/pruned.safetensors",
+    "tables": "examples/mnist_fpga/mnist_luts.safetensors",
 }
+OTHERS = (
+    "examples/digits_binary/digits_binary.safetensors",
+    "examples/digits_fpga/digits_luts.safetensors",
+    "examples/keywords/fpga.safetensors",
+)
 
 
+@pytest.mark.data
 @pytest.mark.parametrize("name", NETWORKS)
 def test_all_images(name: str, root: Path, shared_data: Path, tmp_path: Path):
     published = NETWORKS[name].startswith("models")
@@ -39,3 +46,13 @@ def test_all_images(name: str, root: Path, shared_data: Path, tmp_path: Path):
     assert len(integers) == 10_000
     found = answers(graph, integers, tmp_path)
     np.testing.assert_array_equal(found, meant(graph, integers))
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_any_integers(name: str, root: Path, tmp_path: Path):
+    graph = passes.optimize(load(root / name))
+    tensor = graph.tensors[graph.inputs[0].tensor]
+    draw = np.random.default_rng(0)
+    x = draw.integers(tensor.dtype.low, tensor.dtype.high + 1, (1000, *tensor.shape))
+    x = np.where(x > 0, 1, -1) if tensor.dtype is DType.BINARY else x
+    np.testing.assert_array_equal(answers(graph, x, tmp_path), meant(graph, x))
