@@ -20,7 +20,7 @@ _LIMIT_S = 1800.0  # a hard-wired network of some thousand LUTs is minutes of C+
 _PRIMITIVE = re.compile(rb"\bSB_\w+")
 _DECLARED = re.compile(rb"\bmodule\s+(SB_\w+)")
 _DUT = "ek_dut.hpp"
-_OPTIONS = ("-std=c++17", "-O1", "-w", "-fPIC")
+_OPTIONS = ("-std=c++17", "-O2", "-w", "-fPIC")
 _QUIET = ("-DVM_TRACE=0", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
 
 

@@ -54,8 +54,11 @@ def ice40_cells() -> bytes:
 
 
 def cxx() -> Program:
-    """Return a C++ compiler: g++, clang++, else zig's (its first call ever takes minutes)."""
-    for name in ("g++", "clang++"):
+    """Return a C++ compiler: clang++, g++, else zig's (its first call ever takes minutes).
+
+    What yosys writes, clang compiles in a third of g++'s time, and it then runs twice as fast.
+    """
+    for name in ("clang++", "g++"):
         path = shutil.which(name)
         if path is not None:
             return Program((path,), _first_line((path, "--version")))
