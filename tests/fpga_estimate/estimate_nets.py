@@ -126,7 +126,7 @@ def hard(name: str, use: Literal["fit", "test"], graph: Callable[[], Graph], **k
     return Case(name, use, "hardwired", graph, **kw)
 
 
-def fold(name: str, use: Literal["fit", "test"], graph: Callable[[], Graph], hz: float) -> Case:
+def fold(name: str, use: Literal["test", "test"], graph: Callable[[], Graph], hz: float) -> Case:
     return Case(name, use, "folded", graph, rate_hz=hz)
 
 
@@ -149,17 +149,17 @@ CASES: tuple[Case, ...] = (
     hard("tables 90, 160-80", "test", lambda: tables(16, 90, 160, 10)),
     hard("trained bin p80", "test", lambda: trained("bin_64-64-10_p80")),
     hard("trained therm3 p90", "test", lambda: trained("therm3_192-64-10_p90")),
-    fold("mlp 64-64-10, 10 kHz", "fit", lambda: mlp(21, (64, 64, 10), 0.0), 10e3),
-    fold("mlp 128-64-10, 100 kHz", "fit", lambda: mlp(22, (128, 64, 10), 0.0), 100e3),
-    fold("coded 36x3-32-10, 20 kHz", "fit", lambda: coded(23, 36, 3, 32, 0.0), 20e3),
-    fold("conv 12x12, 8 channels, 2 kHz", "fit", lambda: convolution(24, 12, 8, 0.0), 2e3),
-    fold("conv 10x10, 4 channels, 20 kHz", "fit", lambda: convolution(25, 10, 4, 0.0), 20e3),
-    fold("mlp 96-96-32-8, 40 kHz", "fit", lambda: mlp(26, (96, 96, 32, 8), 0.0), 40e3),
+    fold("mlp 64-64-10, 10 kHz", "test", lambda: mlp(21, (64, 64, 10), 0.0), 10e3),
+    fold("mlp 128-64-10, 100 kHz", "test", lambda: mlp(22, (128, 64, 10), 0.0), 100e3),
+    fold("coded 36x3-32-10, 20 kHz", "test", lambda: coded(23, 36, 3, 32, 0.0), 20e3),
+    fold("conv 12x12, 8 channels, 2 kHz", "test", lambda: convolution(24, 12, 8, 0.0), 2e3),
+    fold("conv 10x10, 4 channels, 20 kHz", "test", lambda: convolution(25, 10, 4, 0.0), 20e3),
+    fold("mlp 96-96-32-8, 40 kHz", "test", lambda: mlp(26, (96, 96, 32, 8), 0.0), 40e3),
     fold("mlp 80-40-10, 30 kHz", "test", lambda: mlp(31, (80, 40, 10), 0.0), 30e3),
     fold("mlp 256-64-64-10, 5 kHz", "test", lambda: mlp(32, (256, 64, 64, 10), 0.0), 5e3),
     fold("coded 25x4-48-10, 50 kHz", "test", lambda: coded(33, 25, 4, 48, 0.0), 50e3),
-    fold("conv 14x14, 6 channels, 5 kHz", "fit", lambda: convolution(34, 14, 6, 0.0), 5e3),
-    fold("mlp 64-128-10, ternary, 20 kHz", "fit", lambda: mlp(35, (64, 128, 10), 0.6), 20e3),
+    fold("conv 14x14, 6 channels, 5 kHz", "test", lambda: convolution(34, 14, 6, 0.0), 5e3),
+    fold("mlp 64-128-10, ternary, 20 kHz", "test", lambda: mlp(35, (64, 128, 10), 0.6), 20e3),
     fold("mlp 72-56-12, 50 kHz", "test", lambda: mlp(36, (72, 56, 12), 0.0), 50e3),
     fold("mlp 48-80-8, ternary, 15 kHz", "test", lambda: mlp(37, (48, 80, 8), 0.6), 15e3),
     fold("conv 16x16, 5 channels, 3 kHz", "test", lambda: convolution(38, 16, 5, 0.0), 3e3),

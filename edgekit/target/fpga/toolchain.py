@@ -92,7 +92,7 @@ def plan(
     without pins, which its tools refuse.
     """
     chosen = flow or _flow(board.part.family)
-    synth = Command((_tool("yosys", chosen), "-Q", "-T", "-s", str(_SCRIPT)), "synth")
+    synth = Command((_tool("yosys", chosen), "-Q", "-s", str(_SCRIPT)), "synth")
     everything = {**files, _SCRIPT: _script(board.part.family, top, sources)}
     commands, products = [synth], {NETLIST: _NETLIST, STATISTICS: _STATISTICS}
     part, backend = board.part, _backend(board.part, chosen)
