@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folded_nets import BLOCKS, UP5K, answers, stored
+from folded_nets import BESIDE_THE_SHELL, BLOCKS, answers, stored
 
 from edgekit.audio import mfcc
 from edgekit.audio import recordings as sets
@@ -32,14 +32,14 @@ def graph(root: Path) -> Graph:
 
 @pytest.fixture(scope="module")
 def core(graph: Graph) -> Core:
-    return folded.generate(graph, UP5K, rate_hz=RATE_HZ, clock_hz=CLOCK_HZ)
+    return folded.generate(graph, BESIDE_THE_SHELL, rate_hz=RATE_HZ, clock_hz=CLOCK_HZ)
 
 
 def test_the_rate_is_kept_and_it_fits(core: Core) -> None:
     assert CLOCK_HZ / core.interval_cycles >= RATE_HZ
-    assert core.estimate.bram <= UP5K.bram
-    assert core.estimate.spram <= UP5K.spram
-    assert core.estimate.lut <= UP5K.lut
+    assert core.estimate.bram <= BESIDE_THE_SHELL.bram
+    assert core.estimate.spram <= BESIDE_THE_SHELL.spram
+    assert core.estimate.lut <= BESIDE_THE_SHELL.lut
 
 
 @pytest.mark.data

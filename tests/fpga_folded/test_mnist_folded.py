@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folded_nets import BLOCKS, UP5K, answers, stored
+from folded_nets import BESIDE_THE_SHELL, BLOCKS, answers, stored
 from numpy.typing import NDArray
 
 from edgekit.frontend import load
@@ -17,7 +17,7 @@ from edgekit.target.fpga import folded
 from edgekit.target.fpga.core import Core
 from edgekit.virtual.fpga.bench import run_core
 
-CLOCK_HZ = 12e6
+CLOCK_HZ = 24e6
 RATE_HZ = 1000.0
 
 
@@ -28,7 +28,7 @@ def graph(root: Path) -> Graph:
 
 @pytest.fixture(scope="module")
 def core(graph: Graph) -> Core:
-    return folded.generate(graph, UP5K, rate_hz=RATE_HZ, clock_hz=CLOCK_HZ)
+    return folded.generate(graph, BESIDE_THE_SHELL, rate_hz=RATE_HZ, clock_hz=CLOCK_HZ)
 
 
 def images(shared_data: Path, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -41,7 +41,9 @@ def images(shared_data: Path, count: int) -> tuple[NDArray[np.int64], NDArray[np
 
 def test_the_rate_is_kept(core: Core) -> None:
     assert CLOCK_HZ / core.interval_cycles >= RATE_HZ
-    assert core.estimate.bram <= UP5K.bram
+    assert core.estimate.bram <= BESIDE_THE_SHELL.bram
+    assert core.estimate.spram <= BESIDE_THE_SHELL.spram
+    assert core.estimate.lut <= BESIDE_THE_SHELL.lut
 
 
 @pytest.mark.data

@@ -99,20 +99,17 @@ def assemble(
     lanes, bits = between.in_lanes, first.bits
     units: list[Unit] = []
     for place, (layer, fold) in enumerate(zip(layers, folds, strict=True)):
-        units += layer_units(f"layer{place}", layer, fold, lanes * bits, bits)
+        made = own_units(f"layer{place}", layer, fold)
+        units += joined(f"layer{place}", lanes * bits, made[0].in_width, bits)
+        units += made
         bits = out_bits(layer, bits)
         lanes = units[-1].out_width // bits
-    units += _joined("out", lanes * bits, between.out_lanes * bits, bits)
+    units += joined("out", lanes * bits, between.out_lanes * bits, bits)
     return units
 
 
-def layer_units(name: str, layer: Layer, fold: Fold, width: int, bits: int) -> list[Unit]:
-    """Return the units of one layer behind words of `width` bits, elements of `bits`."""
-    made = _own_units(name, layer, fold)
-    return [*_joined(name, width, made[0].in_width, bits), *made]
-
-
-def _own_units(name: str, layer: Layer, fold: Fold) -> list[Unit]:
+def own_units(name: str, layer: Layer, fold: Fold) -> list[Unit]:
+    """Return the units of one layer, without converters."""
     match layer:
         case MatVec():
             return _product(name, layer, fold)
@@ -191,8 +188,8 @@ def out_bits(layer: Layer, bits: int) -> int:
             assert_never(layer)
 
 
-def _joined(name: str, have: int, want: int, bits: int) -> list[Unit]:
-    """The converters from words of `have` bits to `want`; through their common part if need be."""
+def joined(name: str, have: int, want: int, bits: int) -> list[Unit]:
+    """Return the converters from words of `have` bits to `want`, if need be by a common part."""
     if have == want:
         return []
     if have % want == 0 or want % have == 0:

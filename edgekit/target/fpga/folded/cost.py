@@ -33,10 +33,9 @@ def block_rams(width: int, depth: int) -> int:
 
 
 def price(taken: Resources, room: Resources) -> float:
-    """Return the shares of the part that something takes together, the scarcest counting twice."""
+    """Return the shares of the part that something takes, added up."""
     pairs = ((taken.lut, room.lut), (taken.bram, room.bram), (taken.spram, room.spram))
-    shares = [used / have if have else 1e6 * used for used, have in pairs]
-    return sum(shares) + max(shares)
+    return sum(used / have if have else 1e6 * used for used, have in pairs)
 
 
 def total(units: Sequence[Unit]) -> Resources:

@@ -7,7 +7,8 @@ units work at the same time, so the slowest alone sets the rate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import cache
 from math import ceil, log2
 from typing import assert_never
 
@@ -17,7 +18,14 @@ from edgekit.errors import DoesNotFitError
 from edgekit.target.fpga.core import Resources
 from edgekit.target.fpga.estimate import ERROR
 from edgekit.target.fpga.folded import cost
-from edgekit.target.fpga.folded.assemble import Fold, in_lanes, layer_units, list_lengths, out_bits
+from edgekit.target.fpga.folded.assemble import (
+    Fold,
+    in_lanes,
+    joined,
+    list_lengths,
+    out_bits,
+    own_units,
+)
 from edgekit.target.fpga.folded.buffers import size_buffers
 from edgekit.target.fpga.folded.layers import (
     Layer,
@@ -30,8 +38,6 @@ from edgekit.target.fpga.folded.layers import (
 )
 from edgekit.target.fpga.folded.units import Memory
 
-_PRICES = (1, 2, 4, 8, 16)
-_NAMES = {"bram": "block RAMs", "lut": "LUTs"}
 _SPARSE = 0.5  # share of zeros from which lists are tried
 _WIDEST = 512  # bits of a weight word that are still tried
 
@@ -80,57 +86,36 @@ def choose(
             f"the input of {first.size} elements does not come in within {most_clocks} clocks",
             hint="lower the rate or raise the clock",
         )
-    # Where block RAM runs out at its fair price, it is made dearer.
-    for dearer in _PRICES:
-        priced = replace(room, bram=room.bram // dearer)
-        folds, taken = _chosen(first, layers, priced, wide[0], most_clocks)
-        missing = _missing(taken, room)
-        if missing is None:
-            return wide[0], folds
-    raise _too_large(layers, taken, room, missing)
+    options = [_options(layer, room, most_clocks) for layer in layers]
+    best = _cheapest(layers, options, room, wide[0] * first.bits, first.bits)
+    if best is None:
+        least = [min(option.taken.bram for option in each) for each in options]
+        raise _too_large(layers, least, room.bram, "block RAMs")
+    if sum(best.luts) * (1 - ERROR) > room.lut:
+        raise _too_large(layers, best.luts, room.lut, "LUTs")
+    return wide[0], best.folds
 
 
-def _too_large(
-    layers: Sequence[Layer], taken: Sequence[Resources], room: Resources, field: str | None
-) -> DoesNotFitError:
-    """The error that names what is missing and the layer that takes most of it."""
-    key = field or "lut"
-    used = [getattr(each, key) for each in taken]
-    most = used.index(max(used))
-    return DoesNotFitError(
-        f"{layers[most].label}: the network needs about {sum(used):,} {_NAMES[key]} of "
-        f"{getattr(room, key):,}, this layer {used[most]:,} of them",
-        hint="lower the rate, make the layer smaller or take a larger part",
-    )
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A fold of a layer, the words that it reads and sends, and what it takes."""
+
+    fold: Fold
+    in_width: int
+    out_width: int
+    taken: Resources
 
 
-def _chosen(
-    first: Stream, layers: Sequence[Layer], room: Resources, lanes: int, most_clocks: int
-) -> tuple[tuple[Fold, ...], list[Resources]]:
-    """The cheapest fold of each layer behind the one before, and what it takes."""
-    spram, bits = room.spram, first.bits
-    folds, taken = [], []
-    for layer in layers:
-        fold = _fold(layer, lanes * bits, bits, replace(room, spram=spram), most_clocks)
-        units = size_buffers(layer_units("layer", layer, fold, lanes * bits, bits))
-        folds.append(fold)
-        taken.append(cost.total(units))
-        spram -= taken[-1].spram
-        bits = out_bits(layer, bits)
-        lanes = units[-1].out_width // bits
-    return tuple(folds), taken
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Folds of the first layers, and the LUTs of each."""
+
+    folds: tuple[Fold, ...] = ()
+    luts: tuple[int, ...] = ()
 
 
-def _missing(taken: Sequence[Resources], room: Resources) -> str | None:
-    """The field of Resources of which there is too little, if any; ERROR granted for LUTs."""
-    if sum(each.bram for each in taken) > room.bram:
-        return "bram"
-    if sum(each.lut for each in taken) * (1 - ERROR) > room.lut:
-        return "lut"
-    return None
-
-
-def _fold(layer: Layer, width: int, bits: int, room: Resources, most_clocks: int) -> Fold:
+def _options(layer: Layer, room: Resources, most_clocks: int) -> list[_Option]:
+    """The folds that are fast enough, without those that another beats in everything."""
     possible = _folds(layer, room.spram)
     tried = [fold for fold in possible if clocks(layer, fold) <= most_clocks]
     if not tried:
@@ -140,12 +125,64 @@ def _fold(layer: Layer, width: int, bits: int, room: Resources, most_clocks: int
             "are there",
             hint="lower the rate, raise the clock or make the layer smaller",
         )
+    kept: dict[tuple[int, int, int, int], _Option] = {}
+    for fold in tried:
+        units = size_buffers(own_units("layer", layer, fold))
+        taken = cost.total(units)
+        option = _Option(fold, units[0].in_width, units[-1].out_width, taken)
+        key = (option.in_width, option.out_width, taken.bram, taken.spram)
+        if key not in kept or taken.lut < kept[key].taken.lut:
+            kept[key] = option
+    return list(kept.values())
 
-    def taken(fold: Fold) -> float:
-        units = size_buffers(layer_units("layer", layer, fold, width, bits))
-        return cost.price(cost.total(units), room)
 
-    return min(tried, key=taken)
+def _cheapest(
+    layers: Sequence[Layer],
+    options: Sequence[Sequence[_Option]],
+    room: Resources,
+    width: int,
+    bits: int,
+) -> _Way | None:
+    """The folds of least price: all sums of block RAM and SPRAM, each with its fewest LUTs."""
+    ways = {(0, 0, width): _Way()}
+    for layer, choices in zip(layers, options, strict=True):
+        after: dict[tuple[int, int, int], _Way] = {}
+        for (bram, spram, have), way in ways.items():
+            for option in choices:
+                taken = option.taken
+                key = (bram + taken.bram, spram + taken.spram, option.out_width)
+                if key[0] > room.bram or key[1] > room.spram:
+                    continue
+                lut = taken.lut + _joining(have, option.in_width, bits)
+                if key not in after or sum(way.luts) + lut < sum(after[key].luts):
+                    after[key] = _Way((*way.folds, option.fold), (*way.luts, lut))
+        ways, bits = after, out_bits(layer, bits)
+    fits = {key: way for key, way in ways.items() if sum(way.luts) * (1 - ERROR) <= room.lut}
+    found = fits or ways
+    if not found:
+        return None
+
+    def price(key: tuple[int, int, int]) -> float:
+        return cost.price(Resources(sum(found[key].luts), 0, bram=key[0], spram=key[1]), room)
+
+    return found[min(found, key=price)]
+
+
+@cache
+def _joining(have: int, want: int, bits: int) -> int:
+    """LUTs of the converters between two widths."""
+    return cost.total(joined("join", have, want, bits)).lut
+
+
+def _too_large(
+    layers: Sequence[Layer], used: Sequence[int], room: int, what: str
+) -> DoesNotFitError:
+    most = max(range(len(used)), key=lambda place: used[place])
+    return DoesNotFitError(
+        f"{layers[most].label}: the network needs about {sum(used):,} {what} of {room:,}, "
+        f"this layer {used[most]:,} of them",
+        hint="lower the rate, make the layer smaller or take a larger part",
+    )
 
 
 def _folds(layer: Layer, spram: int) -> list[Fold]:
