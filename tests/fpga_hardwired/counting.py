@@ -32,13 +32,13 @@ from fixed_networks import (  # noqa: E402
 from edgekit.target.fpga.hardwired import circuit_of, generate  # noqa: E402
 from edgekit.target.fpga.hardwired.netlist import Netlist, clocked, read_netlist  # noqa: E402
 from edgekit.target.fpga.hardwired.prove import (  # noqa: E402
-    Held,
     inputs_held,
     prove_argmax,
     prove_layer,
     sums,
     thresholds,
 )
+from edgekit.target.fpga.hardwired.row_proof import Held  # noqa: E402
 
 # The better baseline of each network: LUT4 and Fmax in MHz.
 BASELINES = dict(
@@ -86,11 +86,11 @@ def synthesize(name: str, arrays: dict[str, Array], work: Path, stages: int | No
 def prove(netlist: Netlist, arrays: dict[str, Array]) -> None:
     """Prove the whole netlist, input register to label, for all inputs."""
     needed = np.any(arrays["W2"] != 0, axis=0)
-    wanted = thresholds(arrays["W1"], arrays["t1"])
+    wanted = thresholds(arrays["t1"])
     wanted = [bits if read else [] for bits, read in zip(wanted, needed, strict=True)]
     rows = prove_layer(netlist, inputs_held(netlist, "taken"), arrays["W1"], wanted)
     hidden = [bits[0] if bits else Held(0, 0) for bits in rows]
-    scores = sums(arrays["W2"], arrays["b2"], score_width(arrays))
+    scores = sums(arrays["b2"], score_width(arrays))
     prove_argmax(netlist, prove_layer(netlist, hidden, arrays["W2"], scores), "label")
 
 
@@ -98,7 +98,8 @@ def classes(netlist: Netlist, x: Array) -> Array:
     """Return the label that the netlist gives to each image (n, inputs) of 0 and 1."""
     words = np.zeros((x.shape[1], -(-len(x) // 64) * 8), np.uint8)
     words[:, : -(-len(x) // 8)] = np.packbits(x.T.astype(np.uint8), axis=1, bitorder="little")
-    inputs = dict(zip(netlist.names["taken"], words.view("<u8").astype(np.uint64), strict=True))
+    rows = zip(netlist.names["taken"], words.view("<u8").astype(np.uint64), strict=True)
+    inputs = {net: row for net, row in rows if net in netlist.registers}  # others are not read
     state = clocked(netlist, inputs, 20)
     bits = [state[net] for net in netlist.names["label"]]
     spread = [np.unpackbits(b.astype("<u8").view(np.uint8), bitorder="little") for b in bits]

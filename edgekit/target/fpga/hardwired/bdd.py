@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -68,17 +68,16 @@ class Bdd:
         high = self.table(table >> half, inputs[:-1])
         return self.choose(inputs[-1], high, low)
 
-    def weighted(self, weights: Sequence[int], start: int, wanted: Sequence[bool]) -> Node:
-        """Return `wanted[start + sum of weights of the variables that are set]`.
+    def weighted(self, weights: Sequence[int], start: int, wanted: Callable[[int], bool]) -> Node:
+        """Return `wanted(start + sum of weights of the variables that are set)`.
 
-        Variable i weighs `weights[i]`; every partial sum is an index of `wanted`.
+        Variable i weighs `weights[i]`.
         """
-        layer = {total: int(value) for total, value in enumerate(wanted)}
+        totals = [{start}]
+        for weight in weights:
+            totals.append(totals[-1] | {total + weight for total in totals[-1]})
+        layer: dict[int, Node] = {total: int(wanted(total)) for total in totals[-1]}
         for index in reversed(range(len(weights))):
             weight = weights[index]
-            layer = {
-                total: self.make(index, low, layer[total + weight])
-                for total, low in layer.items()
-                if total + weight in layer
-            }
+            layer = {t: self.make(index, layer[t], layer[t + weight]) for t in totals[index]}
         return layer[start]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,11 @@ def _net(bit: int | str) -> int:
     return 1 if bit == "1" else 0
 
 
-def cone(netlist: Netlist, net: int) -> tuple[list[int], list[int]]:
-    """Return (gates in order, leaves in the order in which a walk meets them) of `net`."""
+def cone(netlist: Netlist, net: int, stops: Container[int] = ()) -> tuple[list[int], list[int]]:
+    """Return (gates in order, leaves in the order in which a walk meets them) of `net`.
+
+    `stops` are leaves whatever drives them.
+    """
     order: list[int] = []
     leaves: list[int] = []
     seen = {ZERO, ONE}
@@ -92,7 +95,7 @@ def cone(netlist: Netlist, net: int) -> tuple[list[int], list[int]]:
         elif at not in seen:
             seen.add(at)
             gate = netlist.gates.get(at)
-            if gate is None:
+            if gate is None or at in stops:
                 leaves.append(at)
                 continue
             stack.append((at, True))
@@ -103,10 +106,44 @@ def cone(netlist: Netlist, net: int) -> tuple[list[int], list[int]]:
 def function(netlist: Netlist, net: int, bdd: Bdd, leaves: Mapping[int, Node]) -> Node:
     """Return `net` as a function of the functions `leaves`."""
     values: dict[int, Node] = {0: ZERO, 1: ONE, **leaves}
-    for at in cone(netlist, net)[0]:
+    for at in cone(netlist, net, leaves)[0]:
         gate = netlist.gates[at]
         values[at] = bdd.table(gate.table, [values[i] for i in gate.inputs])
     return values[net]
+
+
+def plain(netlist: Netlist, net: int) -> tuple[int, int]:
+    """Return (net, inverted) behind buffers and inverters; constants are net 0."""
+    inverted = 0
+    while True:
+        if net in (ZERO, ONE):
+            return ZERO, inverted ^ net
+        gate = netlist.gates.get(net)
+        if gate is None:
+            return net, inverted
+        table, inputs = reduced(gate)
+        if len(inputs) > 1:
+            return net, inverted
+        inverted ^= table & 1
+        net = inputs[0] if inputs else ZERO
+
+
+def reduced(gate: Gate) -> tuple[int, tuple[int, ...]]:
+    """Return the table of `gate` over the inputs that matter to it."""
+    table, inputs = gate.table, list(gate.inputs)
+    for place in reversed(range(len(inputs))):
+        halves = [0, 0]
+        for index in range(1 << len(inputs)):
+            rest = (index & ((1 << place) - 1)) | (index >> (place + 1) << place)
+            halves[index >> place & 1] |= (table >> index & 1) << rest
+        if inputs[place] in (ZERO, ONE):
+            table = halves[inputs[place]]
+        elif halves[0] == halves[1]:
+            table = halves[0]
+        else:
+            continue
+        del inputs[place]
+    return table, tuple(inputs)
 
 
 def simulate(

@@ -2,15 +2,14 @@
 
 Register to register: every hidden bit as a function of the input bits, every score bit as a
 function of the hidden bits, every value and index of an argmax tournament as a function of the
-step before. Each wanted bit is built from the integers of the network alone, as a decision diagram,
-and some register must hold exactly that function, or its inverse. Simulation on random inputs only
-proposes which register to try; nothing of the generator is used.
+step before. Each wanted bit is built from the integers of the network alone, and some register must
+hold exactly that function, or its inverse. Simulation on random inputs only proposes which register
+to try; nothing of the generator is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import TypeAlias
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from edgekit.errors import MismatchError
 from edgekit.target.fpga.hardwired.bdd import ONE, ZERO, Bdd, Node
 from edgekit.target.fpga.hardwired.netlist import Netlist, cone, function, simulate
+from edgekit.target.fpga.hardwired.row_proof import Held, RowProof, Wanted, add_leaves
 
 Ints = NDArray[np.int64]
 
@@ -28,23 +28,6 @@ _NOWHERE = -1_000_000  # and below: bits that no register holds
 _HINT = "the netlist does not compute the network; keep it and report this"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A bit that register `net` holds, inverted or not; net 0 is constant: the bit is `inverted`.
-
-    `also` are further registers that hold the bit, each (net, inverted).
-    """
-
-    net: int
-    inverted: int
-    also: tuple[tuple[int, int], ...] = ()
-
-    def copies(self) -> tuple[tuple[int, int], ...]:
-        """Return (net, inverted) of all registers that hold the bit, `net` first."""
-        return ((self.net, self.inverted), *self.also) if self.net else ()
-
-
-Table: TypeAlias = Sequence[bool]
 Number: TypeAlias = tuple[Held, ...]  # lowest bit first, two's complement
 
 
@@ -57,16 +40,15 @@ def prove_layer(
     netlist: Netlist,
     sources: Sequence[Held],
     weights: Ints,
-    wanted: Sequence[Sequence[Table]],
+    wanted: Sequence[Sequence[Wanted]],
 ) -> list[Number]:
-    """Prove `wanted[r][b][m]`, m = sum of weights[r] over the sources that are +1; find them.
+    """Prove bits `wanted[r][b](m)`, m = sum of weights[r] * source, of +1 and -1; find them.
 
     Args:
         netlist: the synthesized logic.
         sources: the bits that the rows read, +1 where set and -1 where not.
         weights: (rows, sources).
-        wanted: for each row its bits, each the value for each sum from -(sum of |weights|) on, in
-            steps of 1; no bits where nobody reads the row.
+        wanted: the bits of each row as functions of its sum; none where nobody reads the row.
 
     Returns:
         Which registers hold the bits of each row.
@@ -82,7 +64,7 @@ def prove_layer(
             first = words.setdefault(held.net, drawn)
             words[net] = ~first if inverted ^ held.inverted else first
     bits = np.stack([_samples(words, held) for held in sources], axis=1)
-    places = (2 * bits - 1) @ weights.T + np.abs(weights).sum(axis=1)
+    totals = (2 * bits - 1) @ weights.T
     candidates = _registers_of(netlist, set(words))
     values = simulate(netlist, [netlist.registers[net] for net in candidates], words)
     by_value: dict[bytes, list[Held]] = {}
@@ -91,12 +73,13 @@ def prove_layer(
         by_value.setdefault(value.tobytes(), []).append(Held(net, 0))
         by_value.setdefault((~value).tobytes(), []).append(Held(net, 1))
     rows = []
-    for row, tables in enumerate(wanted):
-        proof = _RowProof(netlist, sources, weights[row])
+    for row, bits_wanted in enumerate(wanted):
+        proof = RowProof(netlist, sources, weights[row])
         found = []
-        for bit, table in reversed(list(enumerate(tables))):
-            seen = np.packbits(np.asarray(table, bool)[places[:, row]], bitorder="little")
-            holder = proof.find(table, by_value.get(seen.tobytes(), []))
+        for bit, bit_wanted in reversed(list(enumerate(bits_wanted))):
+            seen = np.array([bit_wanted(total) for total in totals[:, row].tolist()])
+            key = np.packbits(seen, bitorder="little").tobytes()
+            holder = proof.find(bit_wanted, by_value.get(key, []))
             if holder is None:
                 raise MismatchError(f"no register holds bit {bit} of row {row}", hint=_HINT)
             found.append(holder)
@@ -104,22 +87,22 @@ def prove_layer(
     return rows
 
 
-def thresholds(weights: Ints, limits: Ints) -> list[list[Table]]:
-    """Return `wanted` of rows of one bit, set where the sum is at least `limits`."""
-    reach = np.abs(weights).sum(axis=1)
-    return [
-        [[total - k >= t for total in range(2 * k + 1)]]
-        for k, t in zip(reach.tolist(), limits.tolist(), strict=True)
-    ]
+def thresholds(limits: Ints) -> list[list[Wanted]]:
+    """Return `wanted` of rows of one bit, set where the sum is at least the row's limit."""
+
+    def passes(limit: int) -> Wanted:
+        return lambda total: total >= limit
+
+    return [[passes(limit)] for limit in limits.tolist()]
 
 
-def sums(weights: Ints, bias: Ints, width: int) -> list[list[Table]]:
+def sums(bias: Ints, width: int) -> list[list[Wanted]]:
     """Return `wanted` of rows that are sum and bias in two's complement of `width` bits."""
-    reach = np.abs(weights).sum(axis=1)
-    return [
-        [[bool((total - k + b) >> i & 1) for total in range(2 * k + 1)] for i in range(width)]
-        for k, b in zip(reach.tolist(), bias.tolist(), strict=True)
-    ]
+
+    def bit_of(offset: int, place: int) -> Wanted:
+        return lambda total: bool((total + offset) >> place & 1)
+
+    return [[bit_of(offset, place) for place in range(width)] for offset in bias.tolist()]
 
 
 def prove_argmax(netlist: Netlist, scores: Sequence[Number], result: str) -> None:
@@ -141,7 +124,7 @@ def prove_argmax(netlist: Netlist, scores: Sequence[Number], result: str) -> Non
     for k, (net, held) in enumerate(zip(netlist.names[result], left[0][1], strict=False)):
         bdd = Bdd()
         leaf: dict[int, Node] = {}
-        _add_leaves(bdd, held, 0, leaf)
+        add_leaves(bdd, held, 0, leaf)
         known = leaf.keys() >= set(cone(netlist, net)[1])
         if not known or function(netlist, net, bdd, leaf) != _node(bdd, held, leaf):
             raise MismatchError(f"bit {k} of {result} is not the winner's index", hint=_HINT)
@@ -156,7 +139,7 @@ def _prove_pair(
     for bits in zip(*(number + index for number, index in pair), strict=True):
         for held in bits:
             if held.net and held.net not in leaves:
-                _add_leaves(bdd, held, len(leaves), leaves)
+                add_leaves(bdd, held, len(leaves), leaves)
     first, second = pair[0], pair[-1]
     a, b = ([_node(bdd, held, leaves) for held in number] for number, _ in (first, second))
     a_wins = _at_least(bdd, a, b) if len(pair) == 2 else ONE
@@ -193,13 +176,6 @@ def _at_least(bdd: Bdd, a: Sequence[Node], b: Sequence[Node]) -> Node:
     return result
 
 
-def _add_leaves(bdd: Bdd, held: Held, variable: int, leaves: dict[int, Node]) -> None:
-    """Let all registers that hold a bit be the same variable, inverted where they are."""
-    value = bdd.variable(variable)
-    for net, inverted in held.copies():
-        leaves[net] = bdd.invert(value) if inverted ^ held.inverted else value
-
-
 def _node(bdd: Bdd, held: Held, leaves: Mapping[int, Node]) -> Node:
     value = leaves[held.net] if held.net else ZERO
     return bdd.invert(value) if held.inverted else value
@@ -220,53 +196,3 @@ def _registers_of(netlist: Netlist, nets: set[int]) -> list[int]:
         if leaves and nets.issuperset(leaves):
             found.append(net)
     return found
-
-
-class _RowProof:
-    """Decision diagrams of one row, in the order in which its first register meets its inputs."""
-
-    def __init__(self, netlist: Netlist, sources: Sequence[Held], weights: Ints) -> None:
-        self._netlist = netlist
-        self._sources = sources
-        self._weights = weights.tolist()
-        self._bdd = Bdd()
-        self._copies = {net: held for held in sources for net, _ in held.copies()}
-        self._place: dict[int, int] = {}  # of the first net of each source
-        self._leaves: dict[int, Node] = {}
-
-    def find(self, table: Table, candidates: Sequence[Held]) -> Held | None:
-        """Return which candidates hold `table`; constants need none."""
-        constant = self._constant(table)
-        if constant is not None:
-            return Held(0, constant)
-        same = [(held.net, held.inverted) for held in candidates if self._holds(held, table)]
-        return Held(*same[0], tuple(same[1:])) if same else None
-
-    def _constant(self, table: Table) -> int | None:
-        """Return the value of a bit that is the same for every reachable sum."""
-        start, reach = len(table) // 2, 0
-        for source, weight in zip(self._sources, self._weights, strict=True):
-            if source.net:
-                reach += abs(weight)
-            else:
-                start += weight if source.inverted else -weight
-        values = {table[total] for total in range(start - reach, start + reach + 1, 2)}
-        return int(values.pop()) if len(values) == 1 else None
-
-    def _holds(self, held: Held, table: Table) -> bool:
-        data = self._netlist.registers[held.net]
-        read = [source.net for source in self._sources if source.net]
-        for net in [*cone(self._netlist, data)[1], *read]:
-            source = self._copies[net]
-            if source.net not in self._place:
-                self._place[source.net] = len(self._place)
-                _add_leaves(self._bdd, source, self._place[source.net], self._leaves)
-        factors = [0] * len(self._place)
-        total = len(table) // 2
-        for source, weight in zip(self._sources, self._weights, strict=True):
-            if source.net:
-                factors[self._place[source.net]] += -2 * weight if source.inverted else 2 * weight
-            total += weight if source.inverted else -weight
-        wanted = self._bdd.weighted(factors, total, table)
-        actual = function(self._netlist, data, self._bdd, self._leaves)
-        return actual == (self._bdd.invert(wanted) if held.inverted else wanted)
