@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import UnsupportedError
 from edgekit.ir.graph import Graph
+from edgekit.ir.interp.move import slice_along
 from edgekit.ir.interp.window import windows
 from edgekit.ir.lowbit import (
     GroupCount,
@@ -20,7 +21,7 @@ from edgekit.ir.lowbit import (
     Thermometer,
     Threshold,
 )
-from edgekit.ir.nodes import MaxPool, Node, Pad, Reshape
+from edgekit.ir.nodes import MaxPool, Node, Pad, Reshape, Slice, Transpose
 from edgekit.ir.types import DType
 from edgekit.target.fpga.hardwired.circuit import Bit, Builder
 from edgekit.target.fpga.hardwired.plan import Costs
@@ -42,8 +43,8 @@ def lower(builder: Builder, graph: Graph, node: Node, x: Words, costs: Costs) ->
     """
     y = graph.tensors[node.y]
     match node:
-        case Reshape():
-            words = x
+        case Reshape() | Transpose() | Slice():
+            words = _moved(node, x, y.shape)
         case Pad():
             around = tuple(zip(node.before, node.after, strict=True))
             words = np.pad(x, around, constant_values=np.array(Word.constant(node.value), object))
@@ -73,6 +74,17 @@ def lower(builder: Builder, graph: Graph, node: Node, x: Words, costs: Costs) ->
                 "convolutions of few bits, thresholds, thermometers, look-up tables, counts, pools",
             )
     return words.reshape(y.shape)
+
+
+def _moved(node: Reshape | Transpose | Slice, x: Words, shape: tuple[int, ...]) -> Words:
+    """Return the same words in another order: wires and nothing else."""
+    match node:
+        case Reshape():
+            return x
+        case Transpose():
+            return x.transpose(node.order)
+        case Slice():
+            return slice_along(node, x[np.newaxis], shape)
 
 
 def _array(words: Sequence[Word]) -> Words:
