@@ -1,4 +1,5 @@
-// Drives one ek_core: all inferences from standard input, all answers to standard output.
+// Drives one ek_core: all inferences from the file of the first argument, all answers to that of
+// the second.
 //
 // In, little-endian: uint32 inferences, in_beats, out_beats, load_words, seed, idle_limit; then
 // load_words * uint16 for the load port; then inferences * in_beats beats of EK_IN_BYTES bytes.
@@ -90,7 +91,9 @@ void start(ek::Top &top, const std::vector<uint8_t> &words) {
 
 }  // namespace
 
-int main() {
+int main(int count, char **argv) {
+    if (count != 3 || !std::freopen(argv[1], "rb", stdin) || !std::freopen(argv[2], "wb", stdout))
+        fail(2, "cannot open its files", 0);
     Header head;
     read_all(&head, sizeof head);
     std::vector<uint8_t> words(size_t{2} * head.load_words);

@@ -1,11 +1,11 @@
 // Drives the netlist of one ek_core: 64 streams of inferences at once, and counts what switches.
 //
-// Argument: the netlist, a file that edgekit/virtual/fpga/netlist.py wrote. Standard input,
-// little-endian uint32: inferences a lane, in_beats, out_beats, load_words, idle_limit, delays (0 or
+// Arguments: the netlist, a file that edgekit/virtual/fpga/netlist.py wrote; a file to read, a file
+// to write. Read are, little-endian uint32: inferences a lane, in_beats, out_beats, load_words, idle_limit, delays (0 or
 // 1), lanes in use, in_width, out_width; then the nets of rst, in_valid, in_ready, out_valid,
 // out_ready, load_valid, load_data, in_data, out_data; then load_words * uint16, padded to 4 bytes;
 // then for each beat one uint64 a bit, lane 0 in bit 0.
-// Standard output, uint64: each output beat, one word a bit; for each inference two words, the
+// Written are, uint64: each output beat, one word a bit; for each inference two words, the
 // cycle that took its first input beat and the one that gave its last output beat; then what was
 // counted while the pipeline was full, from the first answer to the last one before the input
 // ended: cycles, inferences, block RAM reads, writes, SPRAM accesses, then the toggles of each net.
@@ -58,9 +58,10 @@ bool together(const ek::Netlist &net, uint32_t at, uint64_t cycle) {
 
 }  // namespace
 
-int main(int, char **argv) {
-    std::FILE *file = std::fopen(argv[1], "rb");
-    if (file == nullptr) fail(2, "cannot open the netlist", 0);
+int main(int count, char **argv) {
+    std::FILE *file = count == 4 ? std::fopen(argv[1], "rb") : nullptr;
+    if (!file || !std::freopen(argv[2], "rb", stdin) || !std::freopen(argv[3], "wb", stdout))
+        fail(2, "cannot open its files", 0);
     ek::Netlist net;
     net.load(file);
     std::fclose(file);

