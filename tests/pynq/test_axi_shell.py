@@ -251,6 +251,16 @@ def test_streams_lose_nothing_under_back_pressure(compiled: Path, rate: float) -
         assert shell.read(Reg.LENGTH_ERRORS) == 0
 
 
+def test_a_stream_that_is_not_asked_for_is_left_alone(shell: Shell) -> None:
+    kept = bytes(range(IN_BEATS * IN_BYTES))
+    store(shell, 0, kept)
+    shell.into.queue.extend((0xFFFFFFFF, 0) for _ in range(IN_WORDS))
+    run(shell, 0, 1, 3)
+    assert result(shell) == infer(kept)
+    assert len(shell.into.queue) == IN_WORDS
+    assert shell.out.taken == []
+
+
 def test_packets_of_a_wrong_length_are_counted_and_do_not_shift_the_next(shell: Shell) -> None:
     rng = random.Random(6)
     shell.write(Reg.CONTROL, Control.RESET | Control.STREAM)
