@@ -159,7 +159,6 @@ def compile_(
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
     input_grid: options.InputGrid = None,
-    style: options.StyleOption = None,
     optimize: options.OptimizeFor = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
@@ -176,7 +175,7 @@ def compile_(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
-        fpga={"style": style, "optimize": optimize},
+        fpga=options.fpga_words(optimize),
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
@@ -202,7 +201,6 @@ def build(
     no_fold: options.NoFold = False,
     arena_limit: options.ArenaLimit = None,
     input_grid: options.InputGrid = None,
-    style: options.StyleOption = None,
     optimize: options.OptimizeFor = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
@@ -219,7 +217,7 @@ def build(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
-        fpga={"style": style, "optimize": optimize},
+        fpga=options.fpga_words(optimize),
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:

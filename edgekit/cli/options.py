@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -29,13 +29,6 @@ class Optimize(StrEnum):
     energy = "energy"
     latency = "latency"
     area = "area"
-
-
-class Style(StrEnum):
-    """How a network becomes RTL."""
-
-    hardwired = "hardwired"
-    folded = "folded"
 
 
 _BOARD = "Board: a name from `edgekit boards`, or the path of a board file."
@@ -136,12 +129,6 @@ OptimizeFor: TypeAlias = Annotated[
     Optimize | None,
     typer.Option("--optimize", help="What to be best at [energy].", rich_help_panel=_FPGA),
 ]
-StyleOption: TypeAlias = Annotated[
-    Style | None,
-    typer.Option(
-        "--style", help="Weights as wires, or in memory; default: by room.", rich_help_panel=_FPGA
-    ),
-]
 AllowTimingFailure: TypeAlias = Annotated[
     bool | None,
     typer.Option(
@@ -165,6 +152,38 @@ BuildHost: TypeAlias = Annotated[
         rich_help_panel=_FPGA,
     ),
 ]
+
+
+def contract_words(
+    budget_mw: float | None,
+    scope: str | None,
+    mode: Mode | None,
+    rate_hz: float | None,
+    operating_point: str | None,
+) -> dict[str, Any]:
+    """Return what was said of the energy contract, by the names of `config.Options`."""
+    return {
+        "limit_mw": budget_mw,
+        "scope": scope,
+        "mode": mode_word(mode),
+        "rate_hz": rate_hz,
+        "operating_point": operating_point,
+    }
+
+
+def fpga_words(
+    optimize: Optimize | None,
+    allow_timing_failure: bool | None = None,
+    bitstream: Path | None = None,
+    build_host: str | None = None,
+) -> dict[str, object]:
+    """Return what was said of an FPGA, by the keys of `config.FpgaWish`."""
+    return {
+        "optimize": None if optimize is None else optimize.value,
+        "allow_timing_failure": allow_timing_failure,
+        "bitstream": bitstream,
+        "build_host": build_host,
+    }
 
 
 def mode_word(mode: Mode | None) -> Literal["average", "active"] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit._data import data_dir
 from edgekit.board import FpgaBoard, PoweredPoint
 from edgekit.board import fpga as fpga_board
 from edgekit.build.plan import FpgaSizes
@@ -28,6 +29,7 @@ from edgekit.target.fpga import plan as fpga_plan
 from edgekit.target.fpga.core import Core
 from edgekit.target.fpga.plan import Design
 from edgekit.virtual.fpga import netlist as virtual_netlist
+from edgekit.virtual.fpga.bench import run_core
 from edgekit.virtual.fpga.switching import NetlistRun, run_netlist
 from edgekit.virtual.process import Counts
 
@@ -124,17 +126,27 @@ def layers(prepared: FpgaPrepared, counts: Counts | None) -> tuple[LayerRow, ...
 
 
 def links(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> list[ChainLink]:
-    """Return what HLS C++ and the synthesized netlist answer on this machine.
+    """Return what HLS C++, RTL and the synthesized netlist answer on this machine.
 
     The netlist is that of the network alone, and only of parts that its simulator knows.
     """
     stored = prepared.samples.as_bytes()
     progress.stage(f"HLS C++ on this machine, {len(stored)} samples")
     found = [_link(prepared, "hls", hls.csim(prepared.lowered, stored, settings.work))]
+    if not settings.virtual:  # a virtual board is the RTL
+        found.append(_link(prepared, "rtl", _rtl(settings, prepared, progress)))
     if prepared.board.part.family != SIMULATED_FAMILY:
         return found
     done = _netlist_run(settings, prepared, progress, delays=False)
     return [*found, _link(prepared, "netlist", done.outputs.view(np.int8))]
+
+
+def _rtl(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> NDArray[np.int8]:
+    stored = prepared.samples.as_bytes().view(np.uint8)
+    progress.stage(f"RTL in simulation, {len(stored)} samples")
+    blocks = data_dir("fpga") / "rtl"
+    done = run_core(prepared.core, blocks, stored, "cxxrtl", settings.work / "cache")
+    return done.outputs.view(np.int8)
 
 
 def _netlist_run(

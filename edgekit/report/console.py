@@ -132,13 +132,18 @@ def _energy(power: Power) -> str:
     return f"{', '.join(parts)} ({power.source})"
 
 
+_SMALL_UJ = 0.1  # below, nJ say more
+
+
 def energy_words(power: Power) -> str:
     """Return the energy of one inference with its 95 % half width, where they are known."""
     if power.energy_uj is None:
         return "not known"
     half = power.energy_plus_minus_uj
-    around = "" if half is None else f" ± {half:,.1f}"
-    return f"{power.energy_uj:,.1f}{around} µJ per inference"
+    scale, unit = (1.0, "µJ") if power.energy_uj >= _SMALL_UJ else (1e3, "nJ")
+    digits = 1 if scale == 1.0 else 2
+    around = "" if half is None else f" ± {scale * half:,.{digits}f}"
+    return f"{scale * power.energy_uj:,.{digits}f}{around} {unit} per inference"
 
 
 def microseconds(value: float | None) -> str:
