@@ -131,7 +131,7 @@ main:       call service
             jnz ticked
             ld STATE
             and #ST_SENDING
-            jnz sleepy          ; the reply is going out: nothing may change it
+            jnz rest            ; the reply is going out: nothing may change it
             ld RUN+RUN_RECORD_STATE
             xor #RUN_RUNNING
             jnz receive
@@ -1073,7 +1073,9 @@ run_went:   ld CONTROL
             out O_RUN
             jmp main
 
-run_end:    ld #RUN_DONE
+run_end:    ld #0               ; quiet counts from here: the event wants to go out
+            st QUIET
+            ld #RUN_DONE
             call record
             setq EVENT_PAYLOAD
             setp RUN

@@ -140,7 +140,8 @@ module ek_link #(
     reg ticked;      // a slow period has ended
     reg stir;        // something to look at that is in no flag
     reg [4:0] was;
-    wire [4:0] now = {!send_busy, !run_busy, run_gap && run_slow, woken, !woken};
+    wire sending = send_go || send_busy || !tx_ready;  // to the end of the last byte
+    wire [4:0] now = {!sending, !run_busy, run_gap && run_slow, woken, !woken};
     wire ack = port_write && (port == 5'd2);
     assign wake = stir || (flags != 8'd0);
 
@@ -148,7 +149,7 @@ module ek_link #(
     reg [4:0] quiet;
     assign idle = (&quiet);
     always @(posedge clk) begin
-        if (rst || !at_wait || wake || send_busy || !tx_ready || run_busy || !rx || rx_busy)
+        if (rst || !at_wait || wake || sending || run_busy || !rx || rx_busy)
             quiet <= 5'd0;
         else if (!idle) quiet <= quiet + 5'd1;
     end
@@ -189,7 +190,7 @@ module ek_link #(
         case (port[3:0])
             4'd0: port_data = flags;
             4'd1: port_data = {got_length[8], can_sleep, twin, woken, run_gap, run_busy,
-                               send_busy || send_go, ticked};
+                               sending, ticked};
             4'd2: port_data = got_length[7:0];
             4'd3: port_data = out_data;
             4'd4, 4'd5, 4'd6, 4'd7: port_data = number[7:0];

@@ -384,3 +384,16 @@ def test_an_idle_board_falls_asleep_and_a_start_bit_wakes_it(
         time.sleep(0.1)
     reply = link.request(Command.INFER, _infer(inputs[0]))  # tried again: its start was lost
     assert unpack(InferReply, reply)[1] == expected(inputs[:1]).tobytes()
+
+
+@pytest.mark.nightly
+def test_the_end_of_a_long_run_is_told_before_it_falls_asleep(
+    boards: Boards, inputs: np.ndarray
+) -> None:
+    link = Link(boards(free_running=True))
+    link.connect()
+    run = session.energy_run(link, inputs[:SLOTS], 5000, 500)  # 2.5 s without a frame
+    run.start()
+    event = link.event(60.0)
+    assert event is not None
+    assert unpack(RunRecord, event.payload)[0].state == RunState.DONE
