@@ -12,7 +12,7 @@ from edgekit.build import process, tools
 from edgekit.device.ssh import Remote, last_lines
 from edgekit.errors import ConfigError, DoesNotFitError, ToolError
 from edgekit.progress import Progress, Silent
-from edgekit.target.fpga.bundle import Bundle, write_bundle
+from edgekit.target.fpga.bundle import Bundle, read_bundle, write_bundle
 from edgekit.target.fpga.core import Core
 from edgekit.target.fpga.vivado import (
     ARGV,
@@ -24,6 +24,7 @@ from edgekit.target.fpga.vivado import (
 )
 from edgekit.target.fpga.vivado_reports import VivadoReport, parse_reports, parse_slack
 
+BUNDLE = "bundle"  # beside the project
 _BUILD_S = 4 * 3600.0
 _HOME = ".cache/edgekit/vivado"  # on a build host
 _NOT_FOUND = 127  # a shell's status for a program that is not there
@@ -47,12 +48,17 @@ def build_bundle(
 ) -> Built:
     """Build `project` below `work/vivado/BUILD_ID`, by Vivado here or on `host`.
 
+    A finished build of the same project is taken as it is.
+
     Raises ToolError where Vivado is missing (the project is written all the same), fails, or
     leaves a file out, DoesNotFitError with the clock it reached where that is missed, and SshError
     where the host cannot be reached.
     """
     progress = progress or Silent()
     directory = write_project(project, work)
+    finished = _finished(directory, project)
+    if finished is not None:
+        return finished
     for path in (*PRODUCTS.values(), *REPORTS.values()):
         (directory / path).unlink(missing_ok=True)  # of an earlier run
     if host is None and tools.find(ARGV[0]) is None:
@@ -66,7 +72,7 @@ def build_bundle(
     _check(status, project, directory, log)
     report = _report(directory, log)
     bundle = write_bundle(
-        directory / "bundle",
+        directory / BUNDLE,
         project.identity,
         core,
         bit=directory / PRODUCTS["bit"],
@@ -76,13 +82,22 @@ def build_bundle(
     return Built(bundle, report)
 
 
+def _finished(directory: Path, project: VivadoProject) -> Built | None:
+    """Return what an earlier run left; its bundle was written last, so the rest is there too."""
+    try:
+        bundle = read_bundle(directory / BUNDLE, project.identity.board)
+        return Built(bundle, _report(directory, directory))
+    except (ConfigError, ToolError):
+        return None  # there is none, or not a whole one: build again
+
+
 def bundle_of(project: VivadoProject, core: Core, work: Path, bitstream: Path) -> Bundle:
     """Return a bundle of a bitstream that was built elsewhere, with the .hwh beside it.
 
     Raises ConfigError where one of the two is missing, damaged, or of another part or design.
     """
     return write_bundle(
-        write_project(project, work) / "bundle",
+        write_project(project, work) / "bundle-given",
         project.identity,
         core,
         bit=bitstream,

@@ -142,6 +142,8 @@ def test_the_script_is_whole_and_uses_known_commands(
     assert (report.lut, report.ff, report.bram_36k, report.dsp) == (844, 1147, 2.5, 1)
     assert (report.dynamic_w, report.static_w) == (1.312, 0.131)
     assert (report.slack.setup_ns, report.slack.met) == (0.5, True)
+    again = build_bundle(made(), network(), tmp_path, host=Remote("nobody.invalid"))
+    assert (again.bundle.manifest, again.report) == (built.bundle.manifest, report)  # taken as is
     log = (tmp_path / "vivado" / made().identity.build_id / "logs/vivado.log").read_text()
     assert "assign_bd_address -offset 0x43c00000 -range 0x80000" in log
     for source in made().files:
