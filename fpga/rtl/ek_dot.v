@@ -23,13 +23,13 @@ module ek_dot #(
         if (WEIGHT_BITS == 1 && INPUT_BITS == 1) begin : g_bits
             localparam COUNT_BITS = $clog2(SIMD + 1);
             localparam [31:0] HALF = SIMD;
-            wire [SIMD-1:0] equal = ~(weights ^ inputs);
             wire [COUNT_BITS-1:0] count;
-            ek_count #(
-                .WIDTH(SIMD),
-                .COUNT_BITS(COUNT_BITS)
+            ek_popcount #(
+                .INPUTS(SIMD)
             ) counter (
-                .bits (equal),
+                .x    (inputs),
+                .sign (weights),
+                .used ({SIMD{1'b1}}),
                 .count(count)
             );
             if (DOUBLE != 0) begin : g_double

@@ -46,7 +46,7 @@ def blocks(units: Sequence[Unit]) -> tuple[str, ...]:
     for unit in units:
         found.add(_MODULES[type(unit)])
         if isinstance(unit, Product):
-            found |= {"ek_rom_stream", "ek_dot", "ek_count"}
+            found |= {"ek_rom_stream", "ek_dot", "ek_popcount", "ek_compressor"}
         if isinstance(unit, Product | Gather) and unit.memory == "spram":
             found.add("ek_spram_stream")
         if isinstance(unit, Gather):
