@@ -197,7 +197,7 @@ def _verilated(
     return [
         *("-DEK_VERILATOR", f"-DEK_TOP_CLASS=V{design.top}", f'-DEK_TOP_HEADER="V{design.top}.h"'),
         *(*_QUIET, "-Iobj", "all.cpp", *_runtime(verilator, compiler, directory.parent)),
-        "-lpthread",
+        *compiler.libraries,
     ]
 
 

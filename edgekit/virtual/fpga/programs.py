@@ -17,11 +17,15 @@ from edgekit.errors import MismatchError, ToolError
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program: how it is started, where its run-time sources are, and which version it is."""
+    """A program: how it is started, where its run-time sources are, and which version it is.
+
+    `libraries` are those that a C++ compiler has to be told of.
+    """
 
     argv: tuple[str, ...]
     version: str
     include: Path | None = None
+    libraries: tuple[str, ...] = ()
 
 
 def yosys() -> Program:
@@ -52,7 +56,8 @@ def cxx() -> Program:
     for name in ("clang++", "g++"):
         path = shutil.which(name)
         if path is not None:
-            return Program((path,), _first_line((path, "--version")))
+            version = _first_line((path, "--version"))
+            return Program((path,), version, libraries=("-lpthread", "-latomic"))
     if _package("ziglang") is None:
         raise ToolError(
             "no C++ compiler is installed; simulated FPGAs are compiled",
