@@ -27,6 +27,7 @@ from edgekit.device import c_header
 from edgekit.errors import ConfigError
 
 WORDS = 2048
+_WORDS_PER_LINE = 8
 _ALU = ("ld", "add", "adc", "sub", "sbc", "xor", "and", "st")
 _JUMPS = {"jmp": 8, "jz": 9, "jnz": 10, "jc": 11, "jnc": 12, "call": 13}
 _POINTERS = {"setp": 0xE000, "setq": 0xE800}
@@ -161,7 +162,7 @@ def assemble(text: str) -> list[tuple[int, Word]]:
 
 def render(text: str) -> str:
     """Return ek_link_program.v for the program `text`."""
-    words = assemble(text)
+    codes = [code for code, _ in assemble(text)]
     lines = [
         "// The program of the link's processor, written from fpga/rtl/ek_link.asm by",
         "// edgekit/device/sequencer.py: edit those. Timing: one clock. Cost: 8 EBR.",
@@ -178,9 +179,12 @@ def render(text: str) -> str:
         "    initial begin",
         f"        for (i = 0; i < {WORDS}; i = i + 1) words[i] = 16'h0000;",
     ]
-    for at, (code, word) in enumerate(words):
-        text = f"{word.instruction} {word.operand}".strip()
-        lines.append(f"        words[{at}] = 16'h{code:04X};  // {text}")
+    for at in range(0, len(codes), _WORDS_PER_LINE):
+        row = [
+            f"words[{at + i}] = 16'h{code:04X};"
+            for i, code in enumerate(codes[at:][:_WORDS_PER_LINE])
+        ]
+        lines.append("        " + " ".join(row))
     lines += [
         "    end",
         "    always @(posedge clk) if (read) data <= words[addr];",

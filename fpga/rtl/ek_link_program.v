@@ -12,1775 +12,228 @@ module ek_link_program (
     integer i;
     initial begin
         for (i = 0; i < 2048; i = i + 1) words[i] = 16'h0000;
-        words[0] = 16'h0214;  // ld BOOT+0
-        words[1] = 16'h1401;  // add #1
-        words[2] = 16'h7214;  // st BOOT+0
-        words[3] = 16'h0215;  // ld BOOT+1
-        words[4] = 16'h2400;  // adc #0
-        words[5] = 16'h7215;  // st BOOT+1
-        words[6] = 16'h0216;  // ld BOOT+2
-        words[7] = 16'h2400;  // adc #0
-        words[8] = 16'h7216;  // st BOOT+2
-        words[9] = 16'h0217;  // ld BOOT+3
-        words[10] = 16'h2400;  // adc #0
-        words[11] = 16'h7217;  // st BOOT+3
-        words[12] = 16'h0400;  // ld #0
-        words[13] = 16'h7294;  // st S_ACTIVE
-        words[14] = 16'h72CC;  // st PENDING
-        words[15] = 16'h72CD;  // st CONTROL
-        words[16] = 16'h72B8;  // st QUIET
-        words[17] = 16'h7242;  // st RECORD+STATUS_REPLY_STATE
-        words[18] = 16'h726C;  // st RUN+RUN_RECORD_STATE
-        words[19] = 16'h0400;  // ld #0
-        words[20] = 16'h729F;  // st SLOTS+0
-        words[21] = 16'h72A0;  // st SLOTS+1
-        words[22] = 16'h72A1;  // st SLOTS+2
-        words[23] = 16'h72A2;  // st SLOTS+3
-        words[24] = 16'h0400;  // ld #0
-        words[25] = 16'h72A8;  // st TIME+0
-        words[26] = 16'h72A9;  // st TIME+1
-        words[27] = 16'h72AA;  // st TIME+2
-        words[28] = 16'h72AB;  // st TIME+3
-        words[29] = 16'h72AC;  // st TIME+4
-        words[30] = 16'h72AD;  // st TIME+5
-        words[31] = 16'h72AE;  // st TIME+6
-        words[32] = 16'h72AF;  // st TIME+7
-        words[33] = 16'h0428;  // ld #STATS_BYTES
-        words[34] = 16'h72C0;  // st COUNT
-        words[35] = 16'hE218;  // setp STATS
-        words[36] = 16'h0400;  // ld #0
-        words[37] = 16'h7800;  // st p+
-        words[38] = 16'h02C0;  // ld COUNT+0
-        words[39] = 16'h3401;  // sub #1
-        words[40] = 16'h72C0;  // st COUNT+0
-        words[41] = 16'hA024;  // jnz clear
-        words[42] = 16'hD355;  // call loaded
-        words[43] = 16'hD070;  // call service
-        words[44] = 16'hF401;  // in I_STATE
-        words[45] = 16'h72BF;  // st STATE
-        words[46] = 16'h6401;  // and #ST_TICKED
-        words[47] = 16'hA05B;  // jnz ticked
-        words[48] = 16'h02BF;  // ld STATE
-        words[49] = 16'h6402;  // and #ST_SENDING
-        words[50] = 16'hA059;  // jnz rest
-        words[51] = 16'h026C;  // ld RUN+RUN_RECORD_STATE
-        words[52] = 16'h5401;  // xor #RUN_RUNNING
-        words[53] = 16'hA03B;  // jnz receive
-        words[54] = 16'h02CC;  // ld PENDING
-        words[55] = 16'hA5E1;  // jnz run_go
-        words[56] = 16'h02BF;  // ld STATE
-        words[57] = 16'h6404;  // and #ST_RUNNING
-        words[58] = 16'h9604;  // jz run_end
-        words[59] = 16'hF400;  // in I_FLAGS
-        words[60] = 16'h6401;  // and #F_FRAME
-        words[61] = 16'hA113;  // jnz frame
-        words[62] = 16'h02BF;  // ld STATE
-        words[63] = 16'h6410;  // and #ST_WOKEN
-        words[64] = 16'h9045;  // jz drowsy
-        words[65] = 16'h0400;  // ld #0
-        words[66] = 16'hF209;  // out O_SLEEP
-        words[67] = 16'h72B8;  // st QUIET
-        words[68] = 16'h8059;  // jmp rest
-        words[69] = 16'h02BF;  // ld STATE
-        words[70] = 16'h6440;  // and #ST_SLEEPS
-        words[71] = 16'h9059;  // jz rest
-        words[72] = 16'h026C;  // ld RUN+RUN_RECORD_STATE
-        words[73] = 16'h5401;  // xor #RUN_RUNNING
-        words[74] = 16'h9051;  // jz between
-        words[75] = 16'h02B8;  // ld QUIET
-        words[76] = 16'h3420;  // sub #QUIET_TIMES
-        words[77] = 16'hC059;  // jnc rest
-        words[78] = 16'h0401;  // ld #1
-        words[79] = 16'hF209;  // out O_SLEEP
-        words[80] = 16'h8059;  // jmp rest
-        words[81] = 16'h02CD;  // ld CONTROL
-        words[82] = 16'h6408;  // and #8
-        words[83] = 16'h9059;  // jz rest
-        words[84] = 16'h02BF;  // ld STATE
-        words[85] = 16'h6408;  // and #ST_GAP
-        words[86] = 16'h9059;  // jz rest
-        words[87] = 16'h0401;  // ld #1
-        words[88] = 16'hF209;  // out O_SLEEP
-        words[89] = 16'hF100;  // wait
-        words[90] = 16'h802B;  // jmp main
-        words[91] = 16'h0400;  // ld #0
-        words[92] = 16'hF209;  // out O_SLEEP
-        words[93] = 16'h02DA;  // ld START+0
-        words[94] = 16'h12D6;  // add STEP_US+0
-        words[95] = 16'h72DA;  // st START+0
-        words[96] = 16'h02DB;  // ld START+1
-        words[97] = 16'h22D7;  // adc STEP_US+1
-        words[98] = 16'h72DB;  // st START+1
-        words[99] = 16'h02DC;  // ld START+2
-        words[100] = 16'h22D8;  // adc STEP_US+2
-        words[101] = 16'h72DC;  // st START+2
-        words[102] = 16'h02DD;  // ld START+3
-        words[103] = 16'h22D9;  // adc STEP_US+3
-        words[104] = 16'h72DD;  // st START+3
-        words[105] = 16'h02DE;  // ld START+4
-        words[106] = 16'h2400;  // adc #0
-        words[107] = 16'h72DE;  // st START+4
-        words[108] = 16'h02DF;  // ld START+5
-        words[109] = 16'h2400;  // adc #0
-        words[110] = 16'h72DF;  // st START+5
-        words[111] = 16'h802B;  // jmp main
-        words[112] = 16'hF400;  // in I_FLAGS
-        words[113] = 16'h64FE;  // and #0xFE
-        words[114] = 16'hA074;  // jnz serve
-        words[115] = 16'hF800;  // ret
-        words[116] = 16'h72BE;  // st FLAGS
-        words[117] = 16'hF202;  // out O_ACK
-        words[118] = 16'h6402;  // and #F_COBS
-        words[119] = 16'h9084;  // jz no_cobs
-        words[120] = 16'h0220;  // ld STATS+STATS_COBS_ERRORS+0
-        words[121] = 16'h1401;  // add #1
-        words[122] = 16'h7220;  // st STATS+STATS_COBS_ERRORS+0
-        words[123] = 16'h0221;  // ld STATS+STATS_COBS_ERRORS+1
-        words[124] = 16'h2400;  // adc #0
-        words[125] = 16'h7221;  // st STATS+STATS_COBS_ERRORS+1
-        words[126] = 16'h0222;  // ld STATS+STATS_COBS_ERRORS+2
-        words[127] = 16'h2400;  // adc #0
-        words[128] = 16'h7222;  // st STATS+STATS_COBS_ERRORS+2
-        words[129] = 16'h0223;  // ld STATS+STATS_COBS_ERRORS+3
-        words[130] = 16'h2400;  // adc #0
-        words[131] = 16'h7223;  // st STATS+STATS_COBS_ERRORS+3
-        words[132] = 16'h02BE;  // ld FLAGS
-        words[133] = 16'h6404;  // and #F_CRC
-        words[134] = 16'h9093;  // jz no_crc
-        words[135] = 16'h021C;  // ld STATS+STATS_CRC_ERRORS+0
-        words[136] = 16'h1401;  // add #1
-        words[137] = 16'h721C;  // st STATS+STATS_CRC_ERRORS+0
-        words[138] = 16'h021D;  // ld STATS+STATS_CRC_ERRORS+1
-        words[139] = 16'h2400;  // adc #0
-        words[140] = 16'h721D;  // st STATS+STATS_CRC_ERRORS+1
-        words[141] = 16'h021E;  // ld STATS+STATS_CRC_ERRORS+2
-        words[142] = 16'h2400;  // adc #0
-        words[143] = 16'h721E;  // st STATS+STATS_CRC_ERRORS+2
-        words[144] = 16'h021F;  // ld STATS+STATS_CRC_ERRORS+3
-        words[145] = 16'h2400;  // adc #0
-        words[146] = 16'h721F;  // st STATS+STATS_CRC_ERRORS+3
-        words[147] = 16'h02BE;  // ld FLAGS
-        words[148] = 16'h6408;  // and #F_OVERRUN
-        words[149] = 16'h90A2;  // jz no_overrun
-        words[150] = 16'h0224;  // ld STATS+STATS_OVERRUNS+0
-        words[151] = 16'h1401;  // add #1
-        words[152] = 16'h7224;  // st STATS+STATS_OVERRUNS+0
-        words[153] = 16'h0225;  // ld STATS+STATS_OVERRUNS+1
-        words[154] = 16'h2400;  // adc #0
-        words[155] = 16'h7225;  // st STATS+STATS_OVERRUNS+1
-        words[156] = 16'h0226;  // ld STATS+STATS_OVERRUNS+2
-        words[157] = 16'h2400;  // adc #0
-        words[158] = 16'h7226;  // st STATS+STATS_OVERRUNS+2
-        words[159] = 16'h0227;  // ld STATS+STATS_OVERRUNS+3
-        words[160] = 16'h2400;  // adc #0
-        words[161] = 16'h7227;  // st STATS+STATS_OVERRUNS+3
-        words[162] = 16'h02BE;  // ld FLAGS
-        words[163] = 16'h6410;  // and #F_TIME
-        words[164] = 16'h90BB;  // jz no_time
-        words[165] = 16'h02AA;  // ld TIME+2+0
-        words[166] = 16'h1401;  // add #1
-        words[167] = 16'h72AA;  // st TIME+2+0
-        words[168] = 16'h02AB;  // ld TIME+2+1
-        words[169] = 16'h2400;  // adc #0
-        words[170] = 16'h72AB;  // st TIME+2+1
-        words[171] = 16'h02AC;  // ld TIME+2+2
-        words[172] = 16'h2400;  // adc #0
-        words[173] = 16'h72AC;  // st TIME+2+2
-        words[174] = 16'h02AD;  // ld TIME+2+3
-        words[175] = 16'h2400;  // adc #0
-        words[176] = 16'h72AD;  // st TIME+2+3
-        words[177] = 16'h02AE;  // ld TIME+2+4
-        words[178] = 16'h2400;  // adc #0
-        words[179] = 16'h72AE;  // st TIME+2+4
-        words[180] = 16'h02AF;  // ld TIME+2+5
-        words[181] = 16'h2400;  // adc #0
-        words[182] = 16'h72AF;  // st TIME+2+5
-        words[183] = 16'h02B8;  // ld QUIET
-        words[184] = 16'h1401;  // add #1
-        words[185] = 16'hB0BB;  // jc no_time
-        words[186] = 16'h72B8;  // st QUIET
-        words[187] = 16'h02BE;  // ld FLAGS
-        words[188] = 16'h6420;  // and #F_SUM
-        words[189] = 16'h90D0;  // jz no_sum
-        words[190] = 16'h027E;  // ld RUN+RUN_RECORD_CYCLES_SUM+2+0
-        words[191] = 16'h1401;  // add #1
-        words[192] = 16'h727E;  // st RUN+RUN_RECORD_CYCLES_SUM+2+0
-        words[193] = 16'h027F;  // ld RUN+RUN_RECORD_CYCLES_SUM+2+1
-        words[194] = 16'h2400;  // adc #0
-        words[195] = 16'h727F;  // st RUN+RUN_RECORD_CYCLES_SUM+2+1
-        words[196] = 16'h0280;  // ld RUN+RUN_RECORD_CYCLES_SUM+2+2
-        words[197] = 16'h2400;  // adc #0
-        words[198] = 16'h7280;  // st RUN+RUN_RECORD_CYCLES_SUM+2+2
-        words[199] = 16'h0281;  // ld RUN+RUN_RECORD_CYCLES_SUM+2+3
-        words[200] = 16'h2400;  // adc #0
-        words[201] = 16'h7281;  // st RUN+RUN_RECORD_CYCLES_SUM+2+3
-        words[202] = 16'h0282;  // ld RUN+RUN_RECORD_CYCLES_SUM+2+4
-        words[203] = 16'h2400;  // adc #0
-        words[204] = 16'h7282;  // st RUN+RUN_RECORD_CYCLES_SUM+2+4
-        words[205] = 16'h0283;  // ld RUN+RUN_RECORD_CYCLES_SUM+2+5
-        words[206] = 16'h2400;  // adc #0
-        words[207] = 16'h7283;  // st RUN+RUN_RECORD_CYCLES_SUM+2+5
-        words[208] = 16'h02BE;  // ld FLAGS
-        words[209] = 16'h6440;  // and #F_MISSED
-        words[210] = 16'h90D9;  // jz no_missed
-        words[211] = 16'h0286;  // ld RUN+RUN_RECORD_MISSED+2+0
-        words[212] = 16'h1401;  // add #1
-        words[213] = 16'h7286;  // st RUN+RUN_RECORD_MISSED+2+0
-        words[214] = 16'h0287;  // ld RUN+RUN_RECORD_MISSED+2+1
-        words[215] = 16'h2400;  // adc #0
-        words[216] = 16'h7287;  // st RUN+RUN_RECORD_MISSED+2+1
-        words[217] = 16'h02BE;  // ld FLAGS
-        words[218] = 16'h6480;  // and #F_BORROW
-        words[219] = 16'h90EA;  // jz no_borrow
-        words[220] = 16'h02CA;  // ld N_HIGH+0
-        words[221] = 16'h3401;  // sub #1
-        words[222] = 16'h72CA;  // st N_HIGH+0
-        words[223] = 16'h02CB;  // ld N_HIGH+1
-        words[224] = 16'h4400;  // sbc #0
-        words[225] = 16'h72CB;  // st N_HIGH+1
-        words[226] = 16'h02CA;  // ld N_HIGH
-        words[227] = 16'hA0EA;  // jnz no_borrow
-        words[228] = 16'h02CB;  // ld N_HIGH+1
-        words[229] = 16'hA0EA;  // jnz no_borrow
-        words[230] = 16'h02CD;  // ld CONTROL
-        words[231] = 16'h64FB;  // and #0xFB
-        words[232] = 16'h72CD;  // st CONTROL
-        words[233] = 16'hF206;  // out O_RUN
-        words[234] = 16'hF800;  // ret
-        words[235] = 16'h02AA;  // ld TIME+2+0
-        words[236] = 16'h1401;  // add #1
-        words[237] = 16'h72AA;  // st TIME+2+0
-        words[238] = 16'h02AB;  // ld TIME+2+1
-        words[239] = 16'h2400;  // adc #0
-        words[240] = 16'h72AB;  // st TIME+2+1
-        words[241] = 16'h02AC;  // ld TIME+2+2
-        words[242] = 16'h2400;  // adc #0
-        words[243] = 16'h72AC;  // st TIME+2+2
-        words[244] = 16'h02AD;  // ld TIME+2+3
-        words[245] = 16'h2400;  // adc #0
-        words[246] = 16'h72AD;  // st TIME+2+3
-        words[247] = 16'h02AE;  // ld TIME+2+4
-        words[248] = 16'h2400;  // adc #0
-        words[249] = 16'h72AE;  // st TIME+2+4
-        words[250] = 16'h02AF;  // ld TIME+2+5
-        words[251] = 16'h2400;  // adc #0
-        words[252] = 16'h72AF;  // st TIME+2+5
-        words[253] = 16'h0410;  // ld #F_TIME
-        words[254] = 16'hF202;  // out O_ACK
-        words[255] = 16'hF404;  // in I_TIME
-        words[256] = 16'h72B0;  // st NOW
-        words[257] = 16'hF40E;  // in I_HIGH
-        words[258] = 16'h72B1;  // st NOW+1
-        words[259] = 16'hF400;  // in I_FLAGS
-        words[260] = 16'h6410;  // and #F_TIME
-        words[261] = 16'hA0EB;  // jnz now_late
-        words[262] = 16'h02AA;  // ld TIME+2+0
-        words[263] = 16'h72B2;  // st NOW+2+0
-        words[264] = 16'h02AB;  // ld TIME+2+1
-        words[265] = 16'h72B3;  // st NOW+2+1
-        words[266] = 16'h02AC;  // ld TIME+2+2
-        words[267] = 16'h72B4;  // st NOW+2+2
-        words[268] = 16'h02AD;  // ld TIME+2+3
-        words[269] = 16'h72B5;  // st NOW+2+3
-        words[270] = 16'h02AE;  // ld TIME+2+4
-        words[271] = 16'h72B6;  // st NOW+2+4
-        words[272] = 16'h02AF;  // ld TIME+2+5
-        words[273] = 16'h72B7;  // st NOW+2+5
-        words[274] = 16'hF800;  // ret
-        words[275] = 16'hF402;  // in I_LENGTH
-        words[276] = 16'h340A;  // sub #HEADER_BYTES
-        words[277] = 16'h72E6;  // st TEMP
-        words[278] = 16'hF401;  // in I_STATE
-        words[279] = 16'h6480;  // and #ST_LONG
-        words[280] = 16'h911A;  // jz short
-        words[281] = 16'h0401;  // ld #1
-        words[282] = 16'h4400;  // sbc #0
-        words[283] = 16'h5009;  // xor RX_LENGTH+1
-        words[284] = 16'hA156;  // jnz malformed
-        words[285] = 16'h02E6;  // ld TEMP
-        words[286] = 16'h5008;  // xor RX_LENGTH
-        words[287] = 16'hA156;  // jnz malformed
-        words[288] = 16'h0001;  // ld RX_TYPE
-        words[289] = 16'h5401;  // xor #TYPE_REQ
-        words[290] = 16'hA156;  // jnz malformed
-        words[291] = 16'h72B8;  // st QUIET
-        words[292] = 16'h0218;  // ld STATS+STATS_RX_OK+0
-        words[293] = 16'h1401;  // add #1
-        words[294] = 16'h7218;  // st STATS+STATS_RX_OK+0
-        words[295] = 16'h0219;  // ld STATS+STATS_RX_OK+1
-        words[296] = 16'h2400;  // adc #0
-        words[297] = 16'h7219;  // st STATS+STATS_RX_OK+1
-        words[298] = 16'h021A;  // ld STATS+STATS_RX_OK+2
-        words[299] = 16'h2400;  // adc #0
-        words[300] = 16'h721A;  // st STATS+STATS_RX_OK+2
-        words[301] = 16'h021B;  // ld STATS+STATS_RX_OK+3
-        words[302] = 16'h2400;  // adc #0
-        words[303] = 16'h721B;  // st STATS+STATS_RX_OK+3
-        words[304] = 16'h0000;  // ld RX
-        words[305] = 16'h54E1;  // xor #MAGIC
-        words[306] = 16'hA175;  // jnz no_version
-        words[307] = 16'h0002;  // ld RX_COMMAND
-        words[308] = 16'h5401;  // xor #CMD_HELLO
-        words[309] = 16'h91EE;  // jz hello
-        words[310] = 16'h0294;  // ld S_ACTIVE
-        words[311] = 16'h9177;  // jz no_session
-        words[312] = 16'h0006;  // ld RX_SESSION
-        words[313] = 16'h5295;  // xor S_ID
-        words[314] = 16'hA177;  // jnz no_session
-        words[315] = 16'h0007;  // ld RX_SESSION+1
-        words[316] = 16'h5296;  // xor S_ID+1
-        words[317] = 16'hA177;  // jnz no_session
-        words[318] = 16'h0004;  // ld RX_SEQUENCE
-        words[319] = 16'h329D;  // sub S_LAST
-        words[320] = 16'h72E6;  // st TEMP
-        words[321] = 16'h0005;  // ld RX_SEQUENCE+1
-        words[322] = 16'h429E;  // sbc S_LAST+1
-        words[323] = 16'hA147;  // jnz ahead
-        words[324] = 16'h02E6;  // ld TEMP
-        words[325] = 16'h9165;  // jz replay
-        words[326] = 16'h0400;  // ld #0
-        words[327] = 16'h6480;  // and #0x80
-        words[328] = 16'h9261;  // jz execute
-        words[329] = 16'h022C;  // ld STATS+STATS_STALE+0
-        words[330] = 16'h1401;  // add #1
-        words[331] = 16'h722C;  // st STATS+STATS_STALE+0
-        words[332] = 16'h022D;  // ld STATS+STATS_STALE+1
-        words[333] = 16'h2400;  // adc #0
-        words[334] = 16'h722D;  // st STATS+STATS_STALE+1
-        words[335] = 16'h022E;  // ld STATS+STATS_STALE+2
-        words[336] = 16'h2400;  // adc #0
-        words[337] = 16'h722E;  // st STATS+STATS_STALE+2
-        words[338] = 16'h022F;  // ld STATS+STATS_STALE+3
-        words[339] = 16'h2400;  // adc #0
-        words[340] = 16'h722F;  // st STATS+STATS_STALE+3
-        words[341] = 16'h8162;  // jmp done
-        words[342] = 16'h0220;  // ld STATS+STATS_COBS_ERRORS+0
-        words[343] = 16'h1401;  // add #1
-        words[344] = 16'h7220;  // st STATS+STATS_COBS_ERRORS+0
-        words[345] = 16'h0221;  // ld STATS+STATS_COBS_ERRORS+1
-        words[346] = 16'h2400;  // adc #0
-        words[347] = 16'h7221;  // st STATS+STATS_COBS_ERRORS+1
-        words[348] = 16'h0222;  // ld STATS+STATS_COBS_ERRORS+2
-        words[349] = 16'h2400;  // adc #0
-        words[350] = 16'h7222;  // st STATS+STATS_COBS_ERRORS+2
-        words[351] = 16'h0223;  // ld STATS+STATS_COBS_ERRORS+3
-        words[352] = 16'h2400;  // adc #0
-        words[353] = 16'h7223;  // st STATS+STATS_COBS_ERRORS+3
-        words[354] = 16'h0401;  // ld #F_FRAME
-        words[355] = 16'hF202;  // out O_ACK
-        words[356] = 16'h802B;  // jmp main
-        words[357] = 16'h0228;  // ld STATS+STATS_REPLAYS+0
-        words[358] = 16'h1401;  // add #1
-        words[359] = 16'h7228;  // st STATS+STATS_REPLAYS+0
-        words[360] = 16'h0229;  // ld STATS+STATS_REPLAYS+1
-        words[361] = 16'h2400;  // adc #0
-        words[362] = 16'h7229;  // st STATS+STATS_REPLAYS+1
-        words[363] = 16'h022A;  // ld STATS+STATS_REPLAYS+2
-        words[364] = 16'h2400;  // adc #0
-        words[365] = 16'h722A;  // st STATS+STATS_REPLAYS+2
-        words[366] = 16'h022B;  // ld STATS+STATS_REPLAYS+3
-        words[367] = 16'h2400;  // adc #0
-        words[368] = 16'h722B;  // st STATS+STATS_REPLAYS+3
-        words[369] = 16'hEC03;  // setq REPLY_FLAGS
-        words[370] = 16'h0404;  // ld #FLAG_REPLAY
-        words[371] = 16'h7C00;  // st q+
-        words[372] = 16'h81CC;  // jmp send
-        words[373] = 16'h0403;  // ld #ERR_BAD_VERSION
-        words[374] = 16'h8184;  // jmp refuse
-        words[375] = 16'h0230;  // ld STATS+STATS_BAD_SESSION+0
-        words[376] = 16'h1401;  // add #1
-        words[377] = 16'h7230;  // st STATS+STATS_BAD_SESSION+0
-        words[378] = 16'h0231;  // ld STATS+STATS_BAD_SESSION+1
-        words[379] = 16'h2400;  // adc #0
-        words[380] = 16'h7231;  // st STATS+STATS_BAD_SESSION+1
-        words[381] = 16'h0232;  // ld STATS+STATS_BAD_SESSION+2
-        words[382] = 16'h2400;  // adc #0
-        words[383] = 16'h7232;  // st STATS+STATS_BAD_SESSION+2
-        words[384] = 16'h0233;  // ld STATS+STATS_BAD_SESSION+3
-        words[385] = 16'h2400;  // adc #0
-        words[386] = 16'h7233;  // st STATS+STATS_BAD_SESSION+3
-        words[387] = 16'h0404;  // ld #ERR_BAD_SESSION
-        words[388] = 16'hED0A;  // setq EVENT_PAYLOAD
-        words[389] = 16'h7C00;  // st q+
-        words[390] = 16'h0400;  // ld #0
-        words[391] = 16'h7C00;  // st q+
-        words[392] = 16'h7C00;  // st q+
-        words[393] = 16'h7C00;  // st q+
-        words[394] = 16'hED00;  // setq EVENT
-        words[395] = 16'h04E1;  // ld #MAGIC
-        words[396] = 16'h7C00;  // st q+
-        words[397] = 16'h0404;  // ld #TYPE_ERR
-        words[398] = 16'h7C00;  // st q+
-        words[399] = 16'h0002;  // ld RX_COMMAND
-        words[400] = 16'h7C00;  // st q+
-        words[401] = 16'h0400;  // ld #0
-        words[402] = 16'h7C00;  // st q+
-        words[403] = 16'hE004;  // setp RX_SEQUENCE
-        words[404] = 16'h0800;  // ld p+
-        words[405] = 16'h7C00;  // st q+
-        words[406] = 16'h0800;  // ld p+
-        words[407] = 16'h7C00;  // st q+
-        words[408] = 16'h0800;  // ld p+
-        words[409] = 16'h7C00;  // st q+
-        words[410] = 16'h0800;  // ld p+
-        words[411] = 16'h7C00;  // st q+
-        words[412] = 16'h0404;  // ld #ERROR_REPLY_BYTES
-        words[413] = 16'h7C00;  // st q+
-        words[414] = 16'h0400;  // ld #0
-        words[415] = 16'h7C00;  // st q+
-        words[416] = 16'h0234;  // ld STATS+STATS_TX_FRAMES+0
-        words[417] = 16'h1401;  // add #1
-        words[418] = 16'h7234;  // st STATS+STATS_TX_FRAMES+0
-        words[419] = 16'h0235;  // ld STATS+STATS_TX_FRAMES+1
-        words[420] = 16'h2400;  // adc #0
-        words[421] = 16'h7235;  // st STATS+STATS_TX_FRAMES+1
-        words[422] = 16'h0236;  // ld STATS+STATS_TX_FRAMES+2
-        words[423] = 16'h2400;  // adc #0
-        words[424] = 16'h7236;  // st STATS+STATS_TX_FRAMES+2
-        words[425] = 16'h0237;  // ld STATS+STATS_TX_FRAMES+3
-        words[426] = 16'h2400;  // adc #0
-        words[427] = 16'h7237;  // st STATS+STATS_TX_FRAMES+3
-        words[428] = 16'h040E;  // ld #HEADER_BYTES+ERROR_REPLY_BYTES
-        words[429] = 16'hF201;  // out O_EVENT
-        words[430] = 16'h8162;  // jmp done
-        words[431] = 16'h0402;  // ld #TYPE_RSP
-        words[432] = 16'h72B9;  // st R_TYPE
-        words[433] = 16'h0004;  // ld RX_SEQUENCE+0
-        words[434] = 16'h729D;  // st S_LAST+0
-        words[435] = 16'h0005;  // ld RX_SEQUENCE+1
-        words[436] = 16'h729E;  // st S_LAST+1
-        words[437] = 16'hEC00;  // setq REPLY
-        words[438] = 16'h04E1;  // ld #MAGIC
-        words[439] = 16'h7C00;  // st q+
-        words[440] = 16'h02B9;  // ld R_TYPE
-        words[441] = 16'h7C00;  // st q+
-        words[442] = 16'h0002;  // ld RX_COMMAND
-        words[443] = 16'h7C00;  // st q+
-        words[444] = 16'h0400;  // ld #0
-        words[445] = 16'h7C00;  // st q+
-        words[446] = 16'h029D;  // ld S_LAST
-        words[447] = 16'h7C00;  // st q+
-        words[448] = 16'h029E;  // ld S_LAST+1
-        words[449] = 16'h7C00;  // st q+
-        words[450] = 16'h0295;  // ld S_ID
-        words[451] = 16'h7C00;  // st q+
-        words[452] = 16'h0296;  // ld S_ID+1
-        words[453] = 16'h7C00;  // st q+
-        words[454] = 16'h02BA;  // ld R_LENGTH
-        words[455] = 16'h7C00;  // st q+
-        words[456] = 16'h140A;  // add #HEADER_BYTES
-        words[457] = 16'h72BB;  // st R_KEPT
-        words[458] = 16'h0400;  // ld #0
-        words[459] = 16'h7C00;  // st q+
-        words[460] = 16'h0234;  // ld STATS+STATS_TX_FRAMES+0
-        words[461] = 16'h1401;  // add #1
-        words[462] = 16'h7234;  // st STATS+STATS_TX_FRAMES+0
-        words[463] = 16'h0235;  // ld STATS+STATS_TX_FRAMES+1
-        words[464] = 16'h2400;  // adc #0
-        words[465] = 16'h7235;  // st STATS+STATS_TX_FRAMES+1
-        words[466] = 16'h0236;  // ld STATS+STATS_TX_FRAMES+2
-        words[467] = 16'h2400;  // adc #0
-        words[468] = 16'h7236;  // st STATS+STATS_TX_FRAMES+2
-        words[469] = 16'h0237;  // ld STATS+STATS_TX_FRAMES+3
-        words[470] = 16'h2400;  // adc #0
-        words[471] = 16'h7237;  // st STATS+STATS_TX_FRAMES+3
-        words[472] = 16'h02BB;  // ld R_KEPT
-        words[473] = 16'hF200;  // out O_REPLY
-        words[474] = 16'h8162;  // jmp done
-        words[475] = 16'h0406;  // ld #ERR_BAD_ARG
-        words[476] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[477] = 16'h7C00;  // st q+
-        words[478] = 16'h0400;  // ld #0
-        words[479] = 16'h7C00;  // st q+
-        words[480] = 16'h7C00;  // st q+
-        words[481] = 16'h7C00;  // st q+
-        words[482] = 16'h0404;  // ld #ERROR_REPLY_BYTES
-        words[483] = 16'h72BA;  // st R_LENGTH
-        words[484] = 16'h0404;  // ld #TYPE_ERR
-        words[485] = 16'h72B9;  // st R_TYPE
-        words[486] = 16'h81B1;  // jmp put
-        words[487] = 16'h0800;  // ld p+
-        words[488] = 16'h7C00;  // st q+
-        words[489] = 16'h02C0;  // ld COUNT+0
-        words[490] = 16'h3401;  // sub #1
-        words[491] = 16'h72C0;  // st COUNT+0
-        words[492] = 16'hA1E7;  // jnz move
-        words[493] = 16'hF800;  // ret
-        words[494] = 16'h0009;  // ld RX_LENGTH+1
-        words[495] = 16'hA1F3;  // jnz hello_long
-        words[496] = 16'h0008;  // ld RX_LENGTH
-        words[497] = 16'h3408;  // sub #HELLO_REQUEST_BYTES
-        words[498] = 16'hC175;  // jnc no_version
-        words[499] = 16'h0401;  // ld #PROTOCOL
-        words[500] = 16'h300A;  // sub RX_PAYLOAD+HELLO_REQUEST_PROTO_MIN
-        words[501] = 16'hC175;  // jnc no_version
-        words[502] = 16'h000B;  // ld RX_PAYLOAD+HELLO_REQUEST_PROTO_MAX
-        words[503] = 16'h3401;  // sub #PROTOCOL
-        words[504] = 16'hC175;  // jnc no_version
-        words[505] = 16'h0294;  // ld S_ACTIVE
-        words[506] = 16'h921A;  // jz fresh
-        words[507] = 16'h000E;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE
-        words[508] = 16'h5297;  // xor S_NONCE
-        words[509] = 16'hA21A;  // jnz fresh
-        words[510] = 16'h000F;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE+1
-        words[511] = 16'h5298;  // xor S_NONCE+1
-        words[512] = 16'hA21A;  // jnz fresh
-        words[513] = 16'h0010;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE+2
-        words[514] = 16'h5299;  // xor S_NONCE+2
-        words[515] = 16'hA21A;  // jnz fresh
-        words[516] = 16'h0011;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE+3
-        words[517] = 16'h529A;  // xor S_NONCE+3
-        words[518] = 16'hA21A;  // jnz fresh
-        words[519] = 16'h029D;  // ld S_LAST
-        words[520] = 16'h529B;  // xor S_HELLO
-        words[521] = 16'hA20D;  // jnz stale_hello
-        words[522] = 16'h029E;  // ld S_LAST+1
-        words[523] = 16'h529C;  // xor S_HELLO+1
-        words[524] = 16'h923C;  // jz welcome
-        words[525] = 16'h022C;  // ld STATS+STATS_STALE+0
-        words[526] = 16'h1401;  // add #1
-        words[527] = 16'h722C;  // st STATS+STATS_STALE+0
-        words[528] = 16'h022D;  // ld STATS+STATS_STALE+1
-        words[529] = 16'h2400;  // adc #0
-        words[530] = 16'h722D;  // st STATS+STATS_STALE+1
-        words[531] = 16'h022E;  // ld STATS+STATS_STALE+2
-        words[532] = 16'h2400;  // adc #0
-        words[533] = 16'h722E;  // st STATS+STATS_STALE+2
-        words[534] = 16'h022F;  // ld STATS+STATS_STALE+3
-        words[535] = 16'h2400;  // adc #0
-        words[536] = 16'h722F;  // st STATS+STATS_STALE+3
-        words[537] = 16'h8162;  // jmp done
-        words[538] = 16'hD6CB;  // call run_halt
-        words[539] = 16'h000E;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE+0
-        words[540] = 16'h7297;  // st S_NONCE+0
-        words[541] = 16'h000F;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE+1
-        words[542] = 16'h7298;  // st S_NONCE+1
-        words[543] = 16'h0010;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE+2
-        words[544] = 16'h7299;  // st S_NONCE+2
-        words[545] = 16'h0011;  // ld RX_PAYLOAD+HELLO_REQUEST_NONCE+3
-        words[546] = 16'h729A;  // st S_NONCE+3
-        words[547] = 16'h0297;  // ld S_NONCE
-        words[548] = 16'h5299;  // xor S_NONCE+2
-        words[549] = 16'h5295;  // xor S_ID
-        words[550] = 16'h72E6;  // st TEMP
-        words[551] = 16'h0298;  // ld S_NONCE+1
-        words[552] = 16'h529A;  // xor S_NONCE+3
-        words[553] = 16'h5214;  // xor BOOT
-        words[554] = 16'h5296;  // xor S_ID+1
-        words[555] = 16'h72E7;  // st TEMP+1
-        words[556] = 16'hA231;  // jnz differs
-        words[557] = 16'h02E6;  // ld TEMP
-        words[558] = 16'hA231;  // jnz differs
-        words[559] = 16'h0401;  // ld #1
-        words[560] = 16'h72E6;  // st TEMP
-        words[561] = 16'h0295;  // ld S_ID
-        words[562] = 16'h52E6;  // xor TEMP
-        words[563] = 16'h7295;  // st S_ID
-        words[564] = 16'h0296;  // ld S_ID+1
-        words[565] = 16'h52E7;  // xor TEMP+1
-        words[566] = 16'h7296;  // st S_ID+1
-        words[567] = 16'hA23C;  // jnz welcome
-        words[568] = 16'h0295;  // ld S_ID
-        words[569] = 16'hA23C;  // jnz welcome
-        words[570] = 16'h0455;  // ld #0x55
-        words[571] = 16'h7296;  // st S_ID+1
-        words[572] = 16'h0401;  // ld #1
-        words[573] = 16'h7294;  // st S_ACTIVE
-        words[574] = 16'h0004;  // ld RX_SEQUENCE+0
-        words[575] = 16'h729B;  // st S_HELLO+0
-        words[576] = 16'h0005;  // ld RX_SEQUENCE+1
-        words[577] = 16'h729C;  // st S_HELLO+1
-        words[578] = 16'h047C;  // ld #HELLO_BYTES
-        words[579] = 16'h72C0;  // st COUNT
-        words[580] = 16'h72BA;  // st R_LENGTH
-        words[581] = 16'hE600;  // setp T_HELLO
-        words[582] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[583] = 16'hD1E7;  // call move
-        words[584] = 16'hEC0B;  // setq REPLY_PAYLOAD+HELLO_KIND
-        words[585] = 16'hF401;  // in I_STATE
-        words[586] = 16'h6420;  // and #ST_TWIN
-        words[587] = 16'h924D;  // jz silicon
-        words[588] = 16'h0401;  // ld #KIND_VIRTUAL
-        words[589] = 16'h7C00;  // st q+
-        words[590] = 16'hEC0E;  // setq REPLY_PAYLOAD+HELLO_SESSION
-        words[591] = 16'h0295;  // ld S_ID
-        words[592] = 16'h7C00;  // st q+
-        words[593] = 16'h0296;  // ld S_ID+1
-        words[594] = 16'h7C00;  // st q+
-        words[595] = 16'hEC16;  // setq REPLY_PAYLOAD+HELLO_NONCE
-        words[596] = 16'hE00E;  // setp RX_PAYLOAD+HELLO_REQUEST_NONCE
-        words[597] = 16'h0404;  // ld #4
-        words[598] = 16'h72C0;  // st COUNT
-        words[599] = 16'hD1E7;  // call move
-        words[600] = 16'hEC1E;  // setq REPLY_PAYLOAD+HELLO_BOOT_COUNT
-        words[601] = 16'hE214;  // setp BOOT
-        words[602] = 16'h0404;  // ld #4
-        words[603] = 16'h72C0;  // st COUNT
-        words[604] = 16'hD1E7;  // call move
-        words[605] = 16'h81AF;  // jmp answer
-        words[606] = 16'h7294;  // st S_ACTIVE
-        words[607] = 16'h72BA;  // st R_LENGTH
-        words[608] = 16'h81AF;  // jmp answer
-        words[609] = 16'h0002;  // ld RX_COMMAND
-        words[610] = 16'h5402;  // xor #CMD_BYE
-        words[611] = 16'h925E;  // jz bye
-        words[612] = 16'h0002;  // ld RX_COMMAND
-        words[613] = 16'h5403;  // xor #CMD_INFO
-        words[614] = 16'h92A0;  // jz info
-        words[615] = 16'h0002;  // ld RX_COMMAND
-        words[616] = 16'h5404;  // xor #CMD_STATS
-        words[617] = 16'h92AD;  // jz stats
-        words[618] = 16'h0002;  // ld RX_COMMAND
-        words[619] = 16'h5413;  // xor #CMD_STATUS
-        words[620] = 16'h92B4;  // jz status
-        words[621] = 16'h0002;  // ld RX_COMMAND
-        words[622] = 16'h5423;  // xor #CMD_RUN_STATUS
-        words[623] = 16'h96E2;  // jz run_status
-        words[624] = 16'h0002;  // ld RX_COMMAND
-        words[625] = 16'h5424;  // xor #CMD_RUN_STOP
-        words[626] = 16'h96E0;  // jz run_stop
-        words[627] = 16'h0002;  // ld RX_COMMAND
-        words[628] = 16'h5410;  // xor #CMD_OPEN
-        words[629] = 16'h9287;  // jz free
-        words[630] = 16'h0002;  // ld RX_COMMAND
-        words[631] = 16'h5411;  // xor #CMD_WRITE
-        words[632] = 16'h9287;  // jz free
-        words[633] = 16'h0002;  // ld RX_COMMAND
-        words[634] = 16'h5412;  // xor #CMD_COMMIT
-        words[635] = 16'h9287;  // jz free
-        words[636] = 16'h0002;  // ld RX_COMMAND
-        words[637] = 16'h5420;  // xor #CMD_INFER
-        words[638] = 16'h9287;  // jz free
-        words[639] = 16'h0002;  // ld RX_COMMAND
-        words[640] = 16'h5421;  // xor #CMD_OUTPUT
-        words[641] = 16'h9287;  // jz free
-        words[642] = 16'h0002;  // ld RX_COMMAND
-        words[643] = 16'h5422;  // xor #CMD_RUN
-        words[644] = 16'h9287;  // jz free
-        words[645] = 16'h0405;  // ld #ERR_UNKNOWN_CMD
-        words[646] = 16'h81DC;  // jmp fail
-        words[647] = 16'h026C;  // ld RUN+RUN_RECORD_STATE
-        words[648] = 16'h5401;  // xor #RUN_RUNNING
-        words[649] = 16'hA28C;  // jnz not_busy
-        words[650] = 16'h0407;  // ld #ERR_BUSY
-        words[651] = 16'h81DC;  // jmp fail
-        words[652] = 16'h0002;  // ld RX_COMMAND
-        words[653] = 16'h5410;  // xor #CMD_OPEN
-        words[654] = 16'h92BB;  // jz open
-        words[655] = 16'h0002;  // ld RX_COMMAND
-        words[656] = 16'h5411;  // xor #CMD_WRITE
-        words[657] = 16'h937A;  // jz write
-        words[658] = 16'h0002;  // ld RX_COMMAND
-        words[659] = 16'h5412;  // xor #CMD_COMMIT
-        words[660] = 16'h93D3;  // jz commit
-        words[661] = 16'h0002;  // ld RX_COMMAND
-        words[662] = 16'h5421;  // xor #CMD_OUTPUT
-        words[663] = 16'h94D7;  // jz output
-        words[664] = 16'h02A7;  // ld LOADED
-        words[665] = 16'h929E;  // jz not_ready
-        words[666] = 16'h0002;  // ld RX_COMMAND
-        words[667] = 16'h5422;  // xor #CMD_RUN
-        words[668] = 16'h9505;  // jz run
-        words[669] = 16'h843E;  // jmp infer
-        words[670] = 16'h040E;  // ld #ERR_NOT_READY
-        words[671] = 16'h81DC;  // jmp fail
-        words[672] = 16'h0210;  // ld L_INFO
-        words[673] = 16'h72C0;  // st COUNT
-        words[674] = 16'h72BA;  // st R_LENGTH
-        words[675] = 16'hE680;  // setp T_INFO
-        words[676] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[677] = 16'hD1E7;  // call move
-        words[678] = 16'hD0FF;  // call now
-        words[679] = 16'hE2B0;  // setp NOW
-        words[680] = 16'hEC22;  // setq REPLY_PAYLOAD+INFO_UPTIME_US
-        words[681] = 16'h0408;  // ld #8
-        words[682] = 16'h72C0;  // st COUNT
-        words[683] = 16'hD1E7;  // call move
-        words[684] = 16'h81AF;  // jmp answer
-        words[685] = 16'hE218;  // setp STATS
-        words[686] = 16'h0428;  // ld #STATS_BYTES
-        words[687] = 16'h72C0;  // st COUNT
-        words[688] = 16'h72BA;  // st R_LENGTH
-        words[689] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[690] = 16'hD1E7;  // call move
-        words[691] = 16'h81AF;  // jmp answer
-        words[692] = 16'hE240;  // setp RECORD
-        words[693] = 16'h0242;  // ld RECORD+STATUS_REPLY_STATE
-        words[694] = 16'hA2B9;  // jnz status_out
-        words[695] = 16'h7240;  // st RECORD+STATUS_REPLY_HANDLE
-        words[696] = 16'h7241;  // st RECORD+STATUS_REPLY_HANDLE+1
-        words[697] = 16'h042C;  // ld #STATUS_REPLY_BYTES
-        words[698] = 16'h82AF;  // jmp copy_out
-        words[699] = 16'h0008;  // ld RX_LENGTH
-        words[700] = 16'h5428;  // xor #OPEN_REQUEST_BYTES
-        words[701] = 16'hA1DB;  // jnz bad_arg
-        words[702] = 16'h000E;  // ld RX_PAYLOAD+OPEN_REQUEST_LENGTH+0
-        words[703] = 16'h72C2;  // st LEFT+0
-        words[704] = 16'h000F;  // ld RX_PAYLOAD+OPEN_REQUEST_LENGTH+1
-        words[705] = 16'h72C3;  // st LEFT+1
-        words[706] = 16'h0010;  // ld RX_PAYLOAD+OPEN_REQUEST_LENGTH+2
-        words[707] = 16'h72C4;  // st LEFT+2
-        words[708] = 16'h0011;  // ld RX_PAYLOAD+OPEN_REQUEST_LENGTH+3
-        words[709] = 16'h72C5;  // st LEFT+3
-        words[710] = 16'h02C2;  // ld LEFT
-        words[711] = 16'hA2CC;  // jnz open_some
-        words[712] = 16'h02C3;  // ld LEFT+1
-        words[713] = 16'hA2CC;  // jnz open_some
-        words[714] = 16'h02C4;  // ld LEFT+2
-        words[715] = 16'h91DB;  // jz bad_arg
-        words[716] = 16'h000A;  // ld RX_PAYLOAD+OPEN_REQUEST_KIND
-        words[717] = 16'h5401;  // xor #TRANSFER_KIND_INPUTS
-        words[718] = 16'h92EA;  // jz open_inputs
-        words[719] = 16'h5401;  // xor #TRANSFER_KIND_INPUTS
-        words[720] = 16'h5402;  // xor #TRANSFER_KIND_WEIGHTS
-        words[721] = 16'hA1DB;  // jnz bad_arg
-        words[722] = 16'h02C2;  // ld LEFT
-        words[723] = 16'h5208;  // xor L_WEIGHTS
-        words[724] = 16'hA1DB;  // jnz bad_arg
-        words[725] = 16'h02C3;  // ld LEFT+1
-        words[726] = 16'h5209;  // xor L_WEIGHTS+1
-        words[727] = 16'hA1DB;  // jnz bad_arg
-        words[728] = 16'h02C4;  // ld LEFT+2
-        words[729] = 16'h520A;  // xor L_WEIGHTS+2
-        words[730] = 16'hA1DB;  // jnz bad_arg
-        words[731] = 16'h02C5;  // ld LEFT+3
-        words[732] = 16'h520B;  // xor L_WEIGHTS+3
-        words[733] = 16'hA1DB;  // jnz bad_arg
-        words[734] = 16'h0404;  // ld #4
-        words[735] = 16'hF204;  // out O_PLACE
-        words[736] = 16'hD355;  // call loaded
-        words[737] = 16'h02E6;  // ld TEMP+0
-        words[738] = 16'h7244;  // st RECORD+STATUS_REPLY_OFFSET+0
-        words[739] = 16'h02E7;  // ld TEMP+1
-        words[740] = 16'h7245;  // st RECORD+STATUS_REPLY_OFFSET+1
-        words[741] = 16'h02E8;  // ld TEMP+2
-        words[742] = 16'h7246;  // st RECORD+STATUS_REPLY_OFFSET+2
-        words[743] = 16'h02E9;  // ld TEMP+3
-        words[744] = 16'h7247;  // st RECORD+STATUS_REPLY_OFFSET+3
-        words[745] = 16'h8338;  // jmp open_record
-        words[746] = 16'h0204;  // ld L_STORE+0
-        words[747] = 16'h32C2;  // sub LEFT+0
-        words[748] = 16'h0205;  // ld L_STORE+1
-        words[749] = 16'h42C3;  // sbc LEFT+1
-        words[750] = 16'h0206;  // ld L_STORE+2
-        words[751] = 16'h42C4;  // sbc LEFT+2
-        words[752] = 16'h0207;  // ld L_STORE+3
-        words[753] = 16'h42C5;  // sbc LEFT+3
-        words[754] = 16'hB2F5;  // jc open_room
-        words[755] = 16'h0408;  // ld #ERR_NO_MEM
-        words[756] = 16'h81DC;  // jmp fail
-        words[757] = 16'h0400;  // ld #0
-        words[758] = 16'h72A3;  // st SLOTS_NEXT+0
-        words[759] = 16'h72A4;  // st SLOTS_NEXT+1
-        words[760] = 16'h72A5;  // st SLOTS_NEXT+2
-        words[761] = 16'h72A6;  // st SLOTS_NEXT+3
-        words[762] = 16'h02C2;  // ld LEFT+0
-        words[763] = 16'h3200;  // sub L_INPUT+0
-        words[764] = 16'h72C2;  // st LEFT+0
-        words[765] = 16'h02C3;  // ld LEFT+1
-        words[766] = 16'h4201;  // sbc L_INPUT+1
-        words[767] = 16'h72C3;  // st LEFT+1
-        words[768] = 16'h02C4;  // ld LEFT+2
-        words[769] = 16'h4202;  // sbc L_INPUT+2
-        words[770] = 16'h72C4;  // st LEFT+2
-        words[771] = 16'h02C5;  // ld LEFT+3
-        words[772] = 16'h4203;  // sbc L_INPUT+3
-        words[773] = 16'h72C5;  // st LEFT+3
-        words[774] = 16'hC1DB;  // jnc bad_arg
-        words[775] = 16'h02A3;  // ld SLOTS_NEXT+0
-        words[776] = 16'h1401;  // add #1
-        words[777] = 16'h72A3;  // st SLOTS_NEXT+0
-        words[778] = 16'h02A4;  // ld SLOTS_NEXT+1
-        words[779] = 16'h2400;  // adc #0
-        words[780] = 16'h72A4;  // st SLOTS_NEXT+1
-        words[781] = 16'h02A5;  // ld SLOTS_NEXT+2
-        words[782] = 16'h2400;  // adc #0
-        words[783] = 16'h72A5;  // st SLOTS_NEXT+2
-        words[784] = 16'h02A6;  // ld SLOTS_NEXT+3
-        words[785] = 16'h2400;  // adc #0
-        words[786] = 16'h72A6;  // st SLOTS_NEXT+3
-        words[787] = 16'h02C2;  // ld LEFT
-        words[788] = 16'hA2FA;  // jnz open_count
-        words[789] = 16'h02C3;  // ld LEFT+1
-        words[790] = 16'hA2FA;  // jnz open_count
-        words[791] = 16'h02C4;  // ld LEFT+2
-        words[792] = 16'hA2FA;  // jnz open_count
-        words[793] = 16'h0400;  // ld #0
-        words[794] = 16'h729F;  // st SLOTS+0
-        words[795] = 16'h72A0;  // st SLOTS+1
-        words[796] = 16'h72A1;  // st SLOTS+2
-        words[797] = 16'h72A2;  // st SLOTS+3
-        words[798] = 16'h0242;  // ld RECORD+STATUS_REPLY_STATE
-        words[799] = 16'h9331;  // jz open_new
-        words[800] = 16'h000B;  // ld RX_PAYLOAD+OPEN_REQUEST_RESTART
-        words[801] = 16'hA331;  // jnz open_new
-        words[802] = 16'h000A;  // ld RX_PAYLOAD+OPEN_REQUEST_KIND
-        words[803] = 16'h5243;  // xor RECORD+STATUS_REPLY_KIND
-        words[804] = 16'hA331;  // jnz open_new
-        words[805] = 16'hE00E;  // setp RX_PAYLOAD+OPEN_REQUEST_LENGTH
-        words[806] = 16'hEA48;  // setq RECORD+STATUS_REPLY_LENGTH
-        words[807] = 16'h0424;  // ld #36
-        words[808] = 16'h72C0;  // st COUNT
-        words[809] = 16'h0800;  // ld p+
-        words[810] = 16'h5C00;  // xor q+
-        words[811] = 16'hA331;  // jnz open_new
-        words[812] = 16'h02C0;  // ld COUNT+0
-        words[813] = 16'h3401;  // sub #1
-        words[814] = 16'h72C0;  // st COUNT+0
-        words[815] = 16'hA329;  // jnz open_equal
-        words[816] = 16'h8343;  // jmp open_go_on
-        words[817] = 16'h0400;  // ld #0
-        words[818] = 16'h7244;  // st RECORD+STATUS_REPLY_OFFSET+0
-        words[819] = 16'h7245;  // st RECORD+STATUS_REPLY_OFFSET+1
-        words[820] = 16'h7246;  // st RECORD+STATUS_REPLY_OFFSET+2
-        words[821] = 16'h7247;  // st RECORD+STATUS_REPLY_OFFSET+3
-        words[822] = 16'h0401;  // ld #1
-        words[823] = 16'hF204;  // out O_PLACE
-        words[824] = 16'h0012;  // ld RX_PAYLOAD+OPEN_REQUEST_SHA256+0
-        words[825] = 16'h7240;  // st RECORD+STATUS_REPLY_HANDLE+0
-        words[826] = 16'h0013;  // ld RX_PAYLOAD+OPEN_REQUEST_SHA256+1
-        words[827] = 16'h7241;  // st RECORD+STATUS_REPLY_HANDLE+1
-        words[828] = 16'h000A;  // ld RX_PAYLOAD+OPEN_REQUEST_KIND
-        words[829] = 16'h7243;  // st RECORD+STATUS_REPLY_KIND
-        words[830] = 16'hE00E;  // setp RX_PAYLOAD+OPEN_REQUEST_LENGTH
-        words[831] = 16'hEA48;  // setq RECORD+STATUS_REPLY_LENGTH
-        words[832] = 16'h0424;  // ld #36
-        words[833] = 16'h72C0;  // st COUNT
-        words[834] = 16'hD1E7;  // call move
-        words[835] = 16'h0401;  // ld #TRANSFER_OPEN
-        words[836] = 16'h7242;  // st RECORD+STATUS_REPLY_STATE
-        words[837] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[838] = 16'h0240;  // ld RECORD+STATUS_REPLY_HANDLE
-        words[839] = 16'h7C00;  // st q+
-        words[840] = 16'h0241;  // ld RECORD+STATUS_REPLY_HANDLE+1
-        words[841] = 16'h7C00;  // st q+
-        words[842] = 16'h04F8;  // ld #CHUNK
-        words[843] = 16'h7C00;  // st q+
-        words[844] = 16'h0400;  // ld #0
-        words[845] = 16'h7C00;  // st q+
-        words[846] = 16'h0408;  // ld #OPEN_REPLY_BYTES
-        words[847] = 16'h72BA;  // st R_LENGTH
-        words[848] = 16'hE244;  // setp RECORD+STATUS_REPLY_OFFSET
-        words[849] = 16'h0404;  // ld #4
-        words[850] = 16'h72C0;  // st COUNT
-        words[851] = 16'hD1E7;  // call move
-        words[852] = 16'h81AF;  // jmp answer
-        words[853] = 16'hF40F;  // in I_LOADED
-        words[854] = 16'h72E6;  // st TEMP
-        words[855] = 16'hF40E;  // in I_HIGH
-        words[856] = 16'h72E7;  // st TEMP+1
-        words[857] = 16'h0400;  // ld #0
-        words[858] = 16'h72E8;  // st TEMP+2+0
-        words[859] = 16'h72E9;  // st TEMP+2+1
-        words[860] = 16'h02E6;  // ld TEMP+0
-        words[861] = 16'h12E6;  // add TEMP+0
-        words[862] = 16'h72E6;  // st TEMP+0
-        words[863] = 16'h02E7;  // ld TEMP+1
-        words[864] = 16'h22E7;  // adc TEMP+1
-        words[865] = 16'h72E7;  // st TEMP+1
-        words[866] = 16'h02E8;  // ld TEMP+2
-        words[867] = 16'h22E8;  // adc TEMP+2
-        words[868] = 16'h72E8;  // st TEMP+2
-        words[869] = 16'h02E9;  // ld TEMP+3
-        words[870] = 16'h22E9;  // adc TEMP+3
-        words[871] = 16'h72E9;  // st TEMP+3
-        words[872] = 16'h02E6;  // ld TEMP+0
-        words[873] = 16'h3208;  // sub L_WEIGHTS+0
-        words[874] = 16'h02E7;  // ld TEMP+1
-        words[875] = 16'h4209;  // sbc L_WEIGHTS+1
-        words[876] = 16'h02E8;  // ld TEMP+2
-        words[877] = 16'h420A;  // sbc L_WEIGHTS+2
-        words[878] = 16'h02E9;  // ld TEMP+3
-        words[879] = 16'h420B;  // sbc L_WEIGHTS+3
-        words[880] = 16'h0400;  // ld #0
-        words[881] = 16'h2400;  // adc #0
-        words[882] = 16'h72A7;  // st LOADED
-        words[883] = 16'hF800;  // ret
-        words[884] = 16'h000A;  // ld RX_PAYLOAD
-        words[885] = 16'h5240;  // xor RECORD+STATUS_REPLY_HANDLE
-        words[886] = 16'hA379;  // jnz handle_no
-        words[887] = 16'h000B;  // ld RX_PAYLOAD+1
-        words[888] = 16'h5241;  // xor RECORD+STATUS_REPLY_HANDLE+1
-        words[889] = 16'hF800;  // ret
-        words[890] = 16'h0008;  // ld RX_LENGTH
-        words[891] = 16'h3408;  // sub #WRITE_REQUEST_BYTES
-        words[892] = 16'h72C2;  // st LEFT
-        words[893] = 16'h0009;  // ld RX_LENGTH+1
-        words[894] = 16'h4400;  // sbc #0
-        words[895] = 16'hA1DB;  // jnz bad_arg
-        words[896] = 16'h72C3;  // st LEFT+1
-        words[897] = 16'h72C4;  // st LEFT+2
-        words[898] = 16'h72C5;  // st LEFT+3
-        words[899] = 16'h0242;  // ld RECORD+STATUS_REPLY_STATE
-        words[900] = 16'h5401;  // xor #TRANSFER_OPEN
-        words[901] = 16'hA1DB;  // jnz bad_arg
-        words[902] = 16'hD374;  // call handle
-        words[903] = 16'hA1DB;  // jnz bad_arg
-        words[904] = 16'hE00E;  // setp RX_PAYLOAD+WRITE_REQUEST_OFFSET
-        words[905] = 16'hEA44;  // setq RECORD+STATUS_REPLY_OFFSET
-        words[906] = 16'h0404;  // ld #4
-        words[907] = 16'h72C0;  // st COUNT
-        words[908] = 16'h0800;  // ld p+
-        words[909] = 16'h5C00;  // xor q+
-        words[910] = 16'hA3D0;  // jnz write_tell
-        words[911] = 16'h02C0;  // ld COUNT+0
-        words[912] = 16'h3401;  // sub #1
-        words[913] = 16'h72C0;  // st COUNT+0
-        words[914] = 16'hA38C;  // jnz write_at
-        words[915] = 16'h02C2;  // ld LEFT
-        words[916] = 16'h93D0;  // jz write_tell
-        words[917] = 16'h0248;  // ld RECORD+STATUS_REPLY_LENGTH+0
-        words[918] = 16'h72E6;  // st TEMP+0
-        words[919] = 16'h0249;  // ld RECORD+STATUS_REPLY_LENGTH+1
-        words[920] = 16'h72E7;  // st TEMP+1
-        words[921] = 16'h024A;  // ld RECORD+STATUS_REPLY_LENGTH+2
-        words[922] = 16'h72E8;  // st TEMP+2
-        words[923] = 16'h024B;  // ld RECORD+STATUS_REPLY_LENGTH+3
-        words[924] = 16'h72E9;  // st TEMP+3
-        words[925] = 16'h02E6;  // ld TEMP+0
-        words[926] = 16'h3244;  // sub RECORD+STATUS_REPLY_OFFSET+0
-        words[927] = 16'h72E6;  // st TEMP+0
-        words[928] = 16'h02E7;  // ld TEMP+1
-        words[929] = 16'h4245;  // sbc RECORD+STATUS_REPLY_OFFSET+1
-        words[930] = 16'h72E7;  // st TEMP+1
-        words[931] = 16'h02E8;  // ld TEMP+2
-        words[932] = 16'h4246;  // sbc RECORD+STATUS_REPLY_OFFSET+2
-        words[933] = 16'h72E8;  // st TEMP+2
-        words[934] = 16'h02E9;  // ld TEMP+3
-        words[935] = 16'h4247;  // sbc RECORD+STATUS_REPLY_OFFSET+3
-        words[936] = 16'h72E9;  // st TEMP+3
-        words[937] = 16'h02E6;  // ld TEMP+0
-        words[938] = 16'h32C2;  // sub LEFT+0
-        words[939] = 16'h02E7;  // ld TEMP+1
-        words[940] = 16'h42C3;  // sbc LEFT+1
-        words[941] = 16'h02E8;  // ld TEMP+2
-        words[942] = 16'h42C4;  // sbc LEFT+2
-        words[943] = 16'h02E9;  // ld TEMP+3
-        words[944] = 16'h42C5;  // sbc LEFT+3
-        words[945] = 16'hB3B4;  // jc write_fits
-        words[946] = 16'h0409;  // ld #ERR_OUT_OF_RANGE
-        words[947] = 16'h81DC;  // jmp fail
-        words[948] = 16'h0244;  // ld RECORD+STATUS_REPLY_OFFSET+0
-        words[949] = 16'h12C2;  // add LEFT+0
-        words[950] = 16'h7244;  // st RECORD+STATUS_REPLY_OFFSET+0
-        words[951] = 16'h0245;  // ld RECORD+STATUS_REPLY_OFFSET+1
-        words[952] = 16'h22C3;  // adc LEFT+1
-        words[953] = 16'h7245;  // st RECORD+STATUS_REPLY_OFFSET+1
-        words[954] = 16'h0246;  // ld RECORD+STATUS_REPLY_OFFSET+2
-        words[955] = 16'h22C4;  // adc LEFT+2
-        words[956] = 16'h7246;  // st RECORD+STATUS_REPLY_OFFSET+2
-        words[957] = 16'h0247;  // ld RECORD+STATUS_REPLY_OFFSET+3
-        words[958] = 16'h22C5;  // adc LEFT+3
-        words[959] = 16'h7247;  // st RECORD+STATUS_REPLY_OFFSET+3
-        words[960] = 16'h0243;  // ld RECORD+STATUS_REPLY_KIND
-        words[961] = 16'h5401;  // xor #TRANSFER_KIND_INPUTS
-        words[962] = 16'h93CA;  // jz write_store
-        words[963] = 16'h0800;  // ld p+
-        words[964] = 16'hF208;  // out O_LOAD
-        words[965] = 16'h02C2;  // ld LEFT+0
-        words[966] = 16'h3401;  // sub #1
-        words[967] = 16'h72C2;  // st LEFT+0
-        words[968] = 16'hA3C3;  // jnz write_load
-        words[969] = 16'h83D0;  // jmp write_tell
-        words[970] = 16'h0800;  // ld p+
-        words[971] = 16'hF203;  // out O_STORE
-        words[972] = 16'h02C2;  // ld LEFT+0
-        words[973] = 16'h3401;  // sub #1
-        words[974] = 16'h72C2;  // st LEFT+0
-        words[975] = 16'hA3CA;  // jnz write_store
-        words[976] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[977] = 16'h0404;  // ld #WRITE_REPLY_BYTES
-        words[978] = 16'h834F;  // jmp tell_place
-        words[979] = 16'h0008;  // ld RX_LENGTH
-        words[980] = 16'h5404;  // xor #COMMIT_REQUEST_BYTES
-        words[981] = 16'hA1DB;  // jnz bad_arg
-        words[982] = 16'h0242;  // ld RECORD+STATUS_REPLY_STATE
-        words[983] = 16'h91DB;  // jz bad_arg
-        words[984] = 16'hD374;  // call handle
-        words[985] = 16'hA1DB;  // jnz bad_arg
-        words[986] = 16'h0244;  // ld RECORD+STATUS_REPLY_OFFSET+0
-        words[987] = 16'h3248;  // sub RECORD+STATUS_REPLY_LENGTH+0
-        words[988] = 16'h0245;  // ld RECORD+STATUS_REPLY_OFFSET+1
-        words[989] = 16'h4249;  // sbc RECORD+STATUS_REPLY_LENGTH+1
-        words[990] = 16'h0246;  // ld RECORD+STATUS_REPLY_OFFSET+2
-        words[991] = 16'h424A;  // sbc RECORD+STATUS_REPLY_LENGTH+2
-        words[992] = 16'h0247;  // ld RECORD+STATUS_REPLY_OFFSET+3
-        words[993] = 16'h424B;  // sbc RECORD+STATUS_REPLY_LENGTH+3
-        words[994] = 16'hC1DB;  // jnc bad_arg
-        words[995] = 16'h0402;  // ld #TRANSFER_COMMITTED
-        words[996] = 16'h7242;  // st RECORD+STATUS_REPLY_STATE
-        words[997] = 16'hE248;  // setp RECORD+STATUS_REPLY_LENGTH
-        words[998] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[999] = 16'h0404;  // ld #4
-        words[1000] = 16'h72C0;  // st COUNT
-        words[1001] = 16'hD1E7;  // call move
-        words[1002] = 16'h0243;  // ld RECORD+STATUS_REPLY_KIND
-        words[1003] = 16'h5401;  // xor #TRANSFER_KIND_INPUTS
-        words[1004] = 16'h93F4;  // jz commit_inputs
-        words[1005] = 16'hD355;  // call loaded
-        words[1006] = 16'h0400;  // ld #0
-        words[1007] = 16'h72E6;  // st TEMP+0
-        words[1008] = 16'h72E7;  // st TEMP+1
-        words[1009] = 16'h72E8;  // st TEMP+2
-        words[1010] = 16'h72E9;  // st TEMP+3
-        words[1011] = 16'h8404;  // jmp commit_tell
-        words[1012] = 16'h02A3;  // ld SLOTS_NEXT+0
-        words[1013] = 16'h729F;  // st SLOTS+0
-        words[1014] = 16'h02A4;  // ld SLOTS_NEXT+1
-        words[1015] = 16'h72A0;  // st SLOTS+1
-        words[1016] = 16'h02A5;  // ld SLOTS_NEXT+2
-        words[1017] = 16'h72A1;  // st SLOTS+2
-        words[1018] = 16'h02A6;  // ld SLOTS_NEXT+3
-        words[1019] = 16'h72A2;  // st SLOTS+3
-        words[1020] = 16'h029F;  // ld SLOTS+0
-        words[1021] = 16'h72E6;  // st TEMP+0
-        words[1022] = 16'h02A0;  // ld SLOTS+1
-        words[1023] = 16'h72E7;  // st TEMP+1
-        words[1024] = 16'h02A1;  // ld SLOTS+2
-        words[1025] = 16'h72E8;  // st TEMP+2
-        words[1026] = 16'h02A2;  // ld SLOTS+3
-        words[1027] = 16'h72E9;  // st TEMP+3
-        words[1028] = 16'hE2E6;  // setp TEMP
-        words[1029] = 16'h0404;  // ld #4
-        words[1030] = 16'h72C0;  // st COUNT
-        words[1031] = 16'hD1E7;  // call move
-        words[1032] = 16'h0408;  // ld #COMMIT_REPLY_BYTES
-        words[1033] = 16'h72BA;  // st R_LENGTH
-        words[1034] = 16'h81AF;  // jmp answer
-        words[1035] = 16'h0400;  // ld #0
-        words[1036] = 16'h72C6;  // st PLACE+0
-        words[1037] = 16'h72C7;  // st PLACE+1
-        words[1038] = 16'h02C8;  // ld SLOT
-        words[1039] = 16'hA413;  // jnz locate_on
-        words[1040] = 16'h02C9;  // ld SLOT+1
-        words[1041] = 16'hA413;  // jnz locate_on
-        words[1042] = 16'hF800;  // ret
-        words[1043] = 16'h02C6;  // ld PLACE+0
-        words[1044] = 16'h120C;  // add L_WORDS+0
-        words[1045] = 16'h72C6;  // st PLACE+0
-        words[1046] = 16'h02C7;  // ld PLACE+1
-        words[1047] = 16'h220D;  // adc L_WORDS+1
-        words[1048] = 16'h72C7;  // st PLACE+1
-        words[1049] = 16'h02C8;  // ld SLOT+0
-        words[1050] = 16'h3401;  // sub #1
-        words[1051] = 16'h72C8;  // st SLOT+0
-        words[1052] = 16'h02C9;  // ld SLOT+1
-        words[1053] = 16'h4400;  // sbc #0
-        words[1054] = 16'h72C9;  // st SLOT+1
-        words[1055] = 16'h840E;  // jmp located
-        words[1056] = 16'hE2C6;  // setp PLACE
-        words[1057] = 16'h0800;  // ld p+
-        words[1058] = 16'hF205;  // out O_CONFIG
-        words[1059] = 16'h0800;  // ld p+
-        words[1060] = 16'hF205;  // out O_CONFIG
-        words[1061] = 16'hE2E4;  // setp LIMIT
-        words[1062] = 16'h0800;  // ld p+
-        words[1063] = 16'hF205;  // out O_CONFIG
-        words[1064] = 16'h0800;  // ld p+
-        words[1065] = 16'hF205;  // out O_CONFIG
-        words[1066] = 16'h02E2;  // ld BATCH
-        words[1067] = 16'hF205;  // out O_CONFIG
-        words[1068] = 16'h02E3;  // ld BATCH+1
-        words[1069] = 16'hF205;  // out O_CONFIG
-        words[1070] = 16'hE2D2;  // setp PERIOD
-        words[1071] = 16'h0800;  // ld p+
-        words[1072] = 16'hF205;  // out O_CONFIG
-        words[1073] = 16'h0800;  // ld p+
-        words[1074] = 16'hF205;  // out O_CONFIG
-        words[1075] = 16'h0800;  // ld p+
-        words[1076] = 16'hF205;  // out O_CONFIG
-        words[1077] = 16'h02CE;  // ld N
-        words[1078] = 16'hF205;  // out O_CONFIG
-        words[1079] = 16'h02CF;  // ld N+1
-        words[1080] = 16'hF205;  // out O_CONFIG
-        words[1081] = 16'h02D0;  // ld N+2+0
-        words[1082] = 16'h72CA;  // st N_HIGH+0
-        words[1083] = 16'h02D1;  // ld N+2+1
-        words[1084] = 16'h72CB;  // st N_HIGH+1
-        words[1085] = 16'hF800;  // ret
-        words[1086] = 16'h0009;  // ld RX_LENGTH+1
-        words[1087] = 16'hA443;  // jnz infer_long
-        words[1088] = 16'h0008;  // ld RX_LENGTH
-        words[1089] = 16'h3404;  // sub #INFER_REQUEST_BYTES
-        words[1090] = 16'hC1DB;  // jnc bad_arg
-        words[1091] = 16'h000A;  // ld RX_PAYLOAD
-        words[1092] = 16'h600B;  // and RX_PAYLOAD+1
-        words[1093] = 16'h600C;  // and RX_PAYLOAD+2
-        words[1094] = 16'h600D;  // and RX_PAYLOAD+3
-        words[1095] = 16'h54FF;  // xor #0xFF
-        words[1096] = 16'h945A;  // jz inline
-        words[1097] = 16'h000A;  // ld RX_PAYLOAD+0
-        words[1098] = 16'h329F;  // sub SLOTS+0
-        words[1099] = 16'h000B;  // ld RX_PAYLOAD+1
-        words[1100] = 16'h42A0;  // sbc SLOTS+1
-        words[1101] = 16'h000C;  // ld RX_PAYLOAD+2
-        words[1102] = 16'h42A1;  // sbc SLOTS+2
-        words[1103] = 16'h000D;  // ld RX_PAYLOAD+3
-        words[1104] = 16'h42A2;  // sbc SLOTS+3
-        words[1105] = 16'hB458;  // jc no_slot
-        words[1106] = 16'h000A;  // ld RX_PAYLOAD+0
-        words[1107] = 16'h72C8;  // st SLOT+0
-        words[1108] = 16'h000B;  // ld RX_PAYLOAD+1
-        words[1109] = 16'h72C9;  // st SLOT+1
-        words[1110] = 16'hD40B;  // call locate
-        words[1111] = 16'h8479;  // jmp infer_go
-        words[1112] = 16'h0409;  // ld #ERR_OUT_OF_RANGE
-        words[1113] = 16'h81DC;  // jmp fail
-        words[1114] = 16'h0008;  // ld RX_LENGTH
-        words[1115] = 16'h3404;  // sub #INFER_REQUEST_BYTES
-        words[1116] = 16'h72C2;  // st LEFT
-        words[1117] = 16'h5200;  // xor L_INPUT
-        words[1118] = 16'h72E6;  // st TEMP
-        words[1119] = 16'h0009;  // ld RX_LENGTH+1
-        words[1120] = 16'h4400;  // sbc #0
-        words[1121] = 16'h5201;  // xor L_INPUT+1
-        words[1122] = 16'hA1DB;  // jnz bad_arg
-        words[1123] = 16'h02E6;  // ld TEMP
-        words[1124] = 16'hA1DB;  // jnz bad_arg
-        words[1125] = 16'h0402;  // ld #2
-        words[1126] = 16'hF204;  // out O_PLACE
-        words[1127] = 16'hE00E;  // setp RX_PAYLOAD+INFER_REQUEST_BYTES
-        words[1128] = 16'h0800;  // ld p+
-        words[1129] = 16'hF203;  // out O_STORE
-        words[1130] = 16'h02C2;  // ld LEFT+0
-        words[1131] = 16'h3401;  // sub #1
-        words[1132] = 16'h72C2;  // st LEFT+0
-        words[1133] = 16'hA468;  // jnz inline_on
-        words[1134] = 16'h0242;  // ld RECORD+STATUS_REPLY_STATE
-        words[1135] = 16'h5401;  // xor #TRANSFER_OPEN
-        words[1136] = 16'hA475;  // jnz inline_in
-        words[1137] = 16'h0243;  // ld RECORD+STATUS_REPLY_KIND
-        words[1138] = 16'h5401;  // xor #TRANSFER_KIND_INPUTS
-        words[1139] = 16'hA475;  // jnz inline_in
-        words[1140] = 16'h7242;  // st RECORD+STATUS_REPLY_STATE
-        words[1141] = 16'h020E;  // ld L_SPARE+0
-        words[1142] = 16'h72C6;  // st PLACE+0
-        words[1143] = 16'h020F;  // ld L_SPARE+1
-        words[1144] = 16'h72C7;  // st PLACE+1
-        words[1145] = 16'h02C6;  // ld PLACE+0
-        words[1146] = 16'h72E4;  // st LIMIT+0
-        words[1147] = 16'h02C7;  // ld PLACE+1
-        words[1148] = 16'h72E5;  // st LIMIT+1
-        words[1149] = 16'h02E4;  // ld LIMIT+0
-        words[1150] = 16'h120C;  // add L_WORDS+0
-        words[1151] = 16'h72E4;  // st LIMIT+0
-        words[1152] = 16'h02E5;  // ld LIMIT+1
-        words[1153] = 16'h220D;  // adc L_WORDS+1
-        words[1154] = 16'h72E5;  // st LIMIT+1
-        words[1155] = 16'h02E4;  // ld LIMIT+0
-        words[1156] = 16'h3401;  // sub #1
-        words[1157] = 16'h72E4;  // st LIMIT+0
-        words[1158] = 16'h02E5;  // ld LIMIT+1
-        words[1159] = 16'h4400;  // sbc #0
-        words[1160] = 16'h72E5;  // st LIMIT+1
-        words[1161] = 16'h0400;  // ld #0
-        words[1162] = 16'h72E2;  // st BATCH+0
-        words[1163] = 16'h72E3;  // st BATCH+1
-        words[1164] = 16'h0400;  // ld #0
-        words[1165] = 16'h72D2;  // st PERIOD+0
-        words[1166] = 16'h72D3;  // st PERIOD+1
-        words[1167] = 16'h72D4;  // st PERIOD+2
-        words[1168] = 16'h0400;  // ld #0
-        words[1169] = 16'h72CE;  // st N+0
-        words[1170] = 16'h72CF;  // st N+1
-        words[1171] = 16'h72D0;  // st N+2
-        words[1172] = 16'h72D1;  // st N+3
-        words[1173] = 16'h0401;  // ld #1
-        words[1174] = 16'h72CE;  // st N
-        words[1175] = 16'hD420;  // call configure
-        words[1176] = 16'h0401;  // ld #1
-        words[1177] = 16'hF206;  // out O_RUN
-        words[1178] = 16'hD070;  // call service
-        words[1179] = 16'hF401;  // in I_STATE
-        words[1180] = 16'h6404;  // and #ST_RUNNING
-        words[1181] = 16'hA49A;  // jnz infer_wait
-        words[1182] = 16'h023C;  // ld STATS+STATS_INFERENCES+0
-        words[1183] = 16'h1401;  // add #1
-        words[1184] = 16'h723C;  // st STATS+STATS_INFERENCES+0
-        words[1185] = 16'h023D;  // ld STATS+STATS_INFERENCES+1
-        words[1186] = 16'h2400;  // adc #0
-        words[1187] = 16'h723D;  // st STATS+STATS_INFERENCES+1
-        words[1188] = 16'h023E;  // ld STATS+STATS_INFERENCES+2
-        words[1189] = 16'h2400;  // adc #0
-        words[1190] = 16'h723E;  // st STATS+STATS_INFERENCES+2
-        words[1191] = 16'h023F;  // ld STATS+STATS_INFERENCES+3
-        words[1192] = 16'h2400;  // adc #0
-        words[1193] = 16'h723F;  // st STATS+STATS_INFERENCES+3
-        words[1194] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[1195] = 16'hF40B;  // in I_MOST
-        words[1196] = 16'h7C00;  // st q+
-        words[1197] = 16'hF40C;  // in I_MOST+1
-        words[1198] = 16'h7C00;  // st q+
-        words[1199] = 16'hF40D;  // in I_MOST+2
-        words[1200] = 16'h7C00;  // st q+
-        words[1201] = 16'h0400;  // ld #0
-        words[1202] = 16'h7C00;  // st q+
-        words[1203] = 16'h7C00;  // st q+
-        words[1204] = 16'h7C00;  // st q+
-        words[1205] = 16'h7C00;  // st q+
-        words[1206] = 16'h7C00;  // st q+
-        words[1207] = 16'h0211;  // ld L_OUTPUT
-        words[1208] = 16'h7C00;  // st q+
-        words[1209] = 16'h0212;  // ld L_OUTPUT+1
-        words[1210] = 16'h7C00;  // st q+
-        words[1211] = 16'h0400;  // ld #0
-        words[1212] = 16'h7C00;  // st q+
-        words[1213] = 16'h7C00;  // st q+
-        words[1214] = 16'hF207;  // out O_OUTPUT
-        words[1215] = 16'h0211;  // ld L_OUTPUT+0
-        words[1216] = 16'h72C2;  // st LEFT+0
-        words[1217] = 16'h0212;  // ld L_OUTPUT+1
-        words[1218] = 16'h72C3;  // st LEFT+1
-        words[1219] = 16'h040C;  // ld #INFER_REPLY_BYTES
-        words[1220] = 16'h72BA;  // st R_LENGTH
-        words[1221] = 16'h02C3;  // ld LEFT+1
-        words[1222] = 16'hA4CA;  // jnz piece
-        words[1223] = 16'h04E8;  // ld #OUTPUT_PIECE
-        words[1224] = 16'h32C2;  // sub LEFT
-        words[1225] = 16'hB4CC;  // jc piece_all
-        words[1226] = 16'h04E8;  // ld #OUTPUT_PIECE
-        words[1227] = 16'h72C2;  // st LEFT
-        words[1228] = 16'h02C2;  // ld LEFT
-        words[1229] = 16'h91AF;  // jz answer
-        words[1230] = 16'h12BA;  // add R_LENGTH
-        words[1231] = 16'h72BA;  // st R_LENGTH
-        words[1232] = 16'hF403;  // in I_OUTPUT
-        words[1233] = 16'h7C00;  // st q+
-        words[1234] = 16'h02C2;  // ld LEFT+0
-        words[1235] = 16'h3401;  // sub #1
-        words[1236] = 16'h72C2;  // st LEFT+0
-        words[1237] = 16'hA4D0;  // jnz piece_on
-        words[1238] = 16'h81AF;  // jmp answer
-        words[1239] = 16'h0008;  // ld RX_LENGTH
-        words[1240] = 16'h5404;  // xor #OUTPUT_REQUEST_BYTES
-        words[1241] = 16'hA1DB;  // jnz bad_arg
-        words[1242] = 16'h72BA;  // st R_LENGTH
-        words[1243] = 16'h0211;  // ld L_OUTPUT+0
-        words[1244] = 16'h72C2;  // st LEFT+0
-        words[1245] = 16'h0212;  // ld L_OUTPUT+1
-        words[1246] = 16'h72C3;  // st LEFT+1
-        words[1247] = 16'h0400;  // ld #0
-        words[1248] = 16'h72C4;  // st LEFT+2+0
-        words[1249] = 16'h72C5;  // st LEFT+2+1
-        words[1250] = 16'h02C2;  // ld LEFT+0
-        words[1251] = 16'h300A;  // sub RX_PAYLOAD+0
-        words[1252] = 16'h02C3;  // ld LEFT+1
-        words[1253] = 16'h400B;  // sbc RX_PAYLOAD+1
-        words[1254] = 16'h02C4;  // ld LEFT+2
-        words[1255] = 16'h400C;  // sbc RX_PAYLOAD+2
-        words[1256] = 16'h02C5;  // ld LEFT+3
-        words[1257] = 16'h400D;  // sbc RX_PAYLOAD+3
-        words[1258] = 16'hC1AF;  // jnc answer
-        words[1259] = 16'h02C2;  // ld LEFT+0
-        words[1260] = 16'h300A;  // sub RX_PAYLOAD+0
-        words[1261] = 16'h72C2;  // st LEFT+0
-        words[1262] = 16'h02C3;  // ld LEFT+1
-        words[1263] = 16'h400B;  // sbc RX_PAYLOAD+1
-        words[1264] = 16'h72C3;  // st LEFT+1
-        words[1265] = 16'h02C4;  // ld LEFT+2
-        words[1266] = 16'h400C;  // sbc RX_PAYLOAD+2
-        words[1267] = 16'h72C4;  // st LEFT+2
-        words[1268] = 16'h02C5;  // ld LEFT+3
-        words[1269] = 16'h400D;  // sbc RX_PAYLOAD+3
-        words[1270] = 16'h72C5;  // st LEFT+3
-        words[1271] = 16'hF207;  // out O_OUTPUT
-        words[1272] = 16'hEC0A;  // setq REPLY_PAYLOAD
-        words[1273] = 16'h000A;  // ld RX_PAYLOAD
-        words[1274] = 16'hA4FD;  // jnz skip
-        words[1275] = 16'h000B;  // ld RX_PAYLOAD+1
-        words[1276] = 16'h94C5;  // jz pieces
-        words[1277] = 16'hF403;  // in I_OUTPUT
-        words[1278] = 16'h000A;  // ld RX_PAYLOAD+0
-        words[1279] = 16'h3401;  // sub #1
-        words[1280] = 16'h700A;  // st RX_PAYLOAD+0
-        words[1281] = 16'h000B;  // ld RX_PAYLOAD+1
-        words[1282] = 16'h4400;  // sbc #0
-        words[1283] = 16'h700B;  // st RX_PAYLOAD+1
-        words[1284] = 16'h84F9;  // jmp output_on
-        words[1285] = 16'h0008;  // ld RX_LENGTH
-        words[1286] = 16'h5414;  // xor #RUN_REQUEST_BYTES
-        words[1287] = 16'hA1DB;  // jnz bad_arg
-        words[1288] = 16'h029F;  // ld SLOTS
-        words[1289] = 16'hA50E;  // jnz run_slots
-        words[1290] = 16'h02A0;  // ld SLOTS+1
-        words[1291] = 16'hA50E;  // jnz run_slots
-        words[1292] = 16'h0408;  // ld #ERR_NO_MEM
-        words[1293] = 16'h81DC;  // jmp fail
-        words[1294] = 16'h000A;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+0
-        words[1295] = 16'h329F;  // sub SLOTS+0
-        words[1296] = 16'h000B;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+1
-        words[1297] = 16'h42A0;  // sbc SLOTS+1
-        words[1298] = 16'h000C;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+2
-        words[1299] = 16'h42A1;  // sbc SLOTS+2
-        words[1300] = 16'h000D;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+3
-        words[1301] = 16'h42A2;  // sbc SLOTS+3
-        words[1302] = 16'hB458;  // jc no_slot
-        words[1303] = 16'h029F;  // ld SLOTS+0
-        words[1304] = 16'h72E6;  // st TEMP+0
-        words[1305] = 16'h02A0;  // ld SLOTS+1
-        words[1306] = 16'h72E7;  // st TEMP+1
-        words[1307] = 16'h02A1;  // ld SLOTS+2
-        words[1308] = 16'h72E8;  // st TEMP+2
-        words[1309] = 16'h02A2;  // ld SLOTS+3
-        words[1310] = 16'h72E9;  // st TEMP+3
-        words[1311] = 16'h02E6;  // ld TEMP+0
-        words[1312] = 16'h300A;  // sub RX_PAYLOAD+RUN_REQUEST_FIRST+0
-        words[1313] = 16'h72E6;  // st TEMP+0
-        words[1314] = 16'h02E7;  // ld TEMP+1
-        words[1315] = 16'h400B;  // sbc RX_PAYLOAD+RUN_REQUEST_FIRST+1
-        words[1316] = 16'h72E7;  // st TEMP+1
-        words[1317] = 16'h02E8;  // ld TEMP+2
-        words[1318] = 16'h400C;  // sbc RX_PAYLOAD+RUN_REQUEST_FIRST+2
-        words[1319] = 16'h72E8;  // st TEMP+2
-        words[1320] = 16'h02E9;  // ld TEMP+3
-        words[1321] = 16'h400D;  // sbc RX_PAYLOAD+RUN_REQUEST_FIRST+3
-        words[1322] = 16'h72E9;  // st TEMP+3
-        words[1323] = 16'h02E6;  // ld TEMP+0
-        words[1324] = 16'h300E;  // sub RX_PAYLOAD+RUN_REQUEST_COUNT+0
-        words[1325] = 16'h02E7;  // ld TEMP+1
-        words[1326] = 16'h400F;  // sbc RX_PAYLOAD+RUN_REQUEST_COUNT+1
-        words[1327] = 16'h02E8;  // ld TEMP+2
-        words[1328] = 16'h4010;  // sbc RX_PAYLOAD+RUN_REQUEST_COUNT+2
-        words[1329] = 16'h02E9;  // ld TEMP+3
-        words[1330] = 16'h4011;  // sbc RX_PAYLOAD+RUN_REQUEST_COUNT+3
-        words[1331] = 16'hC458;  // jnc no_slot
-        words[1332] = 16'h000E;  // ld RX_PAYLOAD+RUN_REQUEST_COUNT
-        words[1333] = 16'hA538;  // jnz run_count
-        words[1334] = 16'h000F;  // ld RX_PAYLOAD+RUN_REQUEST_COUNT+1
-        words[1335] = 16'h9458;  // jz no_slot
-        words[1336] = 16'h0012;  // ld RX_PAYLOAD+RUN_REQUEST_N+0
-        words[1337] = 16'h72CE;  // st N+0
-        words[1338] = 16'h0013;  // ld RX_PAYLOAD+RUN_REQUEST_N+1
-        words[1339] = 16'h72CF;  // st N+1
-        words[1340] = 16'h0014;  // ld RX_PAYLOAD+RUN_REQUEST_N+2
-        words[1341] = 16'h72D0;  // st N+2
-        words[1342] = 16'h0015;  // ld RX_PAYLOAD+RUN_REQUEST_N+3
-        words[1343] = 16'h72D1;  // st N+3
-        words[1344] = 16'h02CE;  // ld N
-        words[1345] = 16'hA548;  // jnz run_n
-        words[1346] = 16'h02CF;  // ld N+1
-        words[1347] = 16'hA548;  // jnz run_n
-        words[1348] = 16'h02D0;  // ld N+2
-        words[1349] = 16'hA548;  // jnz run_n
-        words[1350] = 16'h02D1;  // ld N+3
-        words[1351] = 16'h91DB;  // jz bad_arg
-        words[1352] = 16'h001A;  // ld RX_PAYLOAD+RUN_REQUEST_BATCH+0
-        words[1353] = 16'h72E6;  // st TEMP+0
-        words[1354] = 16'h001B;  // ld RX_PAYLOAD+RUN_REQUEST_BATCH+1
-        words[1355] = 16'h72E7;  // st TEMP+1
-        words[1356] = 16'h001C;  // ld RX_PAYLOAD+RUN_REQUEST_BATCH+2
-        words[1357] = 16'h72E8;  // st TEMP+2
-        words[1358] = 16'h001D;  // ld RX_PAYLOAD+RUN_REQUEST_BATCH+3
-        words[1359] = 16'h72E9;  // st TEMP+3
-        words[1360] = 16'h02E6;  // ld TEMP+0
-        words[1361] = 16'h3401;  // sub #1
-        words[1362] = 16'h72E6;  // st TEMP+0
-        words[1363] = 16'h02E7;  // ld TEMP+1
-        words[1364] = 16'h4400;  // sbc #0
-        words[1365] = 16'h72E7;  // st TEMP+1
-        words[1366] = 16'h02E8;  // ld TEMP+2
-        words[1367] = 16'h4400;  // sbc #0
-        words[1368] = 16'h72E8;  // st TEMP+2
-        words[1369] = 16'h02E9;  // ld TEMP+3
-        words[1370] = 16'h4400;  // sbc #0
-        words[1371] = 16'h72E9;  // st TEMP+3
-        words[1372] = 16'h02E9;  // ld TEMP+3
-        words[1373] = 16'hA1DB;  // jnz bad_arg
-        words[1374] = 16'h02E8;  // ld TEMP+2
-        words[1375] = 16'hA1DB;  // jnz bad_arg
-        words[1376] = 16'h02E6;  // ld TEMP+0
-        words[1377] = 16'h72E2;  // st BATCH+0
-        words[1378] = 16'h02E7;  // ld TEMP+1
-        words[1379] = 16'h72E3;  // st BATCH+1
-        words[1380] = 16'h0016;  // ld RX_PAYLOAD+RUN_REQUEST_PERIOD_US+0
-        words[1381] = 16'h72D2;  // st PERIOD+0
-        words[1382] = 16'h0017;  // ld RX_PAYLOAD+RUN_REQUEST_PERIOD_US+1
-        words[1383] = 16'h72D3;  // st PERIOD+1
-        words[1384] = 16'h0018;  // ld RX_PAYLOAD+RUN_REQUEST_PERIOD_US+2
-        words[1385] = 16'h72D4;  // st PERIOD+2
-        words[1386] = 16'h0019;  // ld RX_PAYLOAD+RUN_REQUEST_PERIOD_US+3
-        words[1387] = 16'h72D5;  // st PERIOD+3
-        words[1388] = 16'h0400;  // ld #0
-        words[1389] = 16'h72CD;  // st CONTROL
-        words[1390] = 16'hF401;  // in I_STATE
-        words[1391] = 16'h6440;  // and #ST_SLEEPS
-        words[1392] = 16'h95AB;  // jz run_fast
-        words[1393] = 16'h02D5;  // ld PERIOD+3
-        words[1394] = 16'hA578;  // jnz run_slow
-        words[1395] = 16'h02D4;  // ld PERIOD+2
-        words[1396] = 16'hA578;  // jnz run_slow
-        words[1397] = 16'h02D3;  // ld PERIOD+1
-        words[1398] = 16'h3408;  // sub #8
-        words[1399] = 16'hC5AB;  // jnc run_fast
-        words[1400] = 16'h0408;  // ld #8
-        words[1401] = 16'h72CD;  // st CONTROL
-        words[1402] = 16'h02D2;  // ld PERIOD+0
-        words[1403] = 16'h72D6;  // st STEP_US+0
-        words[1404] = 16'h02D3;  // ld PERIOD+1
-        words[1405] = 16'h72D7;  // st STEP_US+1
-        words[1406] = 16'h02D4;  // ld PERIOD+2
-        words[1407] = 16'h72D8;  // st STEP_US+2
-        words[1408] = 16'h02D5;  // ld PERIOD+3
-        words[1409] = 16'h72D9;  // st STEP_US+3
-        words[1410] = 16'h0400;  // ld #0
-        words[1411] = 16'h72C1;  // st COUNT+1
-        words[1412] = 16'h0420;  // ld #32
-        words[1413] = 16'h72C0;  // st COUNT
-        words[1414] = 16'h02D2;  // ld PERIOD+0
-        words[1415] = 16'h12D2;  // add PERIOD+0
-        words[1416] = 16'h72D2;  // st PERIOD+0
-        words[1417] = 16'h02D3;  // ld PERIOD+1
-        words[1418] = 16'h22D3;  // adc PERIOD+1
-        words[1419] = 16'h72D3;  // st PERIOD+1
-        words[1420] = 16'h02D4;  // ld PERIOD+2
-        words[1421] = 16'h22D4;  // adc PERIOD+2
-        words[1422] = 16'h72D4;  // st PERIOD+2
-        words[1423] = 16'h02D5;  // ld PERIOD+3
-        words[1424] = 16'h22D5;  // adc PERIOD+3
-        words[1425] = 16'h72D5;  // st PERIOD+3
-        words[1426] = 16'h02C1;  // ld COUNT+1
-        words[1427] = 16'h22C1;  // adc COUNT+1
-        words[1428] = 16'h72C1;  // st COUNT+1
-        words[1429] = 16'h3464;  // sub #100
-        words[1430] = 16'hC59B;  // jnc divided
-        words[1431] = 16'h72C1;  // st COUNT+1
-        words[1432] = 16'h02D2;  // ld PERIOD+0
-        words[1433] = 16'h1401;  // add #1
-        words[1434] = 16'h72D2;  // st PERIOD+0
-        words[1435] = 16'h02C0;  // ld COUNT+0
-        words[1436] = 16'h3401;  // sub #1
-        words[1437] = 16'h72C0;  // st COUNT+0
-        words[1438] = 16'hA586;  // jnz divide
-        words[1439] = 16'h02D6;  // ld STEP_US
-        words[1440] = 16'h32C1;  // sub COUNT+1
-        words[1441] = 16'h72D6;  // st STEP_US
-        words[1442] = 16'h02D7;  // ld STEP_US+1
-        words[1443] = 16'h4400;  // sbc #0
-        words[1444] = 16'h72D7;  // st STEP_US+1
-        words[1445] = 16'h02D8;  // ld STEP_US+2
-        words[1446] = 16'h4400;  // sbc #0
-        words[1447] = 16'h72D8;  // st STEP_US+2
-        words[1448] = 16'h02D9;  // ld STEP_US+3
-        words[1449] = 16'h4400;  // sbc #0
-        words[1450] = 16'h72D9;  // st STEP_US+3
-        words[1451] = 16'h02D5;  // ld PERIOD+3
-        words[1452] = 16'hA1DB;  // jnz bad_arg
-        words[1453] = 16'h000A;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+0
-        words[1454] = 16'h72C8;  // st SLOT+0
-        words[1455] = 16'h000B;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+1
-        words[1456] = 16'h72C9;  // st SLOT+1
-        words[1457] = 16'h000E;  // ld RX_PAYLOAD+RUN_REQUEST_COUNT+0
-        words[1458] = 16'h12C8;  // add SLOT+0
-        words[1459] = 16'h700E;  // st RX_PAYLOAD+RUN_REQUEST_COUNT+0
-        words[1460] = 16'h000F;  // ld RX_PAYLOAD+RUN_REQUEST_COUNT+1
-        words[1461] = 16'h22C9;  // adc SLOT+1
-        words[1462] = 16'h700F;  // st RX_PAYLOAD+RUN_REQUEST_COUNT+1
-        words[1463] = 16'h000E;  // ld RX_PAYLOAD+RUN_REQUEST_COUNT+0
-        words[1464] = 16'h72C8;  // st SLOT+0
-        words[1465] = 16'h000F;  // ld RX_PAYLOAD+RUN_REQUEST_COUNT+1
-        words[1466] = 16'h72C9;  // st SLOT+1
-        words[1467] = 16'hD40B;  // call locate
-        words[1468] = 16'h02C6;  // ld PLACE+0
-        words[1469] = 16'h72E4;  // st LIMIT+0
-        words[1470] = 16'h02C7;  // ld PLACE+1
-        words[1471] = 16'h72E5;  // st LIMIT+1
-        words[1472] = 16'h02E4;  // ld LIMIT+0
-        words[1473] = 16'h3401;  // sub #1
-        words[1474] = 16'h72E4;  // st LIMIT+0
-        words[1475] = 16'h02E5;  // ld LIMIT+1
-        words[1476] = 16'h4400;  // sbc #0
-        words[1477] = 16'h72E5;  // st LIMIT+1
-        words[1478] = 16'h000A;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+0
-        words[1479] = 16'h72C8;  // st SLOT+0
-        words[1480] = 16'h000B;  // ld RX_PAYLOAD+RUN_REQUEST_FIRST+1
-        words[1481] = 16'h72C9;  // st SLOT+1
-        words[1482] = 16'hD40B;  // call locate
-        words[1483] = 16'hD420;  // call configure
-        words[1484] = 16'h02D0;  // ld N+2
-        words[1485] = 16'hA5D0;  // jnz run_more
-        words[1486] = 16'h02D1;  // ld N+3
-        words[1487] = 16'h95D3;  // jz run_ready
-        words[1488] = 16'h02CD;  // ld CONTROL
-        words[1489] = 16'h1404;  // add #4
-        words[1490] = 16'h72CD;  // st CONTROL
-        words[1491] = 16'h0428;  // ld #RUN_RECORD_BYTES
-        words[1492] = 16'h72C0;  // st COUNT
-        words[1493] = 16'hE26C;  // setp RUN
-        words[1494] = 16'h0400;  // ld #0
-        words[1495] = 16'h7800;  // st p+
-        words[1496] = 16'h02C0;  // ld COUNT+0
-        words[1497] = 16'h3401;  // sub #1
-        words[1498] = 16'h72C0;  // st COUNT+0
-        words[1499] = 16'hA5D6;  // jnz run_clear
-        words[1500] = 16'h72BA;  // st R_LENGTH
-        words[1501] = 16'h0401;  // ld #1
-        words[1502] = 16'h72CC;  // st PENDING
-        words[1503] = 16'h726C;  // st RUN+RUN_RECORD_STATE
-        words[1504] = 16'h81AF;  // jmp answer
-        words[1505] = 16'h0400;  // ld #0
-        words[1506] = 16'h72CC;  // st PENDING
-        words[1507] = 16'h0400;  // ld #0
-        words[1508] = 16'h72DA;  // st START+0
-        words[1509] = 16'h72DB;  // st START+1
-        words[1510] = 16'h72DC;  // st START+2
-        words[1511] = 16'h72DD;  // st START+3
-        words[1512] = 16'h72DE;  // st START+4
-        words[1513] = 16'h72DF;  // st START+5
-        words[1514] = 16'h72E0;  // st START+6
-        words[1515] = 16'h72E1;  // st START+7
-        words[1516] = 16'h02CD;  // ld CONTROL
-        words[1517] = 16'h6408;  // and #8
-        words[1518] = 16'hA600;  // jnz run_went
-        words[1519] = 16'hD0FF;  // call now
-        words[1520] = 16'h02B0;  // ld NOW+0
-        words[1521] = 16'h72DA;  // st START+0
-        words[1522] = 16'h02B1;  // ld NOW+1
-        words[1523] = 16'h72DB;  // st START+1
-        words[1524] = 16'h02B2;  // ld NOW+2
-        words[1525] = 16'h72DC;  // st START+2
-        words[1526] = 16'h02B3;  // ld NOW+3
-        words[1527] = 16'h72DD;  // st START+3
-        words[1528] = 16'h02B4;  // ld NOW+4
-        words[1529] = 16'h72DE;  // st START+4
-        words[1530] = 16'h02B5;  // ld NOW+5
-        words[1531] = 16'h72DF;  // st START+5
-        words[1532] = 16'h02B6;  // ld NOW+6
-        words[1533] = 16'h72E0;  // st START+6
-        words[1534] = 16'h02B7;  // ld NOW+7
-        words[1535] = 16'h72E1;  // st START+7
-        words[1536] = 16'h02CD;  // ld CONTROL
-        words[1537] = 16'h1401;  // add #1
-        words[1538] = 16'hF206;  // out O_RUN
-        words[1539] = 16'h802B;  // jmp main
-        words[1540] = 16'h0400;  // ld #0
-        words[1541] = 16'h72B8;  // st QUIET
-        words[1542] = 16'h0402;  // ld #RUN_DONE
-        words[1543] = 16'hD639;  // call record
-        words[1544] = 16'hED0A;  // setq EVENT_PAYLOAD
-        words[1545] = 16'hE26C;  // setp RUN
-        words[1546] = 16'h0428;  // ld #RUN_RECORD_BYTES
-        words[1547] = 16'h72C0;  // st COUNT
-        words[1548] = 16'hD1E7;  // call move
-        words[1549] = 16'h0294;  // ld S_ACTIVE
-        words[1550] = 16'h902B;  // jz main
-        words[1551] = 16'h02EA;  // ld EVENT_COUNT+0
-        words[1552] = 16'h1401;  // add #1
-        words[1553] = 16'h72EA;  // st EVENT_COUNT+0
-        words[1554] = 16'h02EB;  // ld EVENT_COUNT+1
-        words[1555] = 16'h2400;  // adc #0
-        words[1556] = 16'h72EB;  // st EVENT_COUNT+1
-        words[1557] = 16'hED00;  // setq EVENT
-        words[1558] = 16'h04E1;  // ld #MAGIC
-        words[1559] = 16'h7C00;  // st q+
-        words[1560] = 16'h0403;  // ld #TYPE_EVT
-        words[1561] = 16'h7C00;  // st q+
-        words[1562] = 16'h0422;  // ld #CMD_RUN
-        words[1563] = 16'h7C00;  // st q+
-        words[1564] = 16'h0400;  // ld #0
-        words[1565] = 16'h7C00;  // st q+
-        words[1566] = 16'h02EA;  // ld EVENT_COUNT
-        words[1567] = 16'h7C00;  // st q+
-        words[1568] = 16'h02EB;  // ld EVENT_COUNT+1
-        words[1569] = 16'h7C00;  // st q+
-        words[1570] = 16'h0295;  // ld S_ID
-        words[1571] = 16'h7C00;  // st q+
-        words[1572] = 16'h0296;  // ld S_ID+1
-        words[1573] = 16'h7C00;  // st q+
-        words[1574] = 16'h0428;  // ld #RUN_RECORD_BYTES
-        words[1575] = 16'h7C00;  // st q+
-        words[1576] = 16'h0400;  // ld #0
-        words[1577] = 16'h7C00;  // st q+
-        words[1578] = 16'h0234;  // ld STATS+STATS_TX_FRAMES+0
-        words[1579] = 16'h1401;  // add #1
-        words[1580] = 16'h7234;  // st STATS+STATS_TX_FRAMES+0
-        words[1581] = 16'h0235;  // ld STATS+STATS_TX_FRAMES+1
-        words[1582] = 16'h2400;  // adc #0
-        words[1583] = 16'h7235;  // st STATS+STATS_TX_FRAMES+1
-        words[1584] = 16'h0236;  // ld STATS+STATS_TX_FRAMES+2
-        words[1585] = 16'h2400;  // adc #0
-        words[1586] = 16'h7236;  // st STATS+STATS_TX_FRAMES+2
-        words[1587] = 16'h0237;  // ld STATS+STATS_TX_FRAMES+3
-        words[1588] = 16'h2400;  // adc #0
-        words[1589] = 16'h7237;  // st STATS+STATS_TX_FRAMES+3
-        words[1590] = 16'h0432;  // ld #HEADER_BYTES+RUN_RECORD_BYTES
-        words[1591] = 16'hF201;  // out O_EVENT
-        words[1592] = 16'h802B;  // jmp main
-        words[1593] = 16'h726C;  // st RUN+RUN_RECORD_STATE
-        words[1594] = 16'hD661;  // call count_run
-        words[1595] = 16'h023C;  // ld STATS+STATS_INFERENCES+0
-        words[1596] = 16'h1270;  // add RUN+RUN_RECORD_N+0
-        words[1597] = 16'h723C;  // st STATS+STATS_INFERENCES+0
-        words[1598] = 16'h023D;  // ld STATS+STATS_INFERENCES+1
-        words[1599] = 16'h2271;  // adc RUN+RUN_RECORD_N+1
-        words[1600] = 16'h723D;  // st STATS+STATS_INFERENCES+1
-        words[1601] = 16'h023E;  // ld STATS+STATS_INFERENCES+2
-        words[1602] = 16'h2272;  // adc RUN+RUN_RECORD_N+2
-        words[1603] = 16'h723E;  // st STATS+STATS_INFERENCES+2
-        words[1604] = 16'h023F;  // ld STATS+STATS_INFERENCES+3
-        words[1605] = 16'h2273;  // adc RUN+RUN_RECORD_N+3
-        words[1606] = 16'h723F;  // st STATS+STATS_INFERENCES+3
-        words[1607] = 16'hEA74;  // setq RUN+RUN_RECORD_CYCLES_MIN
-        words[1608] = 16'hF408;  // in I_LEAST
-        words[1609] = 16'h7C00;  // st q+
-        words[1610] = 16'hF409;  // in I_LEAST+1
-        words[1611] = 16'h7C00;  // st q+
-        words[1612] = 16'hF40A;  // in I_LEAST+2
-        words[1613] = 16'h7C00;  // st q+
-        words[1614] = 16'h0400;  // ld #0
-        words[1615] = 16'h7C00;  // st q+
-        words[1616] = 16'hF40B;  // in I_MOST
-        words[1617] = 16'h7C00;  // st q+
-        words[1618] = 16'hF40C;  // in I_MOST+1
-        words[1619] = 16'h7C00;  // st q+
-        words[1620] = 16'hF40D;  // in I_MOST+2
-        words[1621] = 16'h7C00;  // st q+
-        words[1622] = 16'h0400;  // ld #0
-        words[1623] = 16'h7C00;  // st q+
-        words[1624] = 16'hF405;  // in I_SUM
-        words[1625] = 16'h7C00;  // st q+
-        words[1626] = 16'hF40E;  // in I_HIGH
-        words[1627] = 16'h7C00;  // st q+
-        words[1628] = 16'hF406;  // in I_MISSED
-        words[1629] = 16'h7284;  // st RUN+RUN_RECORD_MISSED
-        words[1630] = 16'hF40E;  // in I_HIGH
-        words[1631] = 16'h7285;  // st RUN+RUN_RECORD_MISSED+1
-        words[1632] = 16'hF800;  // ret
-        words[1633] = 16'h02CC;  // ld PENDING
-        words[1634] = 16'hA6CA;  // jnz run_counted
-        words[1635] = 16'hF400;  // in I_FLAGS
-        words[1636] = 16'h6480;  // and #F_BORROW
-        words[1637] = 16'h72E6;  // st TEMP
-        words[1638] = 16'hF407;  // in I_LEFT
-        words[1639] = 16'h72C2;  // st LEFT
-        words[1640] = 16'hF40E;  // in I_HIGH
-        words[1641] = 16'h72C3;  // st LEFT+1
-        words[1642] = 16'hF400;  // in I_FLAGS
-        words[1643] = 16'h6480;  // and #F_BORROW
-        words[1644] = 16'h52E6;  // xor TEMP
-        words[1645] = 16'hA663;  // jnz run_reread
-        words[1646] = 16'h02CA;  // ld N_HIGH+0
-        words[1647] = 16'h72C4;  // st LEFT+2+0
-        words[1648] = 16'h02CB;  // ld N_HIGH+1
-        words[1649] = 16'h72C5;  // st LEFT+2+1
-        words[1650] = 16'h02E6;  // ld TEMP
-        words[1651] = 16'h967A;  // jz run_steady
-        words[1652] = 16'h02C4;  // ld LEFT+2+0
-        words[1653] = 16'h3401;  // sub #1
-        words[1654] = 16'h72C4;  // st LEFT+2+0
-        words[1655] = 16'h02C5;  // ld LEFT+2+1
-        words[1656] = 16'h4400;  // sbc #0
-        words[1657] = 16'h72C5;  // st LEFT+2+1
-        words[1658] = 16'h02CE;  // ld N+0
-        words[1659] = 16'h7270;  // st RUN+RUN_RECORD_N+0
-        words[1660] = 16'h02CF;  // ld N+1
-        words[1661] = 16'h7271;  // st RUN+RUN_RECORD_N+1
-        words[1662] = 16'h02D0;  // ld N+2
-        words[1663] = 16'h7272;  // st RUN+RUN_RECORD_N+2
-        words[1664] = 16'h02D1;  // ld N+3
-        words[1665] = 16'h7273;  // st RUN+RUN_RECORD_N+3
-        words[1666] = 16'h0270;  // ld RUN+RUN_RECORD_N+0
-        words[1667] = 16'h32C2;  // sub LEFT+0
-        words[1668] = 16'h7270;  // st RUN+RUN_RECORD_N+0
-        words[1669] = 16'h0271;  // ld RUN+RUN_RECORD_N+1
-        words[1670] = 16'h42C3;  // sbc LEFT+1
-        words[1671] = 16'h7271;  // st RUN+RUN_RECORD_N+1
-        words[1672] = 16'h0272;  // ld RUN+RUN_RECORD_N+2
-        words[1673] = 16'h42C4;  // sbc LEFT+2
-        words[1674] = 16'h7272;  // st RUN+RUN_RECORD_N+2
-        words[1675] = 16'h0273;  // ld RUN+RUN_RECORD_N+3
-        words[1676] = 16'h42C5;  // sbc LEFT+3
-        words[1677] = 16'h7273;  // st RUN+RUN_RECORD_N+3
-        words[1678] = 16'h02DA;  // ld START+0
-        words[1679] = 16'h728C;  // st RUN+RUN_RECORD_T_US+0
-        words[1680] = 16'h02DB;  // ld START+1
-        words[1681] = 16'h728D;  // st RUN+RUN_RECORD_T_US+1
-        words[1682] = 16'h02DC;  // ld START+2
-        words[1683] = 16'h728E;  // st RUN+RUN_RECORD_T_US+2
-        words[1684] = 16'h02DD;  // ld START+3
-        words[1685] = 16'h728F;  // st RUN+RUN_RECORD_T_US+3
-        words[1686] = 16'h02DE;  // ld START+4
-        words[1687] = 16'h7290;  // st RUN+RUN_RECORD_T_US+4
-        words[1688] = 16'h02DF;  // ld START+5
-        words[1689] = 16'h7291;  // st RUN+RUN_RECORD_T_US+5
-        words[1690] = 16'h02E0;  // ld START+6
-        words[1691] = 16'h7292;  // st RUN+RUN_RECORD_T_US+6
-        words[1692] = 16'h02E1;  // ld START+7
-        words[1693] = 16'h7293;  // st RUN+RUN_RECORD_T_US+7
-        words[1694] = 16'h02CD;  // ld CONTROL
-        words[1695] = 16'h6408;  // and #8
-        words[1696] = 16'hA6CA;  // jnz run_counted
-        words[1697] = 16'hD0FF;  // call now
-        words[1698] = 16'h02B0;  // ld NOW+0
-        words[1699] = 16'h728C;  // st RUN+RUN_RECORD_T_US+0
-        words[1700] = 16'h02B1;  // ld NOW+1
-        words[1701] = 16'h728D;  // st RUN+RUN_RECORD_T_US+1
-        words[1702] = 16'h02B2;  // ld NOW+2
-        words[1703] = 16'h728E;  // st RUN+RUN_RECORD_T_US+2
-        words[1704] = 16'h02B3;  // ld NOW+3
-        words[1705] = 16'h728F;  // st RUN+RUN_RECORD_T_US+3
-        words[1706] = 16'h02B4;  // ld NOW+4
-        words[1707] = 16'h7290;  // st RUN+RUN_RECORD_T_US+4
-        words[1708] = 16'h02B5;  // ld NOW+5
-        words[1709] = 16'h7291;  // st RUN+RUN_RECORD_T_US+5
-        words[1710] = 16'h02B6;  // ld NOW+6
-        words[1711] = 16'h7292;  // st RUN+RUN_RECORD_T_US+6
-        words[1712] = 16'h02B7;  // ld NOW+7
-        words[1713] = 16'h7293;  // st RUN+RUN_RECORD_T_US+7
-        words[1714] = 16'h028C;  // ld RUN+RUN_RECORD_T_US+0
-        words[1715] = 16'h32DA;  // sub START+0
-        words[1716] = 16'h728C;  // st RUN+RUN_RECORD_T_US+0
-        words[1717] = 16'h028D;  // ld RUN+RUN_RECORD_T_US+1
-        words[1718] = 16'h42DB;  // sbc START+1
-        words[1719] = 16'h728D;  // st RUN+RUN_RECORD_T_US+1
-        words[1720] = 16'h028E;  // ld RUN+RUN_RECORD_T_US+2
-        words[1721] = 16'h42DC;  // sbc START+2
-        words[1722] = 16'h728E;  // st RUN+RUN_RECORD_T_US+2
-        words[1723] = 16'h028F;  // ld RUN+RUN_RECORD_T_US+3
-        words[1724] = 16'h42DD;  // sbc START+3
-        words[1725] = 16'h728F;  // st RUN+RUN_RECORD_T_US+3
-        words[1726] = 16'h0290;  // ld RUN+RUN_RECORD_T_US+4
-        words[1727] = 16'h42DE;  // sbc START+4
-        words[1728] = 16'h7290;  // st RUN+RUN_RECORD_T_US+4
-        words[1729] = 16'h0291;  // ld RUN+RUN_RECORD_T_US+5
-        words[1730] = 16'h42DF;  // sbc START+5
-        words[1731] = 16'h7291;  // st RUN+RUN_RECORD_T_US+5
-        words[1732] = 16'h0292;  // ld RUN+RUN_RECORD_T_US+6
-        words[1733] = 16'h42E0;  // sbc START+6
-        words[1734] = 16'h7292;  // st RUN+RUN_RECORD_T_US+6
-        words[1735] = 16'h0293;  // ld RUN+RUN_RECORD_T_US+7
-        words[1736] = 16'h42E1;  // sbc START+7
-        words[1737] = 16'h7293;  // st RUN+RUN_RECORD_T_US+7
-        words[1738] = 16'hF800;  // ret
-        words[1739] = 16'h026C;  // ld RUN+RUN_RECORD_STATE
-        words[1740] = 16'h5401;  // xor #RUN_RUNNING
-        words[1741] = 16'hA6DA;  // jnz run_halted
-        words[1742] = 16'h02CC;  // ld PENDING
-        words[1743] = 16'hA6DB;  // jnz run_never
-        words[1744] = 16'h02CD;  // ld CONTROL
-        words[1745] = 16'h64FE;  // and #0xFE
-        words[1746] = 16'h1402;  // add #2
-        words[1747] = 16'hF206;  // out O_RUN
-        words[1748] = 16'hD070;  // call service
-        words[1749] = 16'hF401;  // in I_STATE
-        words[1750] = 16'h6404;  // and #ST_RUNNING
-        words[1751] = 16'hA6D4;  // jnz run_halting
-        words[1752] = 16'h0403;  // ld #RUN_STOPPED
-        words[1753] = 16'h8639;  // jmp record
-        words[1754] = 16'hF800;  // ret
-        words[1755] = 16'h0400;  // ld #0
-        words[1756] = 16'h72CC;  // st PENDING
-        words[1757] = 16'h0403;  // ld #RUN_STOPPED
-        words[1758] = 16'h726C;  // st RUN+RUN_RECORD_STATE
-        words[1759] = 16'hF800;  // ret
-        words[1760] = 16'hD6CB;  // call run_halt
-        words[1761] = 16'h86E6;  // jmp run_tell
-        words[1762] = 16'h026C;  // ld RUN+RUN_RECORD_STATE
-        words[1763] = 16'h5401;  // xor #RUN_RUNNING
-        words[1764] = 16'hA6E6;  // jnz run_tell
-        words[1765] = 16'hD661;  // call count_run
-        words[1766] = 16'hE26C;  // setp RUN
-        words[1767] = 16'h0428;  // ld #RUN_RECORD_BYTES
-        words[1768] = 16'h82AF;  // jmp copy_out
+        words[0] = 16'h0214; words[1] = 16'h1401; words[2] = 16'h7214; words[3] = 16'h0215; words[4] = 16'h2400; words[5] = 16'h7215; words[6] = 16'h0216; words[7] = 16'h2400;
+        words[8] = 16'h7216; words[9] = 16'h0217; words[10] = 16'h2400; words[11] = 16'h7217; words[12] = 16'h0400; words[13] = 16'h7294; words[14] = 16'h72CC; words[15] = 16'h72CD;
+        words[16] = 16'h72B8; words[17] = 16'h7242; words[18] = 16'h726C; words[19] = 16'h0400; words[20] = 16'h729F; words[21] = 16'h72A0; words[22] = 16'h72A1; words[23] = 16'h72A2;
+        words[24] = 16'h0400; words[25] = 16'h72A8; words[26] = 16'h72A9; words[27] = 16'h72AA; words[28] = 16'h72AB; words[29] = 16'h72AC; words[30] = 16'h72AD; words[31] = 16'h72AE;
+        words[32] = 16'h72AF; words[33] = 16'h0428; words[34] = 16'h72C0; words[35] = 16'hE218; words[36] = 16'h0400; words[37] = 16'h7800; words[38] = 16'h02C0; words[39] = 16'h3401;
+        words[40] = 16'h72C0; words[41] = 16'hA024; words[42] = 16'hD355; words[43] = 16'hD070; words[44] = 16'hF401; words[45] = 16'h72BF; words[46] = 16'h6401; words[47] = 16'hA05B;
+        words[48] = 16'h02BF; words[49] = 16'h6402; words[50] = 16'hA059; words[51] = 16'h026C; words[52] = 16'h5401; words[53] = 16'hA03B; words[54] = 16'h02CC; words[55] = 16'hA5E1;
+        words[56] = 16'h02BF; words[57] = 16'h6404; words[58] = 16'h9604; words[59] = 16'hF400; words[60] = 16'h6401; words[61] = 16'hA113; words[62] = 16'h02BF; words[63] = 16'h6410;
+        words[64] = 16'h9045; words[65] = 16'h0400; words[66] = 16'hF209; words[67] = 16'h72B8; words[68] = 16'h8059; words[69] = 16'h02BF; words[70] = 16'h6440; words[71] = 16'h9059;
+        words[72] = 16'h026C; words[73] = 16'h5401; words[74] = 16'h9051; words[75] = 16'h02B8; words[76] = 16'h3420; words[77] = 16'hC059; words[78] = 16'h0401; words[79] = 16'hF209;
+        words[80] = 16'h8059; words[81] = 16'h02CD; words[82] = 16'h6408; words[83] = 16'h9059; words[84] = 16'h02BF; words[85] = 16'h6408; words[86] = 16'h9059; words[87] = 16'h0401;
+        words[88] = 16'hF209; words[89] = 16'hF100; words[90] = 16'h802B; words[91] = 16'h0400; words[92] = 16'hF209; words[93] = 16'h02DA; words[94] = 16'h12D6; words[95] = 16'h72DA;
+        words[96] = 16'h02DB; words[97] = 16'h22D7; words[98] = 16'h72DB; words[99] = 16'h02DC; words[100] = 16'h22D8; words[101] = 16'h72DC; words[102] = 16'h02DD; words[103] = 16'h22D9;
+        words[104] = 16'h72DD; words[105] = 16'h02DE; words[106] = 16'h2400; words[107] = 16'h72DE; words[108] = 16'h02DF; words[109] = 16'h2400; words[110] = 16'h72DF; words[111] = 16'h802B;
+        words[112] = 16'hF400; words[113] = 16'h64FE; words[114] = 16'hA074; words[115] = 16'hF800; words[116] = 16'h72BE; words[117] = 16'hF202; words[118] = 16'h6402; words[119] = 16'h9084;
+        words[120] = 16'h0220; words[121] = 16'h1401; words[122] = 16'h7220; words[123] = 16'h0221; words[124] = 16'h2400; words[125] = 16'h7221; words[126] = 16'h0222; words[127] = 16'h2400;
+        words[128] = 16'h7222; words[129] = 16'h0223; words[130] = 16'h2400; words[131] = 16'h7223; words[132] = 16'h02BE; words[133] = 16'h6404; words[134] = 16'h9093; words[135] = 16'h021C;
+        words[136] = 16'h1401; words[137] = 16'h721C; words[138] = 16'h021D; words[139] = 16'h2400; words[140] = 16'h721D; words[141] = 16'h021E; words[142] = 16'h2400; words[143] = 16'h721E;
+        words[144] = 16'h021F; words[145] = 16'h2400; words[146] = 16'h721F; words[147] = 16'h02BE; words[148] = 16'h6408; words[149] = 16'h90A2; words[150] = 16'h0224; words[151] = 16'h1401;
+        words[152] = 16'h7224; words[153] = 16'h0225; words[154] = 16'h2400; words[155] = 16'h7225; words[156] = 16'h0226; words[157] = 16'h2400; words[158] = 16'h7226; words[159] = 16'h0227;
+        words[160] = 16'h2400; words[161] = 16'h7227; words[162] = 16'h02BE; words[163] = 16'h6410; words[164] = 16'h90BB; words[165] = 16'h02AA; words[166] = 16'h1401; words[167] = 16'h72AA;
+        words[168] = 16'h02AB; words[169] = 16'h2400; words[170] = 16'h72AB; words[171] = 16'h02AC; words[172] = 16'h2400; words[173] = 16'h72AC; words[174] = 16'h02AD; words[175] = 16'h2400;
+        words[176] = 16'h72AD; words[177] = 16'h02AE; words[178] = 16'h2400; words[179] = 16'h72AE; words[180] = 16'h02AF; words[181] = 16'h2400; words[182] = 16'h72AF; words[183] = 16'h02B8;
+        words[184] = 16'h1401; words[185] = 16'hB0BB; words[186] = 16'h72B8; words[187] = 16'h02BE; words[188] = 16'h6420; words[189] = 16'h90D0; words[190] = 16'h027E; words[191] = 16'h1401;
+        words[192] = 16'h727E; words[193] = 16'h027F; words[194] = 16'h2400; words[195] = 16'h727F; words[196] = 16'h0280; words[197] = 16'h2400; words[198] = 16'h7280; words[199] = 16'h0281;
+        words[200] = 16'h2400; words[201] = 16'h7281; words[202] = 16'h0282; words[203] = 16'h2400; words[204] = 16'h7282; words[205] = 16'h0283; words[206] = 16'h2400; words[207] = 16'h7283;
+        words[208] = 16'h02BE; words[209] = 16'h6440; words[210] = 16'h90D9; words[211] = 16'h0286; words[212] = 16'h1401; words[213] = 16'h7286; words[214] = 16'h0287; words[215] = 16'h2400;
+        words[216] = 16'h7287; words[217] = 16'h02BE; words[218] = 16'h6480; words[219] = 16'h90EA; words[220] = 16'h02CA; words[221] = 16'h3401; words[222] = 16'h72CA; words[223] = 16'h02CB;
+        words[224] = 16'h4400; words[225] = 16'h72CB; words[226] = 16'h02CA; words[227] = 16'hA0EA; words[228] = 16'h02CB; words[229] = 16'hA0EA; words[230] = 16'h02CD; words[231] = 16'h64FB;
+        words[232] = 16'h72CD; words[233] = 16'hF206; words[234] = 16'hF800; words[235] = 16'h02AA; words[236] = 16'h1401; words[237] = 16'h72AA; words[238] = 16'h02AB; words[239] = 16'h2400;
+        words[240] = 16'h72AB; words[241] = 16'h02AC; words[242] = 16'h2400; words[243] = 16'h72AC; words[244] = 16'h02AD; words[245] = 16'h2400; words[246] = 16'h72AD; words[247] = 16'h02AE;
+        words[248] = 16'h2400; words[249] = 16'h72AE; words[250] = 16'h02AF; words[251] = 16'h2400; words[252] = 16'h72AF; words[253] = 16'h0410; words[254] = 16'hF202; words[255] = 16'hF404;
+        words[256] = 16'h72B0; words[257] = 16'hF40E; words[258] = 16'h72B1; words[259] = 16'hF400; words[260] = 16'h6410; words[261] = 16'hA0EB; words[262] = 16'h02AA; words[263] = 16'h72B2;
+        words[264] = 16'h02AB; words[265] = 16'h72B3; words[266] = 16'h02AC; words[267] = 16'h72B4; words[268] = 16'h02AD; words[269] = 16'h72B5; words[270] = 16'h02AE; words[271] = 16'h72B6;
+        words[272] = 16'h02AF; words[273] = 16'h72B7; words[274] = 16'hF800; words[275] = 16'hF402; words[276] = 16'h340A; words[277] = 16'h72E6; words[278] = 16'hF401; words[279] = 16'h6480;
+        words[280] = 16'h911A; words[281] = 16'h0401; words[282] = 16'h4400; words[283] = 16'h5009; words[284] = 16'hA156; words[285] = 16'h02E6; words[286] = 16'h5008; words[287] = 16'hA156;
+        words[288] = 16'h0001; words[289] = 16'h5401; words[290] = 16'hA156; words[291] = 16'h72B8; words[292] = 16'h0218; words[293] = 16'h1401; words[294] = 16'h7218; words[295] = 16'h0219;
+        words[296] = 16'h2400; words[297] = 16'h7219; words[298] = 16'h021A; words[299] = 16'h2400; words[300] = 16'h721A; words[301] = 16'h021B; words[302] = 16'h2400; words[303] = 16'h721B;
+        words[304] = 16'h0000; words[305] = 16'h54E1; words[306] = 16'hA175; words[307] = 16'h0002; words[308] = 16'h5401; words[309] = 16'h91EE; words[310] = 16'h0294; words[311] = 16'h9177;
+        words[312] = 16'h0006; words[313] = 16'h5295; words[314] = 16'hA177; words[315] = 16'h0007; words[316] = 16'h5296; words[317] = 16'hA177; words[318] = 16'h0004; words[319] = 16'h329D;
+        words[320] = 16'h72E6; words[321] = 16'h0005; words[322] = 16'h429E; words[323] = 16'hA147; words[324] = 16'h02E6; words[325] = 16'h9165; words[326] = 16'h0400; words[327] = 16'h6480;
+        words[328] = 16'h9261; words[329] = 16'h022C; words[330] = 16'h1401; words[331] = 16'h722C; words[332] = 16'h022D; words[333] = 16'h2400; words[334] = 16'h722D; words[335] = 16'h022E;
+        words[336] = 16'h2400; words[337] = 16'h722E; words[338] = 16'h022F; words[339] = 16'h2400; words[340] = 16'h722F; words[341] = 16'h8162; words[342] = 16'h0220; words[343] = 16'h1401;
+        words[344] = 16'h7220; words[345] = 16'h0221; words[346] = 16'h2400; words[347] = 16'h7221; words[348] = 16'h0222; words[349] = 16'h2400; words[350] = 16'h7222; words[351] = 16'h0223;
+        words[352] = 16'h2400; words[353] = 16'h7223; words[354] = 16'h0401; words[355] = 16'hF202; words[356] = 16'h802B; words[357] = 16'h0228; words[358] = 16'h1401; words[359] = 16'h7228;
+        words[360] = 16'h0229; words[361] = 16'h2400; words[362] = 16'h7229; words[363] = 16'h022A; words[364] = 16'h2400; words[365] = 16'h722A; words[366] = 16'h022B; words[367] = 16'h2400;
+        words[368] = 16'h722B; words[369] = 16'hEC03; words[370] = 16'h0404; words[371] = 16'h7C00; words[372] = 16'h81CC; words[373] = 16'h0403; words[374] = 16'h8184; words[375] = 16'h0230;
+        words[376] = 16'h1401; words[377] = 16'h7230; words[378] = 16'h0231; words[379] = 16'h2400; words[380] = 16'h7231; words[381] = 16'h0232; words[382] = 16'h2400; words[383] = 16'h7232;
+        words[384] = 16'h0233; words[385] = 16'h2400; words[386] = 16'h7233; words[387] = 16'h0404; words[388] = 16'hED0A; words[389] = 16'h7C00; words[390] = 16'h0400; words[391] = 16'h7C00;
+        words[392] = 16'h7C00; words[393] = 16'h7C00; words[394] = 16'hED00; words[395] = 16'h04E1; words[396] = 16'h7C00; words[397] = 16'h0404; words[398] = 16'h7C00; words[399] = 16'h0002;
+        words[400] = 16'h7C00; words[401] = 16'h0400; words[402] = 16'h7C00; words[403] = 16'hE004; words[404] = 16'h0800; words[405] = 16'h7C00; words[406] = 16'h0800; words[407] = 16'h7C00;
+        words[408] = 16'h0800; words[409] = 16'h7C00; words[410] = 16'h0800; words[411] = 16'h7C00; words[412] = 16'h0404; words[413] = 16'h7C00; words[414] = 16'h0400; words[415] = 16'h7C00;
+        words[416] = 16'h0234; words[417] = 16'h1401; words[418] = 16'h7234; words[419] = 16'h0235; words[420] = 16'h2400; words[421] = 16'h7235; words[422] = 16'h0236; words[423] = 16'h2400;
+        words[424] = 16'h7236; words[425] = 16'h0237; words[426] = 16'h2400; words[427] = 16'h7237; words[428] = 16'h040E; words[429] = 16'hF201; words[430] = 16'h8162; words[431] = 16'h0402;
+        words[432] = 16'h72B9; words[433] = 16'h0004; words[434] = 16'h729D; words[435] = 16'h0005; words[436] = 16'h729E; words[437] = 16'hEC00; words[438] = 16'h04E1; words[439] = 16'h7C00;
+        words[440] = 16'h02B9; words[441] = 16'h7C00; words[442] = 16'h0002; words[443] = 16'h7C00; words[444] = 16'h0400; words[445] = 16'h7C00; words[446] = 16'h029D; words[447] = 16'h7C00;
+        words[448] = 16'h029E; words[449] = 16'h7C00; words[450] = 16'h0295; words[451] = 16'h7C00; words[452] = 16'h0296; words[453] = 16'h7C00; words[454] = 16'h02BA; words[455] = 16'h7C00;
+        words[456] = 16'h140A; words[457] = 16'h72BB; words[458] = 16'h0400; words[459] = 16'h7C00; words[460] = 16'h0234; words[461] = 16'h1401; words[462] = 16'h7234; words[463] = 16'h0235;
+        words[464] = 16'h2400; words[465] = 16'h7235; words[466] = 16'h0236; words[467] = 16'h2400; words[468] = 16'h7236; words[469] = 16'h0237; words[470] = 16'h2400; words[471] = 16'h7237;
+        words[472] = 16'h02BB; words[473] = 16'hF200; words[474] = 16'h8162; words[475] = 16'h0406; words[476] = 16'hEC0A; words[477] = 16'h7C00; words[478] = 16'h0400; words[479] = 16'h7C00;
+        words[480] = 16'h7C00; words[481] = 16'h7C00; words[482] = 16'h0404; words[483] = 16'h72BA; words[484] = 16'h0404; words[485] = 16'h72B9; words[486] = 16'h81B1; words[487] = 16'h0800;
+        words[488] = 16'h7C00; words[489] = 16'h02C0; words[490] = 16'h3401; words[491] = 16'h72C0; words[492] = 16'hA1E7; words[493] = 16'hF800; words[494] = 16'h0009; words[495] = 16'hA1F3;
+        words[496] = 16'h0008; words[497] = 16'h3408; words[498] = 16'hC175; words[499] = 16'h0401; words[500] = 16'h300A; words[501] = 16'hC175; words[502] = 16'h000B; words[503] = 16'h3401;
+        words[504] = 16'hC175; words[505] = 16'h0294; words[506] = 16'h921A; words[507] = 16'h000E; words[508] = 16'h5297; words[509] = 16'hA21A; words[510] = 16'h000F; words[511] = 16'h5298;
+        words[512] = 16'hA21A; words[513] = 16'h0010; words[514] = 16'h5299; words[515] = 16'hA21A; words[516] = 16'h0011; words[517] = 16'h529A; words[518] = 16'hA21A; words[519] = 16'h029D;
+        words[520] = 16'h529B; words[521] = 16'hA20D; words[522] = 16'h029E; words[523] = 16'h529C; words[524] = 16'h923C; words[525] = 16'h022C; words[526] = 16'h1401; words[527] = 16'h722C;
+        words[528] = 16'h022D; words[529] = 16'h2400; words[530] = 16'h722D; words[531] = 16'h022E; words[532] = 16'h2400; words[533] = 16'h722E; words[534] = 16'h022F; words[535] = 16'h2400;
+        words[536] = 16'h722F; words[537] = 16'h8162; words[538] = 16'hD6CB; words[539] = 16'h000E; words[540] = 16'h7297; words[541] = 16'h000F; words[542] = 16'h7298; words[543] = 16'h0010;
+        words[544] = 16'h7299; words[545] = 16'h0011; words[546] = 16'h729A; words[547] = 16'h0297; words[548] = 16'h5299; words[549] = 16'h5295; words[550] = 16'h72E6; words[551] = 16'h0298;
+        words[552] = 16'h529A; words[553] = 16'h5214; words[554] = 16'h5296; words[555] = 16'h72E7; words[556] = 16'hA231; words[557] = 16'h02E6; words[558] = 16'hA231; words[559] = 16'h0401;
+        words[560] = 16'h72E6; words[561] = 16'h0295; words[562] = 16'h52E6; words[563] = 16'h7295; words[564] = 16'h0296; words[565] = 16'h52E7; words[566] = 16'h7296; words[567] = 16'hA23C;
+        words[568] = 16'h0295; words[569] = 16'hA23C; words[570] = 16'h0455; words[571] = 16'h7296; words[572] = 16'h0401; words[573] = 16'h7294; words[574] = 16'h0004; words[575] = 16'h729B;
+        words[576] = 16'h0005; words[577] = 16'h729C; words[578] = 16'h047C; words[579] = 16'h72C0; words[580] = 16'h72BA; words[581] = 16'hE600; words[582] = 16'hEC0A; words[583] = 16'hD1E7;
+        words[584] = 16'hEC0B; words[585] = 16'hF401; words[586] = 16'h6420; words[587] = 16'h924D; words[588] = 16'h0401; words[589] = 16'h7C00; words[590] = 16'hEC0E; words[591] = 16'h0295;
+        words[592] = 16'h7C00; words[593] = 16'h0296; words[594] = 16'h7C00; words[595] = 16'hEC16; words[596] = 16'hE00E; words[597] = 16'h0404; words[598] = 16'h72C0; words[599] = 16'hD1E7;
+        words[600] = 16'hEC1E; words[601] = 16'hE214; words[602] = 16'h0404; words[603] = 16'h72C0; words[604] = 16'hD1E7; words[605] = 16'h81AF; words[606] = 16'h7294; words[607] = 16'h72BA;
+        words[608] = 16'h81AF; words[609] = 16'h0002; words[610] = 16'h5402; words[611] = 16'h925E; words[612] = 16'h0002; words[613] = 16'h5403; words[614] = 16'h92A0; words[615] = 16'h0002;
+        words[616] = 16'h5404; words[617] = 16'h92AD; words[618] = 16'h0002; words[619] = 16'h5413; words[620] = 16'h92B4; words[621] = 16'h0002; words[622] = 16'h5423; words[623] = 16'h96E2;
+        words[624] = 16'h0002; words[625] = 16'h5424; words[626] = 16'h96E0; words[627] = 16'h0002; words[628] = 16'h5410; words[629] = 16'h9287; words[630] = 16'h0002; words[631] = 16'h5411;
+        words[632] = 16'h9287; words[633] = 16'h0002; words[634] = 16'h5412; words[635] = 16'h9287; words[636] = 16'h0002; words[637] = 16'h5420; words[638] = 16'h9287; words[639] = 16'h0002;
+        words[640] = 16'h5421; words[641] = 16'h9287; words[642] = 16'h0002; words[643] = 16'h5422; words[644] = 16'h9287; words[645] = 16'h0405; words[646] = 16'h81DC; words[647] = 16'h026C;
+        words[648] = 16'h5401; words[649] = 16'hA28C; words[650] = 16'h0407; words[651] = 16'h81DC; words[652] = 16'h0002; words[653] = 16'h5410; words[654] = 16'h92BB; words[655] = 16'h0002;
+        words[656] = 16'h5411; words[657] = 16'h937A; words[658] = 16'h0002; words[659] = 16'h5412; words[660] = 16'h93D3; words[661] = 16'h0002; words[662] = 16'h5421; words[663] = 16'h94D7;
+        words[664] = 16'h02A7; words[665] = 16'h929E; words[666] = 16'h0002; words[667] = 16'h5422; words[668] = 16'h9505; words[669] = 16'h843E; words[670] = 16'h040E; words[671] = 16'h81DC;
+        words[672] = 16'h0210; words[673] = 16'h72C0; words[674] = 16'h72BA; words[675] = 16'hE680; words[676] = 16'hEC0A; words[677] = 16'hD1E7; words[678] = 16'hD0FF; words[679] = 16'hE2B0;
+        words[680] = 16'hEC22; words[681] = 16'h0408; words[682] = 16'h72C0; words[683] = 16'hD1E7; words[684] = 16'h81AF; words[685] = 16'hE218; words[686] = 16'h0428; words[687] = 16'h72C0;
+        words[688] = 16'h72BA; words[689] = 16'hEC0A; words[690] = 16'hD1E7; words[691] = 16'h81AF; words[692] = 16'hE240; words[693] = 16'h0242; words[694] = 16'hA2B9; words[695] = 16'h7240;
+        words[696] = 16'h7241; words[697] = 16'h042C; words[698] = 16'h82AF; words[699] = 16'h0008; words[700] = 16'h5428; words[701] = 16'hA1DB; words[702] = 16'h000E; words[703] = 16'h72C2;
+        words[704] = 16'h000F; words[705] = 16'h72C3; words[706] = 16'h0010; words[707] = 16'h72C4; words[708] = 16'h0011; words[709] = 16'h72C5; words[710] = 16'h02C2; words[711] = 16'hA2CC;
+        words[712] = 16'h02C3; words[713] = 16'hA2CC; words[714] = 16'h02C4; words[715] = 16'h91DB; words[716] = 16'h000A; words[717] = 16'h5401; words[718] = 16'h92EA; words[719] = 16'h5401;
+        words[720] = 16'h5402; words[721] = 16'hA1DB; words[722] = 16'h02C2; words[723] = 16'h5208; words[724] = 16'hA1DB; words[725] = 16'h02C3; words[726] = 16'h5209; words[727] = 16'hA1DB;
+        words[728] = 16'h02C4; words[729] = 16'h520A; words[730] = 16'hA1DB; words[731] = 16'h02C5; words[732] = 16'h520B; words[733] = 16'hA1DB; words[734] = 16'h0404; words[735] = 16'hF204;
+        words[736] = 16'hD355; words[737] = 16'h02E6; words[738] = 16'h7244; words[739] = 16'h02E7; words[740] = 16'h7245; words[741] = 16'h02E8; words[742] = 16'h7246; words[743] = 16'h02E9;
+        words[744] = 16'h7247; words[745] = 16'h8338; words[746] = 16'h0204; words[747] = 16'h32C2; words[748] = 16'h0205; words[749] = 16'h42C3; words[750] = 16'h0206; words[751] = 16'h42C4;
+        words[752] = 16'h0207; words[753] = 16'h42C5; words[754] = 16'hB2F5; words[755] = 16'h0408; words[756] = 16'h81DC; words[757] = 16'h0400; words[758] = 16'h72A3; words[759] = 16'h72A4;
+        words[760] = 16'h72A5; words[761] = 16'h72A6; words[762] = 16'h02C2; words[763] = 16'h3200; words[764] = 16'h72C2; words[765] = 16'h02C3; words[766] = 16'h4201; words[767] = 16'h72C3;
+        words[768] = 16'h02C4; words[769] = 16'h4202; words[770] = 16'h72C4; words[771] = 16'h02C5; words[772] = 16'h4203; words[773] = 16'h72C5; words[774] = 16'hC1DB; words[775] = 16'h02A3;
+        words[776] = 16'h1401; words[777] = 16'h72A3; words[778] = 16'h02A4; words[779] = 16'h2400; words[780] = 16'h72A4; words[781] = 16'h02A5; words[782] = 16'h2400; words[783] = 16'h72A5;
+        words[784] = 16'h02A6; words[785] = 16'h2400; words[786] = 16'h72A6; words[787] = 16'h02C2; words[788] = 16'hA2FA; words[789] = 16'h02C3; words[790] = 16'hA2FA; words[791] = 16'h02C4;
+        words[792] = 16'hA2FA; words[793] = 16'h0400; words[794] = 16'h729F; words[795] = 16'h72A0; words[796] = 16'h72A1; words[797] = 16'h72A2; words[798] = 16'h0242; words[799] = 16'h9331;
+        words[800] = 16'h000B; words[801] = 16'hA331; words[802] = 16'h000A; words[803] = 16'h5243; words[804] = 16'hA331; words[805] = 16'hE00E; words[806] = 16'hEA48; words[807] = 16'h0424;
+        words[808] = 16'h72C0; words[809] = 16'h0800; words[810] = 16'h5C00; words[811] = 16'hA331; words[812] = 16'h02C0; words[813] = 16'h3401; words[814] = 16'h72C0; words[815] = 16'hA329;
+        words[816] = 16'h8343; words[817] = 16'h0400; words[818] = 16'h7244; words[819] = 16'h7245; words[820] = 16'h7246; words[821] = 16'h7247; words[822] = 16'h0401; words[823] = 16'hF204;
+        words[824] = 16'h0012; words[825] = 16'h7240; words[826] = 16'h0013; words[827] = 16'h7241; words[828] = 16'h000A; words[829] = 16'h7243; words[830] = 16'hE00E; words[831] = 16'hEA48;
+        words[832] = 16'h0424; words[833] = 16'h72C0; words[834] = 16'hD1E7; words[835] = 16'h0401; words[836] = 16'h7242; words[837] = 16'hEC0A; words[838] = 16'h0240; words[839] = 16'h7C00;
+        words[840] = 16'h0241; words[841] = 16'h7C00; words[842] = 16'h04F8; words[843] = 16'h7C00; words[844] = 16'h0400; words[845] = 16'h7C00; words[846] = 16'h0408; words[847] = 16'h72BA;
+        words[848] = 16'hE244; words[849] = 16'h0404; words[850] = 16'h72C0; words[851] = 16'hD1E7; words[852] = 16'h81AF; words[853] = 16'hF40F; words[854] = 16'h72E6; words[855] = 16'hF40E;
+        words[856] = 16'h72E7; words[857] = 16'h0400; words[858] = 16'h72E8; words[859] = 16'h72E9; words[860] = 16'h02E6; words[861] = 16'h12E6; words[862] = 16'h72E6; words[863] = 16'h02E7;
+        words[864] = 16'h22E7; words[865] = 16'h72E7; words[866] = 16'h02E8; words[867] = 16'h22E8; words[868] = 16'h72E8; words[869] = 16'h02E9; words[870] = 16'h22E9; words[871] = 16'h72E9;
+        words[872] = 16'h02E6; words[873] = 16'h3208; words[874] = 16'h02E7; words[875] = 16'h4209; words[876] = 16'h02E8; words[877] = 16'h420A; words[878] = 16'h02E9; words[879] = 16'h420B;
+        words[880] = 16'h0400; words[881] = 16'h2400; words[882] = 16'h72A7; words[883] = 16'hF800; words[884] = 16'h000A; words[885] = 16'h5240; words[886] = 16'hA379; words[887] = 16'h000B;
+        words[888] = 16'h5241; words[889] = 16'hF800; words[890] = 16'h0008; words[891] = 16'h3408; words[892] = 16'h72C2; words[893] = 16'h0009; words[894] = 16'h4400; words[895] = 16'hA1DB;
+        words[896] = 16'h72C3; words[897] = 16'h72C4; words[898] = 16'h72C5; words[899] = 16'h0242; words[900] = 16'h5401; words[901] = 16'hA1DB; words[902] = 16'hD374; words[903] = 16'hA1DB;
+        words[904] = 16'hE00E; words[905] = 16'hEA44; words[906] = 16'h0404; words[907] = 16'h72C0; words[908] = 16'h0800; words[909] = 16'h5C00; words[910] = 16'hA3D0; words[911] = 16'h02C0;
+        words[912] = 16'h3401; words[913] = 16'h72C0; words[914] = 16'hA38C; words[915] = 16'h02C2; words[916] = 16'h93D0; words[917] = 16'h0248; words[918] = 16'h72E6; words[919] = 16'h0249;
+        words[920] = 16'h72E7; words[921] = 16'h024A; words[922] = 16'h72E8; words[923] = 16'h024B; words[924] = 16'h72E9; words[925] = 16'h02E6; words[926] = 16'h3244; words[927] = 16'h72E6;
+        words[928] = 16'h02E7; words[929] = 16'h4245; words[930] = 16'h72E7; words[931] = 16'h02E8; words[932] = 16'h4246; words[933] = 16'h72E8; words[934] = 16'h02E9; words[935] = 16'h4247;
+        words[936] = 16'h72E9; words[937] = 16'h02E6; words[938] = 16'h32C2; words[939] = 16'h02E7; words[940] = 16'h42C3; words[941] = 16'h02E8; words[942] = 16'h42C4; words[943] = 16'h02E9;
+        words[944] = 16'h42C5; words[945] = 16'hB3B4; words[946] = 16'h0409; words[947] = 16'h81DC; words[948] = 16'h0244; words[949] = 16'h12C2; words[950] = 16'h7244; words[951] = 16'h0245;
+        words[952] = 16'h22C3; words[953] = 16'h7245; words[954] = 16'h0246; words[955] = 16'h22C4; words[956] = 16'h7246; words[957] = 16'h0247; words[958] = 16'h22C5; words[959] = 16'h7247;
+        words[960] = 16'h0243; words[961] = 16'h5401; words[962] = 16'h93CA; words[963] = 16'h0800; words[964] = 16'hF208; words[965] = 16'h02C2; words[966] = 16'h3401; words[967] = 16'h72C2;
+        words[968] = 16'hA3C3; words[969] = 16'h83D0; words[970] = 16'h0800; words[971] = 16'hF203; words[972] = 16'h02C2; words[973] = 16'h3401; words[974] = 16'h72C2; words[975] = 16'hA3CA;
+        words[976] = 16'hEC0A; words[977] = 16'h0404; words[978] = 16'h834F; words[979] = 16'h0008; words[980] = 16'h5404; words[981] = 16'hA1DB; words[982] = 16'h0242; words[983] = 16'h91DB;
+        words[984] = 16'hD374; words[985] = 16'hA1DB; words[986] = 16'h0244; words[987] = 16'h3248; words[988] = 16'h0245; words[989] = 16'h4249; words[990] = 16'h0246; words[991] = 16'h424A;
+        words[992] = 16'h0247; words[993] = 16'h424B; words[994] = 16'hC1DB; words[995] = 16'h0402; words[996] = 16'h7242; words[997] = 16'hE248; words[998] = 16'hEC0A; words[999] = 16'h0404;
+        words[1000] = 16'h72C0; words[1001] = 16'hD1E7; words[1002] = 16'h0243; words[1003] = 16'h5401; words[1004] = 16'h93F4; words[1005] = 16'hD355; words[1006] = 16'h0400; words[1007] = 16'h72E6;
+        words[1008] = 16'h72E7; words[1009] = 16'h72E8; words[1010] = 16'h72E9; words[1011] = 16'h8404; words[1012] = 16'h02A3; words[1013] = 16'h729F; words[1014] = 16'h02A4; words[1015] = 16'h72A0;
+        words[1016] = 16'h02A5; words[1017] = 16'h72A1; words[1018] = 16'h02A6; words[1019] = 16'h72A2; words[1020] = 16'h029F; words[1021] = 16'h72E6; words[1022] = 16'h02A0; words[1023] = 16'h72E7;
+        words[1024] = 16'h02A1; words[1025] = 16'h72E8; words[1026] = 16'h02A2; words[1027] = 16'h72E9; words[1028] = 16'hE2E6; words[1029] = 16'h0404; words[1030] = 16'h72C0; words[1031] = 16'hD1E7;
+        words[1032] = 16'h0408; words[1033] = 16'h72BA; words[1034] = 16'h81AF; words[1035] = 16'h0400; words[1036] = 16'h72C6; words[1037] = 16'h72C7; words[1038] = 16'h02C8; words[1039] = 16'hA413;
+        words[1040] = 16'h02C9; words[1041] = 16'hA413; words[1042] = 16'hF800; words[1043] = 16'h02C6; words[1044] = 16'h120C; words[1045] = 16'h72C6; words[1046] = 16'h02C7; words[1047] = 16'h220D;
+        words[1048] = 16'h72C7; words[1049] = 16'h02C8; words[1050] = 16'h3401; words[1051] = 16'h72C8; words[1052] = 16'h02C9; words[1053] = 16'h4400; words[1054] = 16'h72C9; words[1055] = 16'h840E;
+        words[1056] = 16'hE2C6; words[1057] = 16'h0800; words[1058] = 16'hF205; words[1059] = 16'h0800; words[1060] = 16'hF205; words[1061] = 16'hE2E4; words[1062] = 16'h0800; words[1063] = 16'hF205;
+        words[1064] = 16'h0800; words[1065] = 16'hF205; words[1066] = 16'h02E2; words[1067] = 16'hF205; words[1068] = 16'h02E3; words[1069] = 16'hF205; words[1070] = 16'hE2D2; words[1071] = 16'h0800;
+        words[1072] = 16'hF205; words[1073] = 16'h0800; words[1074] = 16'hF205; words[1075] = 16'h0800; words[1076] = 16'hF205; words[1077] = 16'h02CE; words[1078] = 16'hF205; words[1079] = 16'h02CF;
+        words[1080] = 16'hF205; words[1081] = 16'h02D0; words[1082] = 16'h72CA; words[1083] = 16'h02D1; words[1084] = 16'h72CB; words[1085] = 16'hF800; words[1086] = 16'h0009; words[1087] = 16'hA443;
+        words[1088] = 16'h0008; words[1089] = 16'h3404; words[1090] = 16'hC1DB; words[1091] = 16'h000A; words[1092] = 16'h600B; words[1093] = 16'h600C; words[1094] = 16'h600D; words[1095] = 16'h54FF;
+        words[1096] = 16'h945A; words[1097] = 16'h000A; words[1098] = 16'h329F; words[1099] = 16'h000B; words[1100] = 16'h42A0; words[1101] = 16'h000C; words[1102] = 16'h42A1; words[1103] = 16'h000D;
+        words[1104] = 16'h42A2; words[1105] = 16'hB458; words[1106] = 16'h000A; words[1107] = 16'h72C8; words[1108] = 16'h000B; words[1109] = 16'h72C9; words[1110] = 16'hD40B; words[1111] = 16'h8479;
+        words[1112] = 16'h0409; words[1113] = 16'h81DC; words[1114] = 16'h0008; words[1115] = 16'h3404; words[1116] = 16'h72C2; words[1117] = 16'h5200; words[1118] = 16'h72E6; words[1119] = 16'h0009;
+        words[1120] = 16'h4400; words[1121] = 16'h5201; words[1122] = 16'hA1DB; words[1123] = 16'h02E6; words[1124] = 16'hA1DB; words[1125] = 16'h0402; words[1126] = 16'hF204; words[1127] = 16'hE00E;
+        words[1128] = 16'h0800; words[1129] = 16'hF203; words[1130] = 16'h02C2; words[1131] = 16'h3401; words[1132] = 16'h72C2; words[1133] = 16'hA468; words[1134] = 16'h0242; words[1135] = 16'h5401;
+        words[1136] = 16'hA475; words[1137] = 16'h0243; words[1138] = 16'h5401; words[1139] = 16'hA475; words[1140] = 16'h7242; words[1141] = 16'h020E; words[1142] = 16'h72C6; words[1143] = 16'h020F;
+        words[1144] = 16'h72C7; words[1145] = 16'h02C6; words[1146] = 16'h72E4; words[1147] = 16'h02C7; words[1148] = 16'h72E5; words[1149] = 16'h02E4; words[1150] = 16'h120C; words[1151] = 16'h72E4;
+        words[1152] = 16'h02E5; words[1153] = 16'h220D; words[1154] = 16'h72E5; words[1155] = 16'h02E4; words[1156] = 16'h3401; words[1157] = 16'h72E4; words[1158] = 16'h02E5; words[1159] = 16'h4400;
+        words[1160] = 16'h72E5; words[1161] = 16'h0400; words[1162] = 16'h72E2; words[1163] = 16'h72E3; words[1164] = 16'h0400; words[1165] = 16'h72D2; words[1166] = 16'h72D3; words[1167] = 16'h72D4;
+        words[1168] = 16'h0400; words[1169] = 16'h72CE; words[1170] = 16'h72CF; words[1171] = 16'h72D0; words[1172] = 16'h72D1; words[1173] = 16'h0401; words[1174] = 16'h72CE; words[1175] = 16'hD420;
+        words[1176] = 16'h0401; words[1177] = 16'hF206; words[1178] = 16'hD070; words[1179] = 16'hF401; words[1180] = 16'h6404; words[1181] = 16'hA49A; words[1182] = 16'h023C; words[1183] = 16'h1401;
+        words[1184] = 16'h723C; words[1185] = 16'h023D; words[1186] = 16'h2400; words[1187] = 16'h723D; words[1188] = 16'h023E; words[1189] = 16'h2400; words[1190] = 16'h723E; words[1191] = 16'h023F;
+        words[1192] = 16'h2400; words[1193] = 16'h723F; words[1194] = 16'hEC0A; words[1195] = 16'hF40B; words[1196] = 16'h7C00; words[1197] = 16'hF40C; words[1198] = 16'h7C00; words[1199] = 16'hF40D;
+        words[1200] = 16'h7C00; words[1201] = 16'h0400; words[1202] = 16'h7C00; words[1203] = 16'h7C00; words[1204] = 16'h7C00; words[1205] = 16'h7C00; words[1206] = 16'h7C00; words[1207] = 16'h0211;
+        words[1208] = 16'h7C00; words[1209] = 16'h0212; words[1210] = 16'h7C00; words[1211] = 16'h0400; words[1212] = 16'h7C00; words[1213] = 16'h7C00; words[1214] = 16'hF207; words[1215] = 16'h0211;
+        words[1216] = 16'h72C2; words[1217] = 16'h0212; words[1218] = 16'h72C3; words[1219] = 16'h040C; words[1220] = 16'h72BA; words[1221] = 16'h02C3; words[1222] = 16'hA4CA; words[1223] = 16'h04E8;
+        words[1224] = 16'h32C2; words[1225] = 16'hB4CC; words[1226] = 16'h04E8; words[1227] = 16'h72C2; words[1228] = 16'h02C2; words[1229] = 16'h91AF; words[1230] = 16'h12BA; words[1231] = 16'h72BA;
+        words[1232] = 16'hF403; words[1233] = 16'h7C00; words[1234] = 16'h02C2; words[1235] = 16'h3401; words[1236] = 16'h72C2; words[1237] = 16'hA4D0; words[1238] = 16'h81AF; words[1239] = 16'h0008;
+        words[1240] = 16'h5404; words[1241] = 16'hA1DB; words[1242] = 16'h72BA; words[1243] = 16'h0211; words[1244] = 16'h72C2; words[1245] = 16'h0212; words[1246] = 16'h72C3; words[1247] = 16'h0400;
+        words[1248] = 16'h72C4; words[1249] = 16'h72C5; words[1250] = 16'h02C2; words[1251] = 16'h300A; words[1252] = 16'h02C3; words[1253] = 16'h400B; words[1254] = 16'h02C4; words[1255] = 16'h400C;
+        words[1256] = 16'h02C5; words[1257] = 16'h400D; words[1258] = 16'hC1AF; words[1259] = 16'h02C2; words[1260] = 16'h300A; words[1261] = 16'h72C2; words[1262] = 16'h02C3; words[1263] = 16'h400B;
+        words[1264] = 16'h72C3; words[1265] = 16'h02C4; words[1266] = 16'h400C; words[1267] = 16'h72C4; words[1268] = 16'h02C5; words[1269] = 16'h400D; words[1270] = 16'h72C5; words[1271] = 16'hF207;
+        words[1272] = 16'hEC0A; words[1273] = 16'h000A; words[1274] = 16'hA4FD; words[1275] = 16'h000B; words[1276] = 16'h94C5; words[1277] = 16'hF403; words[1278] = 16'h000A; words[1279] = 16'h3401;
+        words[1280] = 16'h700A; words[1281] = 16'h000B; words[1282] = 16'h4400; words[1283] = 16'h700B; words[1284] = 16'h84F9; words[1285] = 16'h0008; words[1286] = 16'h5414; words[1287] = 16'hA1DB;
+        words[1288] = 16'h029F; words[1289] = 16'hA50E; words[1290] = 16'h02A0; words[1291] = 16'hA50E; words[1292] = 16'h0408; words[1293] = 16'h81DC; words[1294] = 16'h000A; words[1295] = 16'h329F;
+        words[1296] = 16'h000B; words[1297] = 16'h42A0; words[1298] = 16'h000C; words[1299] = 16'h42A1; words[1300] = 16'h000D; words[1301] = 16'h42A2; words[1302] = 16'hB458; words[1303] = 16'h029F;
+        words[1304] = 16'h72E6; words[1305] = 16'h02A0; words[1306] = 16'h72E7; words[1307] = 16'h02A1; words[1308] = 16'h72E8; words[1309] = 16'h02A2; words[1310] = 16'h72E9; words[1311] = 16'h02E6;
+        words[1312] = 16'h300A; words[1313] = 16'h72E6; words[1314] = 16'h02E7; words[1315] = 16'h400B; words[1316] = 16'h72E7; words[1317] = 16'h02E8; words[1318] = 16'h400C; words[1319] = 16'h72E8;
+        words[1320] = 16'h02E9; words[1321] = 16'h400D; words[1322] = 16'h72E9; words[1323] = 16'h02E6; words[1324] = 16'h300E; words[1325] = 16'h02E7; words[1326] = 16'h400F; words[1327] = 16'h02E8;
+        words[1328] = 16'h4010; words[1329] = 16'h02E9; words[1330] = 16'h4011; words[1331] = 16'hC458; words[1332] = 16'h000E; words[1333] = 16'hA538; words[1334] = 16'h000F; words[1335] = 16'h9458;
+        words[1336] = 16'h0012; words[1337] = 16'h72CE; words[1338] = 16'h0013; words[1339] = 16'h72CF; words[1340] = 16'h0014; words[1341] = 16'h72D0; words[1342] = 16'h0015; words[1343] = 16'h72D1;
+        words[1344] = 16'h02CE; words[1345] = 16'hA548; words[1346] = 16'h02CF; words[1347] = 16'hA548; words[1348] = 16'h02D0; words[1349] = 16'hA548; words[1350] = 16'h02D1; words[1351] = 16'h91DB;
+        words[1352] = 16'h001A; words[1353] = 16'h72E6; words[1354] = 16'h001B; words[1355] = 16'h72E7; words[1356] = 16'h001C; words[1357] = 16'h72E8; words[1358] = 16'h001D; words[1359] = 16'h72E9;
+        words[1360] = 16'h02E6; words[1361] = 16'h3401; words[1362] = 16'h72E6; words[1363] = 16'h02E7; words[1364] = 16'h4400; words[1365] = 16'h72E7; words[1366] = 16'h02E8; words[1367] = 16'h4400;
+        words[1368] = 16'h72E8; words[1369] = 16'h02E9; words[1370] = 16'h4400; words[1371] = 16'h72E9; words[1372] = 16'h02E9; words[1373] = 16'hA1DB; words[1374] = 16'h02E8; words[1375] = 16'hA1DB;
+        words[1376] = 16'h02E6; words[1377] = 16'h72E2; words[1378] = 16'h02E7; words[1379] = 16'h72E3; words[1380] = 16'h0016; words[1381] = 16'h72D2; words[1382] = 16'h0017; words[1383] = 16'h72D3;
+        words[1384] = 16'h0018; words[1385] = 16'h72D4; words[1386] = 16'h0019; words[1387] = 16'h72D5; words[1388] = 16'h0400; words[1389] = 16'h72CD; words[1390] = 16'hF401; words[1391] = 16'h6440;
+        words[1392] = 16'h95AB; words[1393] = 16'h02D5; words[1394] = 16'hA578; words[1395] = 16'h02D4; words[1396] = 16'hA578; words[1397] = 16'h02D3; words[1398] = 16'h3408; words[1399] = 16'hC5AB;
+        words[1400] = 16'h0408; words[1401] = 16'h72CD; words[1402] = 16'h02D2; words[1403] = 16'h72D6; words[1404] = 16'h02D3; words[1405] = 16'h72D7; words[1406] = 16'h02D4; words[1407] = 16'h72D8;
+        words[1408] = 16'h02D5; words[1409] = 16'h72D9; words[1410] = 16'h0400; words[1411] = 16'h72C1; words[1412] = 16'h0420; words[1413] = 16'h72C0; words[1414] = 16'h02D2; words[1415] = 16'h12D2;
+        words[1416] = 16'h72D2; words[1417] = 16'h02D3; words[1418] = 16'h22D3; words[1419] = 16'h72D3; words[1420] = 16'h02D4; words[1421] = 16'h22D4; words[1422] = 16'h72D4; words[1423] = 16'h02D5;
+        words[1424] = 16'h22D5; words[1425] = 16'h72D5; words[1426] = 16'h02C1; words[1427] = 16'h22C1; words[1428] = 16'h72C1; words[1429] = 16'h3464; words[1430] = 16'hC59B; words[1431] = 16'h72C1;
+        words[1432] = 16'h02D2; words[1433] = 16'h1401; words[1434] = 16'h72D2; words[1435] = 16'h02C0; words[1436] = 16'h3401; words[1437] = 16'h72C0; words[1438] = 16'hA586; words[1439] = 16'h02D6;
+        words[1440] = 16'h32C1; words[1441] = 16'h72D6; words[1442] = 16'h02D7; words[1443] = 16'h4400; words[1444] = 16'h72D7; words[1445] = 16'h02D8; words[1446] = 16'h4400; words[1447] = 16'h72D8;
+        words[1448] = 16'h02D9; words[1449] = 16'h4400; words[1450] = 16'h72D9; words[1451] = 16'h02D5; words[1452] = 16'hA1DB; words[1453] = 16'h000A; words[1454] = 16'h72C8; words[1455] = 16'h000B;
+        words[1456] = 16'h72C9; words[1457] = 16'h000E; words[1458] = 16'h12C8; words[1459] = 16'h700E; words[1460] = 16'h000F; words[1461] = 16'h22C9; words[1462] = 16'h700F; words[1463] = 16'h000E;
+        words[1464] = 16'h72C8; words[1465] = 16'h000F; words[1466] = 16'h72C9; words[1467] = 16'hD40B; words[1468] = 16'h02C6; words[1469] = 16'h72E4; words[1470] = 16'h02C7; words[1471] = 16'h72E5;
+        words[1472] = 16'h02E4; words[1473] = 16'h3401; words[1474] = 16'h72E4; words[1475] = 16'h02E5; words[1476] = 16'h4400; words[1477] = 16'h72E5; words[1478] = 16'h000A; words[1479] = 16'h72C8;
+        words[1480] = 16'h000B; words[1481] = 16'h72C9; words[1482] = 16'hD40B; words[1483] = 16'hD420; words[1484] = 16'h02D0; words[1485] = 16'hA5D0; words[1486] = 16'h02D1; words[1487] = 16'h95D3;
+        words[1488] = 16'h02CD; words[1489] = 16'h1404; words[1490] = 16'h72CD; words[1491] = 16'h0428; words[1492] = 16'h72C0; words[1493] = 16'hE26C; words[1494] = 16'h0400; words[1495] = 16'h7800;
+        words[1496] = 16'h02C0; words[1497] = 16'h3401; words[1498] = 16'h72C0; words[1499] = 16'hA5D6; words[1500] = 16'h72BA; words[1501] = 16'h0401; words[1502] = 16'h72CC; words[1503] = 16'h726C;
+        words[1504] = 16'h81AF; words[1505] = 16'h0400; words[1506] = 16'h72CC; words[1507] = 16'h0400; words[1508] = 16'h72DA; words[1509] = 16'h72DB; words[1510] = 16'h72DC; words[1511] = 16'h72DD;
+        words[1512] = 16'h72DE; words[1513] = 16'h72DF; words[1514] = 16'h72E0; words[1515] = 16'h72E1; words[1516] = 16'h02CD; words[1517] = 16'h6408; words[1518] = 16'hA600; words[1519] = 16'hD0FF;
+        words[1520] = 16'h02B0; words[1521] = 16'h72DA; words[1522] = 16'h02B1; words[1523] = 16'h72DB; words[1524] = 16'h02B2; words[1525] = 16'h72DC; words[1526] = 16'h02B3; words[1527] = 16'h72DD;
+        words[1528] = 16'h02B4; words[1529] = 16'h72DE; words[1530] = 16'h02B5; words[1531] = 16'h72DF; words[1532] = 16'h02B6; words[1533] = 16'h72E0; words[1534] = 16'h02B7; words[1535] = 16'h72E1;
+        words[1536] = 16'h02CD; words[1537] = 16'h1401; words[1538] = 16'hF206; words[1539] = 16'h802B; words[1540] = 16'h0400; words[1541] = 16'h72B8; words[1542] = 16'h0402; words[1543] = 16'hD639;
+        words[1544] = 16'hED0A; words[1545] = 16'hE26C; words[1546] = 16'h0428; words[1547] = 16'h72C0; words[1548] = 16'hD1E7; words[1549] = 16'h0294; words[1550] = 16'h902B; words[1551] = 16'h02EA;
+        words[1552] = 16'h1401; words[1553] = 16'h72EA; words[1554] = 16'h02EB; words[1555] = 16'h2400; words[1556] = 16'h72EB; words[1557] = 16'hED00; words[1558] = 16'h04E1; words[1559] = 16'h7C00;
+        words[1560] = 16'h0403; words[1561] = 16'h7C00; words[1562] = 16'h0422; words[1563] = 16'h7C00; words[1564] = 16'h0400; words[1565] = 16'h7C00; words[1566] = 16'h02EA; words[1567] = 16'h7C00;
+        words[1568] = 16'h02EB; words[1569] = 16'h7C00; words[1570] = 16'h0295; words[1571] = 16'h7C00; words[1572] = 16'h0296; words[1573] = 16'h7C00; words[1574] = 16'h0428; words[1575] = 16'h7C00;
+        words[1576] = 16'h0400; words[1577] = 16'h7C00; words[1578] = 16'h0234; words[1579] = 16'h1401; words[1580] = 16'h7234; words[1581] = 16'h0235; words[1582] = 16'h2400; words[1583] = 16'h7235;
+        words[1584] = 16'h0236; words[1585] = 16'h2400; words[1586] = 16'h7236; words[1587] = 16'h0237; words[1588] = 16'h2400; words[1589] = 16'h7237; words[1590] = 16'h0432; words[1591] = 16'hF201;
+        words[1592] = 16'h802B; words[1593] = 16'h726C; words[1594] = 16'hD661; words[1595] = 16'h023C; words[1596] = 16'h1270; words[1597] = 16'h723C; words[1598] = 16'h023D; words[1599] = 16'h2271;
+        words[1600] = 16'h723D; words[1601] = 16'h023E; words[1602] = 16'h2272; words[1603] = 16'h723E; words[1604] = 16'h023F; words[1605] = 16'h2273; words[1606] = 16'h723F; words[1607] = 16'hEA74;
+        words[1608] = 16'hF408; words[1609] = 16'h7C00; words[1610] = 16'hF409; words[1611] = 16'h7C00; words[1612] = 16'hF40A; words[1613] = 16'h7C00; words[1614] = 16'h0400; words[1615] = 16'h7C00;
+        words[1616] = 16'hF40B; words[1617] = 16'h7C00; words[1618] = 16'hF40C; words[1619] = 16'h7C00; words[1620] = 16'hF40D; words[1621] = 16'h7C00; words[1622] = 16'h0400; words[1623] = 16'h7C00;
+        words[1624] = 16'hF405; words[1625] = 16'h7C00; words[1626] = 16'hF40E; words[1627] = 16'h7C00; words[1628] = 16'hF406; words[1629] = 16'h7284; words[1630] = 16'hF40E; words[1631] = 16'h7285;
+        words[1632] = 16'hF800; words[1633] = 16'h02CC; words[1634] = 16'hA6CA; words[1635] = 16'hF400; words[1636] = 16'h6480; words[1637] = 16'h72E6; words[1638] = 16'hF407; words[1639] = 16'h72C2;
+        words[1640] = 16'hF40E; words[1641] = 16'h72C3; words[1642] = 16'hF400; words[1643] = 16'h6480; words[1644] = 16'h52E6; words[1645] = 16'hA663; words[1646] = 16'h02CA; words[1647] = 16'h72C4;
+        words[1648] = 16'h02CB; words[1649] = 16'h72C5; words[1650] = 16'h02E6; words[1651] = 16'h967A; words[1652] = 16'h02C4; words[1653] = 16'h3401; words[1654] = 16'h72C4; words[1655] = 16'h02C5;
+        words[1656] = 16'h4400; words[1657] = 16'h72C5; words[1658] = 16'h02CE; words[1659] = 16'h7270; words[1660] = 16'h02CF; words[1661] = 16'h7271; words[1662] = 16'h02D0; words[1663] = 16'h7272;
+        words[1664] = 16'h02D1; words[1665] = 16'h7273; words[1666] = 16'h0270; words[1667] = 16'h32C2; words[1668] = 16'h7270; words[1669] = 16'h0271; words[1670] = 16'h42C3; words[1671] = 16'h7271;
+        words[1672] = 16'h0272; words[1673] = 16'h42C4; words[1674] = 16'h7272; words[1675] = 16'h0273; words[1676] = 16'h42C5; words[1677] = 16'h7273; words[1678] = 16'h02DA; words[1679] = 16'h728C;
+        words[1680] = 16'h02DB; words[1681] = 16'h728D; words[1682] = 16'h02DC; words[1683] = 16'h728E; words[1684] = 16'h02DD; words[1685] = 16'h728F; words[1686] = 16'h02DE; words[1687] = 16'h7290;
+        words[1688] = 16'h02DF; words[1689] = 16'h7291; words[1690] = 16'h02E0; words[1691] = 16'h7292; words[1692] = 16'h02E1; words[1693] = 16'h7293; words[1694] = 16'h02CD; words[1695] = 16'h6408;
+        words[1696] = 16'hA6CA; words[1697] = 16'hD0FF; words[1698] = 16'h02B0; words[1699] = 16'h728C; words[1700] = 16'h02B1; words[1701] = 16'h728D; words[1702] = 16'h02B2; words[1703] = 16'h728E;
+        words[1704] = 16'h02B3; words[1705] = 16'h728F; words[1706] = 16'h02B4; words[1707] = 16'h7290; words[1708] = 16'h02B5; words[1709] = 16'h7291; words[1710] = 16'h02B6; words[1711] = 16'h7292;
+        words[1712] = 16'h02B7; words[1713] = 16'h7293; words[1714] = 16'h028C; words[1715] = 16'h32DA; words[1716] = 16'h728C; words[1717] = 16'h028D; words[1718] = 16'h42DB; words[1719] = 16'h728D;
+        words[1720] = 16'h028E; words[1721] = 16'h42DC; words[1722] = 16'h728E; words[1723] = 16'h028F; words[1724] = 16'h42DD; words[1725] = 16'h728F; words[1726] = 16'h0290; words[1727] = 16'h42DE;
+        words[1728] = 16'h7290; words[1729] = 16'h0291; words[1730] = 16'h42DF; words[1731] = 16'h7291; words[1732] = 16'h0292; words[1733] = 16'h42E0; words[1734] = 16'h7292; words[1735] = 16'h0293;
+        words[1736] = 16'h42E1; words[1737] = 16'h7293; words[1738] = 16'hF800; words[1739] = 16'h026C; words[1740] = 16'h5401; words[1741] = 16'hA6DA; words[1742] = 16'h02CC; words[1743] = 16'hA6DB;
+        words[1744] = 16'h02CD; words[1745] = 16'h64FE; words[1746] = 16'h1402; words[1747] = 16'hF206; words[1748] = 16'hD070; words[1749] = 16'hF401; words[1750] = 16'h6404; words[1751] = 16'hA6D4;
+        words[1752] = 16'h0403; words[1753] = 16'h8639; words[1754] = 16'hF800; words[1755] = 16'h0400; words[1756] = 16'h72CC; words[1757] = 16'h0403; words[1758] = 16'h726C; words[1759] = 16'hF800;
+        words[1760] = 16'hD6CB; words[1761] = 16'h86E6; words[1762] = 16'h026C; words[1763] = 16'h5401; words[1764] = 16'hA6E6; words[1765] = 16'hD661; words[1766] = 16'hE26C; words[1767] = 16'h0428;
+        words[1768] = 16'h82AF;
     end
     always @(posedge clk) if (read) data <= words[addr];
 endmodule

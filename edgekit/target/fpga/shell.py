@@ -149,33 +149,9 @@ def store(core: Core, facts: ShellFacts) -> Store:
 
 
 def _board(core: Core, facts: ShellFacts) -> str:
-    kept = store(core, facts)
-    parameters = {
-        "IN_WIDTH": _number(core.in_width),
-        "IN_BEATS": _number(core.in_beats),
-        "OUT_WIDTH": _number(core.out_width),
-        "OUT_BEATS": _number(core.out_beats),
-        "INPUT_BYTES": _number(facts.input_bytes),
-        "OUTPUT_BYTES": _number(core.out_width // 8 * core.out_beats),
-        "KEEP": _keep(core, facts.input_bytes),
-        "STORE_WIDTH": _number(kept.width),
-        "SLOTS": _number(kept.slots),
-        "WEIGHT_BYTES": _number(_weight_bytes(core)),
-        "CYCLE_BITS": _number(min(24, max(8, (4 * core.latency_cycles).bit_length()))),
-        "CLOCK_MHZ": _number(_mhz(facts)),
-        "DIV": _number(_div(facts)),
-        "SLEEPS": _number(int(facts.family == "ice40")),
-        "NODES": _number(facts.nodes),
-        "BAUD": _number(facts.baud),
-        "BUILD_ID": "`EK_BUILD_ID",
-        "MODEL_HASH": _vector(facts.model_hash, 16),
-        "BOARD": _vector(facts.board.encode()[:23], 24),
-        "OUTPUT_ZERO_POINT": f"32'h{facts.output_zero_point & 0xFFFFFFFF:08X}",
-        "OUTPUT_SCALE_NANO": _number(min(round(facts.output_scale * 1e9), 0xFFFFFFFF)),
-        "NAME_BYTES": _number(len(facts.name.encode()[:_NAME_BYTES])),
-        "NAME": _vector(facts.name.encode()[:_NAME_BYTES], _NAME_BYTES),
-    }
-    rows = ",\n".join(f"        .{name}({value})" for name, value in parameters.items())
+    rows = ",\n".join(
+        f"        .{name}({value})" for name, value in _parameters(core, facts).items()
+    )
     return f"""\
 // The network and what is around it on {facts.board}, without clock source and pads. A simulator
 // runs this module; `slow_clk` is 10 kHz, and `clk` is wanted while `awake` is high.
@@ -203,6 +179,35 @@ module {BOARD} (
 endmodule
 `default_nettype wire
 """
+
+
+def _parameters(core: Core, facts: ShellFacts) -> dict[str, str]:
+    kept = store(core, facts)
+    return {
+        "IN_WIDTH": _number(core.in_width),
+        "IN_BEATS": _number(core.in_beats),
+        "OUT_WIDTH": _number(core.out_width),
+        "OUT_BEATS": _number(core.out_beats),
+        "INPUT_BYTES": _number(facts.input_bytes),
+        "OUTPUT_BYTES": _number(core.out_width // 8 * core.out_beats),
+        "KEEP": _keep(core, facts.input_bytes),
+        "STORE_WIDTH": _number(kept.width),
+        "SLOTS": _number(kept.slots),
+        "WEIGHT_BYTES": _number(_weight_bytes(core)),
+        "CYCLE_BITS": _number(min(24, max(8, (4 * core.latency_cycles).bit_length()))),
+        "CLOCK_MHZ": _number(_mhz(facts)),
+        "DIV": _number(_div(facts)),
+        "SLEEPS": _number(int(facts.family == "ice40")),
+        "NODES": _number(facts.nodes),
+        "BAUD": _number(facts.baud),
+        "BUILD_ID": "`EK_BUILD_ID",
+        "MODEL_HASH": _vector(facts.model_hash, 16),
+        "BOARD": _vector(facts.board.encode()[:23], 24),
+        "OUTPUT_ZERO_POINT": f"32'h{facts.output_zero_point & 0xFFFFFFFF:08X}",
+        "OUTPUT_SCALE_NANO": _number(min(round(facts.output_scale * 1e9), 0xFFFFFFFF)),
+        "NAME_BYTES": _number(len(facts.name.encode()[:_NAME_BYTES])),
+        "NAME": _vector(facts.name.encode()[:_NAME_BYTES], _NAME_BYTES),
+    }
 
 
 def _keep(core: Core, input_bytes: int) -> str:
