@@ -1,4 +1,4 @@
-"""Assembles fpga/rtl/ek_link.asm, the program of the FPGA's link, into fpga/rtl/ek_link_program.v.
+"""Assembles fpga/rtl/ek_link_*.asm, the program of the FPGA's link, into ek_link_program.v.
 
 `python -m edgekit.device.sequencer FPGA/RTL/FOLDER` after a change of the program or of layout.py;
 a test compares the two. The processor is fpga/rtl/ek_sequencer.v.
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Word:
     """One instruction: its source line, and where it came from."""
 
     source: str
-    line: int
+    place: str
     instruction: str
     operand: str
 
@@ -79,92 +80,100 @@ class _Program:
         self.names: dict[str, int] = {}
         self.words: list[Word] = []
 
-    def read(self, text: str) -> None:
+    def read(self, text: str, name: str) -> None:
         for number, raw in enumerate(text.splitlines(), 1):
+            place = f"{name}, line {number}"
             code = raw.split(";")[0].strip()
             constant = re.fullmatch(r"(\w+)\s*=\s*(.+)", code)
             if constant:
-                self.names[constant[1]] = self.value(constant[2], number)
+                self.names[constant[1]] = self.value(constant[2], place)
                 continue
             label = re.match(r"(\w+):\s*", code)
             if label:
                 if label[1] in self.names:
-                    raise _error(number, f"{label[1]} is there twice")
+                    raise _error(place, f"{label[1]} is there twice")
                 self.names[label[1]] = len(self.words)
                 code = code[label.end() :]
             if code:
-                self._instruction(code, number)
+                self._instruction(code, place)
 
-    def _instruction(self, code: str, number: int) -> None:
+    def _instruction(self, code: str, place: str) -> None:
         name, *operands = code.split()
         pieces = _expand(name, operands)
         for instruction, operand in pieces or [(name, " ".join(operands))]:
-            self.words.append(Word(code, number, instruction, operand))
+            self.words.append(Word(code, place, instruction, operand))
 
-    def value(self, text: str, number: int) -> int:
+    def value(self, text: str, place: str) -> int:
         total, at = 0, 0
         while at < len(text):
             token = _TOKEN.match(text, at)
             if token is None:
-                raise _error(number, f"{text!r} is no value")
+                raise _error(place, f"{text!r} is no value")
             word = token[2]
             if not word[0].isdigit() and word not in self.names:
-                raise _error(number, f"{word} is not known")
+                raise _error(place, f"{word} is not known")
             found = int(word, 0) if word[0].isdigit() else self.names[word]
             total += -found if token[1] == "-" else found
             at = token.end()
         return total
 
     def encode(self, word: Word) -> int:
-        name, operand, number = word.instruction, word.operand, word.line
+        name, operand, place = word.instruction, word.operand, word.place
         if name in _ALU:
-            return _ALU.index(name) << 12 | self._operand(operand, number)
+            return _ALU.index(name) << 12 | self._operand(operand, place)
         if name in _JUMPS:
-            return _JUMPS[name] << 12 | self._within(operand, WORDS, number)
+            return _JUMPS[name] << 12 | self._within(operand, WORDS, place)
         if name in _POINTERS:
-            return _POINTERS[name] | self._within(operand, 2048, number)
+            return _POINTERS[name] | self._within(operand, 2048, place)
         if name in _PORTS:
-            return _PORTS[name] | self._within(operand, 32, number)
+            return _PORTS[name] | self._within(operand, 32, place)
         if name in _PLAIN and not operand:
             return _PLAIN[name]
-        raise _error(number, f"{word.source!r} is no instruction")
+        raise _error(place, f"{word.source!r} is no instruction")
 
-    def _operand(self, operand: str, number: int) -> int:
+    def _operand(self, operand: str, place: str) -> int:
         if operand in ("p+", "q+"):
             return 0x800 if operand == "p+" else 0xC00
         if operand.startswith("#"):
-            return 0x400 | (self.value(operand[1:], number) & 0xFF)
-        return self._within(operand, 1024, number)
+            return 0x400 | (self.value(operand[1:], place) & 0xFF)
+        return self._within(operand, 1024, place)
 
-    def _within(self, operand: str, limit: int, number: int) -> int:
-        value = self.value(operand, number)
+    def _within(self, operand: str, limit: int, place: str) -> int:
+        value = self.value(operand, place)
         if not 0 <= value < limit:
-            raise _error(number, f"{operand} is {value}, which has to be below {limit}")
+            raise _error(place, f"{operand} is {value}, which has to be below {limit}")
         return value
 
 
-def _error(number: int, what: str) -> ConfigError:
-    return ConfigError(f"the link's program, line {number}: {what}")
+def _error(place: str, what: str) -> ConfigError:
+    return ConfigError(f"the link's program, {place}: {what}")
 
 
-def assemble(text: str) -> list[tuple[int, Word]]:
-    """Return the program's words, each with the instruction it is.
+def assemble(texts: Mapping[str, str]) -> list[tuple[int, Word]]:
+    """Return the words of the program `texts` (name -> text, joined in their order).
 
-    Raises ConfigError, which names the line, for what is no program or does not fit.
+    Each comes with the instruction it is. Raises ConfigError, which names the line, for what is no
+    program or does not fit.
     """
     program = _Program()
     program.names.update(c_header.numbers())
-    program.read(text)
+    for name, text in texts.items():
+        program.read(text, name)
     if len(program.words) > WORDS:
         raise ConfigError(f"the link's program has {len(program.words)} words, {WORDS} fit")
     return [(program.encode(word), word) for word in program.words]
 
 
-def render(text: str) -> str:
-    """Return ek_link_program.v for the program `text`."""
-    codes = [code for code, _ in assemble(text)]
+def sources(folder: Path) -> dict[str, str]:
+    """Return the program's files in `folder` (fpga/rtl), by name and in their order."""
+    return {path.name: path.read_text() for path in sorted(folder.glob("ek_link_*.asm"))}
+
+
+def render(texts: Mapping[str, str]) -> str:
+    """Return ek_link_program.v for the program `texts`."""
+    codes = [code for code, _ in assemble(texts)]
     lines = [
-        "// The program of the link's processor, written from fpga/rtl/ek_link.asm by",
+        "// The program of the link's processor, written from fpga/rtl/ek_link_*.asm by",
         "// edgekit/device/sequencer.py: edit those. Timing: one clock. Cost: 8 EBR.",
         "`default_nettype none",
         "",
@@ -197,4 +206,4 @@ def render(text: str) -> str:
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    (folder / "ek_link_program.v").write_text(render((folder / "ek_link.asm").read_text()))
+    (folder / "ek_link_program.v").write_text(render(sources(folder)))

@@ -1,6 +1,6 @@
 // The device link: frames on a serial line, and the processor that answers them.
 //
-// The commands are in fpga/rtl/ek_link.asm, which is written for this module's memory map and ports;
+// The commands are in fpga/rtl/ek_link_*.asm, which is written for this module's memory map and ports;
 // docs/LINK.md describes the bytes on the wire. What a command moves or starts lies outside: the
 // store of inputs, the network, the run control and the sleep, reached through ports.
 //
@@ -15,7 +15,7 @@ module ek_link #(
     parameter integer CYCLE_BITS = 24,
     parameter [991:0] HELLO = 992'd0,        // the Hello message, first byte lowest
     parameter [767:0] INFO = 768'd0,         // the Info message and the model's name
-    parameter [151:0] LIMITS = 152'd0        // ek_link.asm has its fields
+    parameter [151:0] LIMITS = 152'd0        // ek_link_1_names.asm has its fields
 ) (
     input  wire                  clk,
     input  wire                  rst,

@@ -1,4 +1,4 @@
-// The program of the link's processor, written from fpga/rtl/ek_link.asm by
+// The program of the link's processor, written from fpga/rtl/ek_link_*.asm by
 // edgekit/device/sequencer.py: edit those. Timing: one clock. Cost: 8 EBR.
 `default_nettype none
 

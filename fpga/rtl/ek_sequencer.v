@@ -3,7 +3,7 @@
 //
 // It has an accumulator A, a carry C, two pointers P and Q into a memory of 2,048 bytes, and
 // three return addresses. A program word is 16 bits; edgekit/device/sequencer.py documents and
-// assembles them, fpga/rtl/ek_link.asm is the program. In the first clock of an instruction
+// assembles them, fpga/rtl/ek_link_*.asm is the program. In the first clock of an instruction
 // that reads memory `fetch` is high, and `ram_data` has to hold the byte at `ram_addr` in the
 // second clock, where it also writes. Ports answer in the second clock too. WAIT holds the
 // processor, without a toggle, until `wake`. Cost: about 220 LUT4 and the program memory.

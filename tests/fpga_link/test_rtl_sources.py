@@ -15,7 +15,7 @@ RTL = HERE.parent.parent / "fpga" / "rtl"
 
 
 def test_the_program_is_the_assembled_one() -> None:
-    text = sequencer.render((RTL / "ek_link.asm").read_text())
+    text = sequencer.render(sequencer.sources(RTL))
     assert (RTL / "ek_link_program.v").read_text() == text, (
         "run: python -m edgekit.device.sequencer fpga/rtl"
     )
@@ -24,22 +24,22 @@ def test_the_program_is_the_assembled_one() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ld 1024", "line 1: 1024 is 1024, which has to be below 1024"),
-        ("\nld nowhere", "line 2: nowhere is not known"),
-        ("a: ret\na: ret", "line 2: a is there twice"),
-        ("nop", "line 1: 'nop' is no instruction"),
-        ("ld #(1)", "line 1: .* is no value"),
+        ("ld 1024", "p.asm, line 1: 1024 is 1024, which has to be below 1024"),
+        ("\nld nowhere", "p.asm, line 2: nowhere is not known"),
+        ("a: ret\na: ret", "p.asm, line 2: a is there twice"),
+        ("nop", "p.asm, line 1: 'nop' is no instruction"),
+        ("ld #(1)", "p.asm, line 1: .* is no value"),
         ("ret\n" * 2049, "has 2049 words, 2048 fit"),
     ],
 )
 def test_what_is_no_program_is_refused(text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        sequencer.assemble(text)
+        sequencer.assemble({"p.asm": text})
 
 
 def test_instructions_have_these_codes() -> None:
     text = "A = 0x20\nx: ld A+1\n add #3\n st q+\n jnz x\n setq 0x400\n in 4\n wait\n inc A 2"
-    words = [f"{code:04X}" for code, _ in sequencer.assemble(text)]
+    words = [f"{code:04X}" for code, _ in sequencer.assemble({"p.asm": text})]
     assert " ".join(words) == ("0021 1403 7C00 A000 EC00 F404 F100 0020 1401 7020 0021 2400 7021")
 
 
