@@ -150,7 +150,7 @@ CASES: tuple[Case, ...] = (
     hard("trained bin p80", "test", lambda: trained("bin_64-64-10_p80")),
     hard("trained therm3 p90", "test", lambda: trained("therm3_192-64-10_p90")),
     fold("mlp 64-64-10, 10 kHz", "test", lambda: mlp(21, (64, 64, 10), 0.0), 10e3),
-    fold("mlp 128-64-10, 100 kHz", "test", lambda: mlp(22, (128, 64, 10), 0.0), 100e3),
+    fold("mlp 128-64-10, 100 kHz", "fit", lambda: mlp(22, (128, 64, 10), 0.0), 100e3),
     fold("coded 36x3-32-10, 20 kHz", "test", lambda: coded(23, 36, 3, 32, 0.0), 20e3),
     fold("conv 12x12, 8 channels, 2 kHz", "test", lambda: convolution(24, 12, 8, 0.0), 2e3),
     fold("conv 10x10, 4 channels, 20 kHz", "test", lambda: convolution(25, 10, 4, 0.0), 20e3),

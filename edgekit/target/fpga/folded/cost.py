@@ -110,7 +110,7 @@ def _product(unit: Product) -> Resources:
     layer, products = unit.layer, unit.pe * unit.simd
     wide = (layer.weight_bits, layer.input_bits)
     if wide == (1, 1):
-        dot = 2.7 * products
+        dot = 2.3 * products
     else:
         added = unit.pe * (unit.simd - 1) * sum(wide)
         dot = added + (5.0 * max(wide) if 1 in wide else 2.9 * wide[0] * wide[1]) * products
@@ -122,7 +122,7 @@ def _product(unit: Product) -> Resources:
     depth = unit.weight_words
     stored = unit.weight_width * depth
     if unit.memory == "logic":
-        more = 0.25 * unit.weight_width + 0.03 * depth + 0.13 * stored
+        more = 0.25 * unit.weight_width + 0.03 * depth + 0.115 * stored
         return Resources(int(lut + more), ff + unit.weight_width + _bits(depth))
     if unit.memory == "bram":
         blocks = block_rams(unit.weight_width, depth)
