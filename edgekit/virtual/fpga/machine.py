@@ -75,7 +75,7 @@ class FpgaMachine:
     def _serve(self, request: Request) -> None:
         name = request.name
         _LOG.info("request: %s", name)
-        if name == "reset":
+        if name == "reset" and self.log.state != "off":
             self._discard()
             self.resets += 1
             self._board.reset()
