@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import ToolError
+from edgekit.errors import DoesNotFitError, ToolError
 
+_CELLS_PER_TILE = 8
 _MOST_PER_TILE = 7
 _FEWEST_PER_TILE = 4
 _SLACK = 1.1  # tiles for so many times the cells
@@ -42,7 +43,6 @@ class _Placed:
     """A placed netlist: where each cell is, and which of its logic cells may move."""
 
     tile: Mapping[str, Tile]
-    slots: Mapping[Tile, frozenset[int]]  # slots of cells that stay
     closed: frozenset[Tile]  # left to carry chains and to flip-flops of other controls
     movable: Mapping[str, str]  # logic cell -> its cell in the netlist
     nets: tuple[tuple[str, ...], ...]
@@ -66,7 +66,8 @@ def spread(netlist: Path, placed: Path, target: Path) -> int:
         placed: JSON that nextpnr-ice40 wrote of it after placement (`--no-route --write`).
         target: what the second run of nextpnr reads.
 
-    Raises ToolError where a file is not what the tool should have written.
+    Raises ToolError where a file is not what the tool should have written, and DoesNotFitError
+    where tiles would have to be full.
     """
     try:
         design = json.loads(netlist.read_text(encoding="utf-8"))
@@ -81,10 +82,9 @@ def spread(netlist: Path, placed: Path, target: Path) -> int:
     layout = _begin(found, share)
     _anneal(layout)
     for tile, names in layout.within.items():
-        free = iter(sorted(set(range(8)) - found.slots.get(tile, frozenset())))
-        for name in sorted(names):
+        for slot, name in enumerate(sorted(names)):
             attributes = cells[found.movable[name]].setdefault("attributes", {})
-            attributes["BEL"] = f"X{tile[0]}/Y{tile[1]}/lc{next(free)}"
+            attributes["BEL"] = f"X{tile[0]}/Y{tile[1]}/lc{slot}"
     target.write_text(json.dumps(design), encoding="utf-8")
     return share
 
@@ -98,27 +98,34 @@ def _top(design: Netlist) -> Netlist:
 
 def _read(cells: Mapping[str, Any], originals: Mapping[str, Any]) -> _Placed:
     tile: dict[str, Tile] = {}
-    slots: dict[Tile, set[int]] = defaultdict(set)
-    closed: set[Tile] = set()
+    carrying: set[Tile] = set()
+    others: Counter[Tile] = Counter()
     movable: dict[str, str] = {}
     common = _common_controls(cells)
     for name, cell in cells.items():
         bel = cell["attributes"].get("NEXTPNR_BEL")
         if bel is None:
             continue
-        x, y, slot = bel.split("/")
+        x, y, _ = bel.split("/")
         tile[name] = int(x[1:]), int(y[1:])
         if cell["type"] != "ICESTORM_LC":
             continue
         original = name.removesuffix("_LC").removesuffix("_DFFLC")
         if original in originals and _alone(cell) and _controls(cell) in (None, common):
             movable[name] = original
-        else:
-            slots[tile[name]].add(int(slot[2:]))
-            if not _alone(cell) or _controls(cell) not in (None, common):
-                closed.add(tile[name])
-    kept = {place: frozenset(used) for place, used in slots.items()}
-    return _Placed(tile, kept, frozenset(closed), movable, _nets(cells, tile))
+        elif not _alone(cell):
+            carrying.add(tile[name])
+        elif _controls(cell) not in (None, common):
+            others[tile[name]] += 1
+    closed = carrying | _fullest(others, carrying)
+    return _Placed(tile, frozenset(closed), movable, _nets(cells, tile))
+
+
+def _fullest(others: Counter[Tile], carrying: set[Tile]) -> set[Tile]:
+    """Return as many tiles as the cells of `others` need, those that hold most of them first."""
+    wanted = math.ceil(others.total() * _SLACK / _CELLS_PER_TILE)
+    tiles = sorted(others.keys() - carrying, key=lambda tile: (-others[tile], tile))
+    return set(tiles[:wanted])
 
 
 def _alone(cell: Mapping[str, Any]) -> bool:
@@ -157,14 +164,18 @@ def _columns(placed: _Placed) -> list[list[Tile]]:
 
 
 def _share(placed: _Placed) -> int:
-    """Return the fewest cells to a tile with which all find room; ToolError where they do not."""
+    """Return the fewest cells to a tile with which all find room.
+
+    Raises DoesNotFitError where they do not.
+    """
     tiles = sum(map(len, _columns(placed)))
     for share in range(_FEWEST_PER_TILE, _MOST_PER_TILE + 1):
         if tiles * share >= len(placed.movable) * _SLACK:
             return share
-    raise ToolError(
-        f"{len(placed.movable)} tables do not fit {tiles} tiles, {_MOST_PER_TILE} to each",
-        hint="make the network smaller",
+    raise DoesNotFitError(
+        f"{len(placed.movable):,} tables do not fit {tiles} tiles, {_MOST_PER_TILE} to each: full "
+        "tiles cannot be wired",
+        hint="make the network smaller, or its inputs fewer",
     )
 
 
@@ -172,8 +183,7 @@ def _begin(placed: _Placed, share: int) -> _Layout:
     """Stretch the placement over all tiles: the cells keep their order from left to right."""
     chance = random.Random(1)
     columns = _columns(placed)
-    taken = {tile: len(used) for tile, used in placed.slots.items()}
-    room = {t: min(share, 8 - taken.get(t, 0)) for column in columns for t in column}
+    room = {tile: share for column in columns for tile in column}
     layout = _Layout(placed, room, dict(placed.tile))
     jitter = {name: chance.random() for name in placed.movable}
     waiting = sorted(placed.movable, key=lambda n: (placed.tile[n][0] + jitter[n], n))

@@ -16,7 +16,7 @@ from edgekit.board import FpgaBoard, FpgaPart
 from edgekit.build import fpga
 from edgekit.build.plan import FpgaSizes
 from edgekit.build.spread import spread
-from edgekit.errors import ToolError
+from edgekit.errors import DoesNotFitError, ToolError
 from edgekit.target.fpga import toolchain
 
 UP5K = FpgaPart(
@@ -95,7 +95,7 @@ def test_the_same_placement_is_spread_the_same_way(tmp_path: Path) -> None:
 
 
 def test_too_many_tables_and_files_of_another_kind(tmp_path: Path) -> None:
-    with pytest.raises(ToolError, match="4700 tables do not fit 658 tiles, 7 to each"):
+    with pytest.raises(DoesNotFitError, match="4,700 tables do not fit 658 tiles, 7 to each"):
         _spread(tmp_path, 4700)
     (tmp_path / "loose.json").write_text("{}")
     with pytest.raises(ToolError, match=r"loose\.json is no placement of .*net\.json"):
