@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,9 +147,7 @@ def measure(
     settings = _resolved(wanted, config)
     from edgekit.pipeline.deploy import measure as measure_power
 
-    with progress() as stage:
-        report = measure_power(settings, progress=stage)
-    return deliver(report, settings.work, json)
+    return _delivered(measure_power, settings, json)
 
 
 def verify(
@@ -186,9 +184,7 @@ def verify(
     settings = _resolved(wanted, config)
     from edgekit.pipeline.deploy import verify as compare
 
-    with progress() as stage:
-        report = compare(settings, progress=stage)
-    return deliver(report, settings.work, json)
+    return _delivered(compare, settings, json)
 
 
 def deploy(
@@ -221,6 +217,8 @@ def deploy(
     from edgekit.config import Options
     from edgekit.pipeline.deploy import deploy as deploy_all
 
+    said = options.contract_words(budget_mw, scope, mode, rate_hz, operating_point)
+    made = options.fpga_words(optimize, allow_timing_failure, bitstream, build_host)
     wanted = Options(
         model=model,
         board=board,
@@ -228,20 +226,24 @@ def deploy(
         port=port,
         meter=meter,
         data=data,
-        **options.contract_words(budget_mw, scope, mode, rate_hz, operating_point),
+        **said,
         seed=seed,
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
-        fpga=options.fpga_words(optimize, allow_timing_failure, bitstream, build_host),
+        fpga=made,
         work=work,
     )
     settings = _resolved(wanted, config)
     if _only_planned(wanted, config, dry_run, dump_passes, as_json=json):
         return 0
+    return _delivered(deploy_all, settings, json)
+
+
+def _delivered(verb: Callable[..., Report], settings: Settings, as_json: bool) -> int:
     with progress() as stage:
-        report = deploy_all(settings, progress=stage)
-    return deliver(report, settings.work, json)
+        report = verb(settings, progress=stage)
+    return deliver(report, settings.work, as_json)
 
 
 def _only_planned(

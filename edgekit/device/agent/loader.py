@@ -149,7 +149,10 @@ def _program_by_overlay(bit: Path) -> None:
         raise DeviceError(f"PYNQ's Overlay did not end within {_OVERLAY_S:g} s") from exc
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no output"]
-        raise DeviceError(f"PYNQ's Overlay failed: {lines[-1]}", hint="the FPGA manager of the kernel needs no PYNQ")
+        raise DeviceError(
+            f"PYNQ's Overlay failed: {lines[-1]}",
+            hint="the FPGA manager of the kernel needs no PYNQ",
+        )
 
 
 def _set_clock(root: Path, wanted_hz: int) -> int:
