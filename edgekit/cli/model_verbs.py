@@ -175,7 +175,7 @@ def compile_(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
-        fpga=options.fpga_words(optimize),
+        **options.fpga_words(optimize),
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
@@ -217,7 +217,7 @@ def build(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
-        fpga=options.fpga_words(optimize),
+        **options.fpga_words(optimize),
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:

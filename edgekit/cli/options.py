@@ -176,14 +176,15 @@ def fpga_words(
     allow_timing_failure: bool | None = None,
     bitstream: Path | None = None,
     build_host: str | None = None,
-) -> dict[str, object]:
-    """Return what was said of an FPGA, by the keys of `config.FpgaWish`."""
-    return {
+) -> dict[str, Any]:
+    """Return what was said of an FPGA, by the name of `config.Options` and `config.FpgaWish`."""
+    said = {
         "optimize": None if optimize is None else optimize.value,
         "allow_timing_failure": allow_timing_failure,
         "bitstream": bitstream,
         "build_host": build_host,
     }
+    return {"fpga": said}
 
 
 def mode_word(mode: Mode | None) -> Literal["average", "active"] | None:

@@ -218,7 +218,7 @@ def deploy(
     from edgekit.pipeline.deploy import deploy as deploy_all
 
     said = options.contract_words(budget_mw, scope, mode, rate_hz, operating_point)
-    made = options.fpga_words(optimize, allow_timing_failure, bitstream, build_host)
+    said |= options.fpga_words(optimize, allow_timing_failure, bitstream, build_host)
     wanted = Options(
         model=model,
         board=board,
@@ -231,7 +231,6 @@ def deploy(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
-        fpga=made,
         work=work,
     )
     settings = _resolved(wanted, config)

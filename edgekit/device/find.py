@@ -56,8 +56,8 @@ def find_port(board: Board, url: str | None) -> str:
         if usb is None:
             raise DeviceError(
                 f"nothing is known of {board.title}'s USB identity, so its port cannot be found",
-                hint="name it with --port DEVICE or --port ssh://user@host, or use --virtual where the "
-                "board has a twin",
+                hint="name it with --port DEVICE or --port ssh://user@host, or use --virtual where "
+                "the board has a twin",
             )
         vid, pid, serial, interface = usb.vid, usb.pid, None, usb.interface
     else:
