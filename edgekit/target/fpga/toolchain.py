@@ -86,9 +86,7 @@ def plan(
     that is only there as a package is called by that name, so that the plan's digest tells.
 
     `roomy` keeps the cells of an iCE40 UP5K apart (build/spread.py): networks of look-up tables
-    route no other way. Other parts ignore it.
-
-    Families without a free place and route end with a netlist. Raises UnsupportedError for Gowin
+    route no other way. Other parts ignore it. Families without a free place and route end with a netlist. Raises UnsupportedError for Gowin
     without pins, which its tools refuse.
     """
     chosen = flow or _flow(board.part.family)
@@ -108,7 +106,6 @@ def plan(
         products[REPORT] = _REPORT
         products[LAYOUT] = PurePosixPath(backend.layout)
         products[BITSTREAM] = PurePosixPath(backend.bitstream)
-    facts = {"lut": part.lut, "ff": part.ff, "bram": part.bram}
     return BuildPlan(
         name=name,
         board=board.name,
@@ -116,8 +113,14 @@ def plan(
         files=everything,
         commands=tuple(commands),
         products=products,
-        facts={**facts, "spram": part.spram, "dsp": part.dsp, "clock_hz": round(clock_hz)},
+        facts=_facts(part) | {"clock_hz": round(clock_hz)},
     )
+
+
+def _facts(part: FpgaPart) -> dict[str, int]:
+    """Return what the part has, which a netlist must not exceed."""
+    names = ("lut", "ff", "bram", "spram", "dsp")
+    return {name: getattr(part, name) for name in names}
 
 
 def _place(part: FpgaPart, backend: _Backend, clock_hz: float, *, pinned: bool) -> tuple[str, ...]:
