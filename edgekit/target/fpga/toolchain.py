@@ -86,8 +86,8 @@ def plan(
     that is only there as a package is called by that name, so that the plan's digest tells.
 
     `roomy` keeps the cells of an iCE40 UP5K apart (build/spread.py): networks of look-up tables
-    route no other way. Other parts ignore it. Families without a free place and route end with a netlist. Raises UnsupportedError for Gowin
-    without pins, which its tools refuse.
+    route no other way. Other parts ignore it. Families without a free place and route end with a
+    netlist. Raises UnsupportedError for Gowin without pins, which its tools refuse.
     """
     chosen = flow or _flow(board.part.family)
     synth = Command((_tool("yosys", chosen), "-Q", "-s", str(_SCRIPT)), "synth")
