@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -50,6 +51,11 @@ _NO_WAY = (
     "routing design failed",
     "failed to expand region",
 )
+
+
+# A round of router2. What routes at all takes 30 to 150 of them; another seed is then quicker.
+_ROUND = re.compile(r"\biter=(\d+) wires=")
+_ROUNDS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +156,8 @@ class _Build:
         found = reports.placement_from_log(text)
         if outcome.ending == "status" and found.over():
             raise _too_large(self.plan, found.over(), outcome.log)
-        if outcome.ending == "status" and any(s in text.lower() for s in _NO_WAY):
+        no_way = outcome.ending == "status" and any(s in text.lower() for s in _NO_WAY)
+        if no_way or outcome.ending == "hopeless":
             return _Attempt(seed, None, found.used)
         raise outcome.error()
 
@@ -167,7 +174,9 @@ class _Build:
             self._path(product, seed).unlink(missing_ok=True)
         argv = tuple(part.replace(SEED, str(seed)) for part in command.argv)
         log = self.directory / "logs" / f"{command.log.replace(SEED, str(seed))}.log"
-        return process.run(argv, self.directory, log, timeout_s=_TIMEOUT_S[step])
+        return process.run(
+            argv, self.directory, log, timeout_s=_TIMEOUT_S[step], hopeless=_exchanges_wires
+        )
 
     def _path(self, product: str, seed: int = 0) -> Path:
         return self.directory / str(self.plan.products[product]).replace(SEED, str(seed))
@@ -217,6 +226,12 @@ class _Build:
         partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         partial.replace(self.directory / _RECORD)
         return artifact
+
+
+def _exchanges_wires(text: str) -> bool:
+    """Say whether router2 has been at its last wires for so long that it will stay there."""
+    rounds = _ROUND.findall(text)
+    return bool(rounds) and int(rounds[-1]) > _ROUNDS
 
 
 def _speed(attempt: _Attempt) -> float:

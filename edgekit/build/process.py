@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -15,9 +16,10 @@ from typing import IO, Literal
 from edgekit.build import tools
 from edgekit.errors import ToolError
 
-Ending = Literal["ok", "status", "signal", "killed", "memory", "time"]
+Ending = Literal["ok", "status", "signal", "killed", "memory", "time", "hopeless"]
 
 _LAST_LINES = 20
+_LOOK_S = 1.0  # between two looks at a log
 _READ_BYTES = 64 * 1024  # of the end of a log
 # What C++ programs, the kernel's allocator and WebAssembly print when memory is refused.
 _MEMORY_SIGNS = ("bad_alloc", "out of memory", "cannot allocate memory", "memoryerror")
@@ -49,6 +51,8 @@ class Outcome:
         match self.ending:
             case "time":
                 return "ran out of time"
+            case "hopeless":
+                return "went round in circles and was stopped"
             case "memory":
                 return "ran out of memory"
             case "killed":
@@ -105,15 +109,25 @@ def run(
     *,
     timeout_s: float,
     processes: Processes | None = None,
+    hopeless: Callable[[str], bool] | None = None,
 ) -> Outcome:
     """Run `argv` (a plain tool name first) in `directory` and say how it ended.
 
-    All that it prints goes to `log`. After `timeout_s` it is killed with all its children.
-    Raises ToolError where it is missing or cannot be started.
+    All that it prints goes to `log`. After `timeout_s` it is killed with all its children, and
+    once `hopeless` says so of the end of its log. Raises ToolError where it is missing or cannot
+    be started.
     """
     tool, started = argv[0], (*tools.require(argv[0]), *argv[1:])
     try:
-        return run_program(tool, started, directory, log, timeout_s=timeout_s, processes=processes)
+        return run_program(
+            tool,
+            started,
+            directory,
+            log,
+            timeout_s=timeout_s,
+            processes=processes,
+            hopeless=hopeless,
+        )
     except OSError as exc:
         raise ToolError(
             f"{tool} cannot be started: {exc.strerror}: {' '.join(started)}",
@@ -129,6 +143,7 @@ def run_program(
     *,
     timeout_s: float,
     processes: Processes | None = None,
+    hopeless: Callable[[str], bool] | None = None,
 ) -> Outcome:
     """Do what `run` does for a program that is no tool of the table; messages say `name`.
 
@@ -139,20 +154,39 @@ def run_program(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as out:
         process = processes.start(argv, directory, out)
-        timed_out = False
         try:
-            status = process.wait(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            _kill(process)
-            status, timed_out = process.wait(), True
+            stopped = _wait(process, timeout_s, log, hopeless)
+            if stopped is not None:
+                _kill(process)
+            status = process.wait()
         except BaseException:
             _kill(process)
             process.wait()
             raise
         finally:
             processes.forget(process)
-    ending = "time" if timed_out else _ending(status, log, _memory_kills() > kills)
+    ending = stopped or _ending(status, log, _memory_kills() > kills)
     return Outcome(tuple(argv), name, ending, status, log)
+
+
+def _wait(
+    process: subprocess.Popen[bytes],
+    timeout_s: float,
+    log: Path,
+    hopeless: Callable[[str], bool] | None,
+) -> Literal["time", "hopeless"] | None:
+    """Wait until the process has ended (None), or has to be ended."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        left_s = deadline - time.monotonic()
+        try:
+            process.wait(timeout=max(0.0, left_s if hopeless is None else min(left_s, _LOOK_S)))
+            return None
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= deadline:
+                return "time"
+            if hopeless is not None and hopeless("\n".join(_tail(log))):
+                return "hopeless"
 
 
 def _ending(status: int, log: Path, memory_kill: bool) -> Ending:

@@ -267,6 +267,17 @@ def test_no_way_on_any_seed_is_told_from_too_large(fakes: Path, tmp_path: Path) 
         fpga.execute(plan_of(), tmp_path / "work", seeds=2)
 
 
+def test_a_router_that_exchanges_the_same_wires_for_ever_is_stopped(
+    fakes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_LOOK_S", 0.05)
+    stuck = "echo 'Info:     iter=401 wires=36798 overused=1 overuse=1 archfail=NA'; sleep 600"
+    fake(fakes, "nextpnr-ice40", f'case "$*" in *"--seed 1"*) {stuck};; esac\n{NEXTPNR}')
+    artifact = fpga.execute(plan_of(), tmp_path / "work", seeds=2)
+    record = json.loads((artifact.directory / "artifact.json").read_text())
+    assert record["seed"] == 2
+
+
 def test_a_netlist_larger_than_the_part_is_never_placed(fakes: Path, tmp_path: Path) -> None:
     part = STAND_IN.model_copy(update={"lut": 25})
     with pytest.raises(DoesNotFitError, match="lut 26 of 25"):
