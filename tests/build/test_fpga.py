@@ -273,7 +273,7 @@ def test_a_router_that_exchanges_the_same_wires_for_ever_is_stopped(
     monkeypatch.setattr(process, "_LOOK_S", 0.05)
     stuck = "echo 'Info:     iter=401 wires=36798 overused=1 overuse=1 archfail=NA'; sleep 600"
     fake(fakes, "nextpnr-ice40", f'case "$*" in *"--seed 1"*) {stuck};; esac\n{NEXTPNR}')
-    artifact = fpga.execute(plan_of(), tmp_path / "work", seeds=2)
+    artifact = fpga.execute(plan_of(), tmp_path / "work", seeds=2, allow_timing_failure=True)
     record = json.loads((artifact.directory / "artifact.json").read_text())
     assert record["seed"] == 2
 
