@@ -156,39 +156,24 @@ def _window(
 
 
 def _sum(graph: Graph, node: LowBitSum, stream: Stream) -> tuple[list[Layer], Stream]:
-    weight, bias = graph.constants[node.weight], graph.constants[node.bias]
-    weight_type = graph.tensors[node.weight].dtype
-    table = None if node.thresholds is None else graph.constants[node.thresholds]
-    dtype = graph.tensors[node.y].dtype
-    pad, depthwise = 0, isinstance(node, LowBitDepthwiseConv2D)
-    if isinstance(node, LowBitDense):
-        window = Window(1, 1, stream.size)
-        columns = _columns(weight, stream.order, weight_type)
-        channels = np.arange(weight.shape[0])
-    else:
-        window, pad = _window(graph, node, stream), node.padding_value
-        order = _channel_order(node.label, stream)
-        if isinstance(node, LowBitConv2D):
-            columns = weight[..., order].reshape(weight.shape[0], -1)
-            channels = np.arange(weight.shape[0])
-        else:
-            multiplier = weight.shape[2] // stream.channels
-            by_channel = weight.reshape(window.cells, stream.channels, multiplier)
-            columns = by_channel.transpose(1, 2, 0)[order]
-            channels = (order[:, None] * multiplier + np.arange(multiplier)).reshape(-1)
+    weight_type, dtype = graph.tensors[node.weight].dtype, graph.tensors[node.y].dtype
+    window, columns, channels = _arranged(graph, node, stream)
+    bias = graph.constants[node.bias][channels]
+    table = None if node.thresholds is None else graph.constants[node.thresholds][channels]
+    dense, depthwise = isinstance(node, LowBitDense), isinstance(node, LowBitDepthwiseConv2D)
     made = fold_sum(
         Sum(
             node.label,
             columns.reshape(len(channels), -1),
-            bias[channels],
-            None if table is None else table[channels],
+            bias,
+            table,
             weight_type,
             stream.dtype,
             dtype,
             node.input_zero_point,
-            pad,
+            0 if isinstance(node, LowBitDense) else node.padding_value,
             window.padded,
-            int((stream.order != NOTHING).sum()) if isinstance(node, LowBitDense) else None,
+            int((stream.order != NOTHING).sum()) if dense else None,
         )
     )
     layer = MatVec(
@@ -205,21 +190,28 @@ def _sum(graph: Graph, node: LowBitSum, stream: Stream) -> tuple[list[Layer], St
         made.pad_value,
     )
     order = (np.arange(window.places)[:, None] * len(channels) + channels).reshape(-1)
-    out_type = dtype
     bits = made.acc_bits if table is None else None
-    sums = Stream(window.out_height, window.out_width, len(channels), out_type, order, bits)
+    sums = Stream(window.out_height, window.out_width, len(channels), dtype, order, bits)
     if table is None or made.sign:
         return [layer], sums
-    steps = layers.Steps(
-        node.label,
-        window.places,
-        len(channels),
-        made.acc_bits,
-        table[channels],
-        node.low,
-        dtype.bits,
-    )
-    return [layer, steps], sums
+    ends = (made.acc_bits, table, node.low, dtype.bits)
+    return [layer, layers.Steps(node.label, window.places, len(channels), *ends)], sums
+
+
+def _arranged(graph: Graph, node: LowBitSum, stream: Stream) -> tuple[Window, Ints, Ints]:
+    """The window, the weights in the stream's order and the graph's channel of each output."""
+    weight = graph.constants[node.weight]
+    if isinstance(node, LowBitDense):
+        columns = _columns(weight, stream.order, graph.tensors[node.weight].dtype)
+        return Window(1, 1, stream.size), columns, np.arange(len(weight))
+    window, order = _window(graph, node, stream), _channel_order(node.label, stream)
+    if isinstance(node, LowBitConv2D):
+        columns = weight[..., order].reshape(len(weight), -1)
+        return window, columns, np.arange(len(weight))
+    multiplier = weight.shape[2] // stream.channels
+    by_channel = weight.reshape(window.cells, stream.channels, multiplier)
+    channels = (order[:, None] * multiplier + np.arange(multiplier)).reshape(-1)
+    return window, by_channel.transpose(1, 2, 0)[order], channels
 
 
 def _columns(weight: Ints, order: Ints, dtype: DType) -> Ints:
