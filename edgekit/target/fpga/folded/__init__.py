@@ -12,7 +12,7 @@ from edgekit.ir.types import DType
 from edgekit.target.fpga.core import Core, Resources
 from edgekit.target.fpga.folded import cost, emit, memory, timing
 from edgekit.target.fpga.folded.assemble import Ends, Fold, assemble, ends
-from edgekit.target.fpga.folded.buffers import size_buffers
+from edgekit.target.fpga.folded.buffers import check_buffers, size_buffers
 from edgekit.target.fpga.folded.fold import choose, clocks
 from edgekit.target.fpga.folded.layers import Ints, Layer, MatVec, Stream
 from edgekit.target.fpga.folded.lower import lower
@@ -51,6 +51,7 @@ def build(
     between = ends(first, lanes, last)
     in_beats, out_beats = first.size // between.in_lanes, last.size // between.out_lanes
     units = size_buffers(assemble(layers, folds, first, between))
+    check_buffers(units)
     if timing.gives_ahead(tuple(units)):
         raise UnsupportedError(
             f"{layers[-1].label}: what comes out first depends on padding alone, and would come "
