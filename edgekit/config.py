@@ -52,7 +52,8 @@ class FpgaWish(_Strict):
     """How a network becomes RTL; what is left out is chosen for the board and the contract."""
 
     style: Literal["hardwired", "folded"] | None = None
-    optimize: Literal["energy", "latency", "area"] = "energy"
+    # Builds every style and takes the best; left out, the style is chosen by what has room.
+    optimize: Literal["energy", "latency", "area"] | None = None
     stages: Annotated[int, Field(ge=1, le=64)] | None = None  # registers of a hard-wired network
     toolchain: Literal["native", "yowasp"] | None = None
     allow_timing_failure: bool = False

@@ -127,7 +127,11 @@ Toolchain: TypeAlias = Annotated[
 
 OptimizeFor: TypeAlias = Annotated[
     Optimize | None,
-    typer.Option("--optimize", help="What to be best at [energy].", rich_help_panel=_FPGA),
+    typer.Option(
+        "--optimize",
+        help="Build every style and take the best; default: the first that has room.",
+        rich_help_panel=_FPGA,
+    ),
 ]
 AllowTimingFailure: TypeAlias = Annotated[
     bool | None,

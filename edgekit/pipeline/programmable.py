@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +13,28 @@ from numpy.typing import NDArray
 from edgekit._data import data_dir
 from edgekit.board import FpgaBoard, PoweredPoint
 from edgekit.board import fpga as fpga_board
-from edgekit.build.plan import FpgaSizes
+from edgekit.build.plan import Artifact, FpgaSizes
 from edgekit.cost import fpga_power
 from edgekit.cost.fpga_activity import Activity
 from edgekit.cost.fpga_power import Scope
 from edgekit.ir import check, edges, text
 from edgekit.ir.graph import Graph
 from edgekit.passes import optimize_with_savings
-from edgekit.pipeline import data, detail, stages, zynq
+from edgekit.pipeline import data, detail, stages, styles, zynq
+from edgekit.pipeline.data import Samples
 from edgekit.pipeline.equality import Link as ChainLink
 from edgekit.pipeline.prepare import Prepared, loaded
 from edgekit.pipeline.settings import Settings
+from edgekit.pipeline.styles import Built
 from edgekit.progress import Progress
 from edgekit.report.types import Budget, Detail, Equality, LayerRow
 from edgekit.target.fpga import hls
 from edgekit.target.fpga import plan as fpga_plan
 from edgekit.target.fpga.core import Core
 from edgekit.target.fpga.plan import Design
-from edgekit.virtual.fpga import netlist as virtual_netlist
 from edgekit.virtual.fpga.bench import run_core
-from edgekit.virtual.fpga.switching import NetlistRun, run_netlist
+from edgekit.virtual.fpga.netlist import Netlist, parse
+from edgekit.virtual.fpga.switching import run_netlist
 from edgekit.virtual.process import Counts
 
 DEFAULT_RATE_HZ = 10.0  # that a folded network keeps where the contract names no rate
@@ -50,6 +54,7 @@ class FpgaPrepared(Prepared):
 
     board: FpgaBoard
     core: Core
+    note: str  # why this style, "" where there was nothing to choose
 
     @property
     def macs(self) -> int:
@@ -70,15 +75,44 @@ def prepare(settings: Settings, progress: Progress) -> FpgaPrepared:
     progress.stage("load and compile")
     graph = loaded(settings)
     lowered, savings = optimize_with_savings(graph, None, fold=settings.fold)
-    made = designed(settings, lowered)
     samples = data.read(settings.data, graph, seed=settings.seed)
-    artifact = stages.build(
-        made.plan,
-        settings.work,
-        allow_timing_failure=settings.fpga.allow_timing_failure,
-        progress=progress,
-    )
-    return FpgaPrepared(graph, lowered, made.plan, artifact, samples, savings, board, made.core)
+    note = ""
+    if settings.fpga.optimize is not None and board.part.device == MODELLED_DEVICE:
+
+        def build(styled: Settings, told: Progress) -> Built:
+            return _counted(styled, lowered, samples, told)
+
+        scope = _scope(settings.contract.scope)
+        chosen, note = styles.best(settings, board, scope, build, progress)
+        made, artifact = chosen.design, chosen.artifact
+    else:
+        made = designed(settings, lowered)
+        artifact = _built(settings, made, progress)
+    if board.part.family == "zynq7":
+        _write(hls.generate(lowered), settings.work / "hls")
+    core = made.core
+    return FpgaPrepared(graph, lowered, made.plan, artifact, samples, savings, board, core, note)
+
+
+def _built(settings: Settings, made: Design, progress: Progress) -> Artifact:
+    allow = settings.fpga.allow_timing_failure
+    return stages.build(made.plan, settings.work, allow_timing_failure=allow, progress=progress)
+
+
+def _counted(settings: Settings, lowered: Graph, samples: Samples, progress: Progress) -> Built:
+    """Return a style's bitstream with what the whole design switches while it infers."""
+    made = designed(settings, lowered)
+    artifact = _built(settings, made, progress)
+    activity = _activity(settings, made, artifact, samples, progress)
+    return Built(made, artifact, activity)
+
+
+def _write(files: Mapping[PurePosixPath, bytes], directory: Path) -> None:
+    """Write the project for the vendor's HLS tool, which a user may want to look at."""
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 def finished(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> FpgaPrepared:
@@ -105,16 +139,18 @@ def designed(settings: Settings, lowered: Graph) -> Design:
 def described(settings: Settings, prepared: FpgaPrepared) -> Detail:
     """Return what is known once the bitstream is built."""
     core = prepared.core
-    notes = (
+    notes = [
         f"network: {core.style}, {core.latency_cycles:,} cycles to an answer, one every "
-        f"{core.interval_cycles:,}; {core.estimate.lut:,} look-up tables estimated",
-    )
+        f"{core.interval_cycles:,}; {core.estimate.lut:,} look-up tables estimated without shell",
+    ]
+    if prepared.note:
+        notes.append(prepared.note)
     return Detail(
         model_hash=text.digest(prepared.lowered),
         nodes=tuple(node.label for node in prepared.lowered.nodes),
         layers=layers(prepared, None),
         facts=detail.fact_rows(prepared.board, settings.contract.operating_point),
-        notes=notes,
+        notes=tuple(notes),
     )
 
 
@@ -137,7 +173,10 @@ def links(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> lis
         found.append(_link(prepared, "rtl", _rtl(settings, prepared, progress)))
     if prepared.board.part.family != SIMULATED_FAMILY:
         return found
-    done = _netlist_run(settings, prepared, progress, delays=False)
+    alone = _alone(settings, prepared.core, prepared.plan.name, progress)
+    progress.stage(f"synthesized netlist, {len(stored)} samples")
+    bits = stored.view(np.uint8)
+    done = run_netlist(prepared.core, alone, bits, settings.work, streams=ALL_STREAMS)
     return [*found, _link(prepared, "netlist", done.outputs.view(np.int8))]
 
 
@@ -149,21 +188,12 @@ def _rtl(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> NDAr
     return done.outputs.view(np.int8)
 
 
-def _netlist_run(
-    settings: Settings, prepared: FpgaPrepared, progress: Progress, *, delays: bool
-) -> NetlistRun:
-    """Synthesize the network alone and simulate what came of it."""
-    plan = fpga_plan.network_alone(prepared.core, prepared.plan.name, prepared.board, settings.fpga)
+def _alone(settings: Settings, core: Core, name: str, progress: Progress) -> Netlist:
+    """Return the synthesized network without shell."""
+    board = fpga_board(settings.board)
+    plan = fpga_plan.network_alone(core, name, board, settings.fpga)
     built = stages.build(plan, settings.work, progress=progress)
-    netlist = virtual_netlist.parse(built.products["netlist"].read_bytes(), "ek_core")
-    inputs = prepared.samples.as_bytes().view(np.uint8)
-    if delays:
-        inputs = inputs[:TIMED_SAMPLES]
-    progress.stage(f"synthesized netlist, {len(inputs)} samples")
-    streams = TIMED_STREAMS if delays else ALL_STREAMS
-    return run_netlist(
-        prepared.core, netlist, inputs, settings.work, delays=delays, streams=streams
-    )
+    return parse(built.products["netlist"].read_bytes(), "ek_core")
 
 
 def _link(prepared: FpgaPrepared, name: str, stored: NDArray[np.int8]) -> ChainLink:
@@ -189,14 +219,38 @@ def powered(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> P
     if board.part.device != MODELLED_DEVICE:
         return None
     point = board.operating_points[settings.contract.operating_point]
-    activity = _netlist_run(settings, prepared, progress, delays=True).activity
+    made = Design(prepared.core, prepared.plan)
+    activity = _activity(settings, made, prepared.artifact, prepared.samples, progress)
     return fpga_power.powered_point(
-        _with_shell(activity, prepared),
+        activity,
         clock_hz=point.clock_hz,
         source="pin" if board.clock == "pin" else "hfosc",
-        sleep="running" if board.clock == "pin" else "slow",
+        sleep="slow",
         scope=_scope(settings.contract.scope),
         supply_mv=point.supply_mv,
+    )
+
+
+def _activity(
+    settings: Settings, made: Design, artifact: Artifact, samples: Samples, progress: Progress
+) -> Activity:
+    """Count what the network switches, with delays, and add what is known of the shell."""
+    core, sizes = made.core, artifact.sizes
+    assert isinstance(sizes, FpgaSizes)  # a bitstream has no others
+    alone = _alone(settings, core, made.plan.name, progress)
+    inputs = samples.as_bytes().view(np.uint8)[:TIMED_SAMPLES]
+    progress.stage(f"toggles of the netlist, {len(inputs)} samples")
+    activity = run_netlist(
+        core, alone, inputs, settings.work, delays=True, streams=TIMED_STREAMS
+    ).activity
+    words = math.ceil(core.in_width / STORE_WIDTH) * core.in_beats
+    pins = activity.pin_toggles_per_cycle
+    return replace(
+        activity,
+        ff_clocked=sizes.ff,
+        lut=sizes.lut,
+        bram_reads_per_cycle=activity.bram_reads_per_cycle + words / activity.cycles_per_inference,
+        pin_toggles_per_cycle=None if pins is None else pins + SHELL_PIN_TOGGLES,
     )
 
 
@@ -206,18 +260,3 @@ def _scope(scope: str) -> Scope:
             return scope
         case _:
             return "supply"
-
-
-def _with_shell(activity: Activity, prepared: FpgaPrepared) -> Activity:
-    core, sizes = prepared.core, prepared.artifact.sizes
-    assert isinstance(sizes, FpgaSizes)  # a bitstream has no others
-    words = math.ceil(core.in_width / STORE_WIDTH) * core.in_beats
-    reads = words / activity.cycles_per_inference
-    pins = activity.pin_toggles_per_cycle
-    return replace(
-        activity,
-        ff_clocked=sizes.ff,
-        lut=sizes.lut,
-        bram_reads_per_cycle=activity.bram_reads_per_cycle + reads,
-        pin_toggles_per_cycle=None if pins is None else pins + SHELL_PIN_TOGGLES,
-    )

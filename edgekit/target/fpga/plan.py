@@ -18,7 +18,7 @@ from edgekit.ir import text
 from edgekit.ir.graph import Graph
 from edgekit.ir.lowbit import LowBitConv2D, LowBitDense, LowBitDepthwiseConv2D, LutLayer
 from edgekit.passes.memory import tensor_bytes
-from edgekit.target.fpga import folded, hardwired, shell, toolchain, vivado
+from edgekit.target.fpga import estimate, folded, hardwired, shell, toolchain, vivado
 from edgekit.target.fpga.core import Core, Resources, Style
 
 # Nobody has wired more weights than this per look-up table of a part: the search for a hard-wired
@@ -157,24 +157,22 @@ def files_of(core: Core) -> dict[PurePosixPath, bytes]:
 def core_of(
     graph: Graph, board: FpgaBoard, wish: FpgaWish, *, clock_hz: int, rate_hz: float
 ) -> Core:
-    """Return the network's RTL in the style that was asked for, or that serves the wish best.
+    """Return the network's RTL in the style that was asked for, or in the first that has room.
 
     Hard-wired costs the least energy and the fewest cycles, folded the fewest cells.
     """
-    if wish.style == "hardwired":
-        return hardwired.generate(graph, stages=wish.stages)
-    if wish.style == "folded":
-        return _folded(graph, board, clock_hz, rate_hz)
-    styles: tuple[Style, ...] = ("hardwired", "folded")
-    if wish.optimize == "area" or _weights(graph) > _WEIGHTS_PER_LUT * board.part.lut:
+    styles: tuple[Style, ...] = ("hardwired", "folded") if wish.style is None else (wish.style,)
+    if wish.style is None and _weights(graph) > _WEIGHTS_PER_LUT * board.part.lut:
         styles = ("folded", "hardwired")
     refused: list[DoesNotFitError | UnsupportedError] = []
     for style in styles:
         try:
             if style == "folded":
-                return _folded(graph, board, clock_hz, rate_hz)
-            core = hardwired.generate(graph, stages=wish.stages)
-            _check(core, board)
+                core = folded.generate(graph, room(board), rate_hz=rate_hz, clock_hz=clock_hz)
+            else:
+                core = hardwired.generate(graph, stages=wish.stages)
+            needed = estimate.added([core.estimate, shell.RESOURCES])
+            estimate.refuse_too_large(graph.name, needed, board)
             return core
         except (DoesNotFitError, UnsupportedError) as error:
             refused.append(error)
@@ -192,20 +190,6 @@ def room(board: FpgaBoard) -> Resources:
         spram=part.spram,
         dsp=part.dsp,
     )
-
-
-def _folded(graph: Graph, board: FpgaBoard, clock_hz: int, rate_hz: float) -> Core:
-    return folded.generate(graph, room(board), rate_hz=rate_hz, clock_hz=clock_hz)
-
-
-def _check(core: Core, board: FpgaBoard) -> None:
-    left = room(board)
-    if core.estimate.lut > left.lut:
-        raise DoesNotFitError(
-            f"hard-wired the network takes about {core.estimate.lut:,} look-up tables; "
-            f"{board.name} has {left.lut:,} beside the shell",
-            hint="prune more: zeros are free; or fold it (fpga.style: folded)",
-        )
 
 
 def _weights(graph: Graph) -> int:
