@@ -28,6 +28,7 @@ from edgekit.report.types import ErrorInfo, Histogram, Power, PowerTrace, Report
 from edgekit.virtual.process import Counts
 
 JOURNAL = "outputs.journal"
+_BITS_A_BYTE = 10  # on a serial line: start, eight, stop
 
 
 def deploy(settings: Settings, *, progress: Progress | None = None) -> Report:
@@ -135,7 +136,7 @@ class _Deployment:
                 done.cycles,
                 clock_hz,
                 counts=counts,
-                cold_start_us=done.cold_start_us,
+                cold_start_us=_cold_start_us(self._settings, prepared, done),
                 virtual=virtual,
             ),
             accuracy=top1(
@@ -204,6 +205,13 @@ def _scores(graph: Graph, stored: NDArray[np.int8]) -> NDArray[Any]:
     return edges.dequantize(edge, integers).reshape(len(integers), -1)
 
 
+def _cold_start_us(settings: Settings, prepared: Prepared, done: Run) -> float | None:
+    """Return reset to first result; where weights are loaded that is, in essence, their loading."""
+    if not prepared.weights:
+        return done.cold_start_us
+    return len(prepared.weights) * _BITS_A_BYTE / settings.board.link.baud * 1e6
+
+
 def _histogram(done: Run, counts: Counts | None) -> Histogram | None:
     if counts is not None and counts.cycles_hi is None:
         return None
@@ -226,6 +234,7 @@ def _run(settings: Settings, prepared: Prepared, station: Station, progress: Pro
         prepared.artifact,
         station.port,
         prepared.samples.as_bytes(),
+        weights=prepared.weights,
         journal=journal,
         progress=progress,
     )

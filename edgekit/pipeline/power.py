@@ -9,6 +9,7 @@ from edgekit.board import McuBoard, PoweredPoint
 from edgekit.device.layout import Kind
 from edgekit.device.link import Link
 from edgekit.device.session import RunStats, energy_run
+from edgekit.device.transfer import upload_weights
 from edgekit.errors import UnsureError
 from edgekit.measure import meter as meters
 from edgekit.measure import verdict, windows
@@ -77,6 +78,7 @@ def meter_contract(
             return _without_meter(settings, model, busy_s)
         link = Link(station.port)
         hello = link.connect()
+        upload_weights(link, prepared.weights)
         room = hello.store_bytes // hello.input_bytes
         chosen, note = data.stimuli(prepared.samples, prepared.graph, room=room, seed=settings.seed)
         virtual = settings.virtual or hello.kind == Kind.VIRTUAL

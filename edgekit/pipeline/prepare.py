@@ -36,6 +36,11 @@ class Prepared:
         """Return the multiplications of one inference."""
         return self.plan.facts["macs"]
 
+    @property
+    def weights(self) -> bytes:
+        """Return what has to be loaded over the link before the first inference."""
+        return b""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class McuPrepared(Prepared):

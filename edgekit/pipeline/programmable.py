@@ -61,6 +61,11 @@ class FpgaPrepared(Prepared):
         """Return the multiplications of one inference."""
         return sum(check.macs(self.lowered, node) for node in self.lowered.nodes)
 
+    @property
+    def weights(self) -> bytes:
+        """Return what fills single-port RAM, which starts without contents."""
+        return self.core.weights
+
 
 def budget(settings: Settings) -> Budget:
     """Return the limits of the contract, of the part and of its clock."""

@@ -179,14 +179,21 @@ def run(
     port: Port,
     data: NDArray[np.int8],
     *,
+    weights: bytes = b"",
     journal: Path | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Return the board's outputs for `data` (n, input bytes) and what each inference took.
 
-    Outputs are kept in `journal` as they arrive, and a run that broke off resumes there. Raises
-    DeviceError when the board stays silent or runs another build.
+    `weights` are loaded first, where a board asks for them. Outputs are kept in `journal` as they
+    arrive, and a run that broke off resumes there. Raises DeviceError when the board stays silent
+    or runs another build.
     """
     return session.run_samples(
-        port, data, expected=artifact.plan, journal=journal, progress=progress or Silent()
+        port,
+        data,
+        expected=artifact.plan,
+        weights=weights,
+        journal=journal,
+        progress=progress or Silent(),
     )
