@@ -58,6 +58,7 @@ class OperatingPoint(_Strict):
     """Clock, supply and regulator, with the currents drawn in each state where they are known."""
 
     clock_hz: int = Field(gt=0)
+    clock: Literal["internal", "pin"] | None = None  # of an FPGA; None: the board's own
     supply_mv: int = Field(gt=0)
     regulator: str
     flash_wait_states: int = Field(default=0, ge=0)  # of a microcontroller's code
@@ -198,6 +199,13 @@ class FpgaBoard(Board):
     # internal: the part's own oscillator, divided; pin: a crystal at `pins.clk`; ps: the Arm side
     clock: Literal["internal", "pin", "ps"]
     pins: dict[str, str]  # clk, rx, tx, mark, led and others to pin names of the package
+
+    def clock_source(self, operating_point: str) -> Literal["internal", "pin"]:
+        """Return where the clock comes from at that point; the Arm side's clock is at a pin."""
+        named = self.operating_points[operating_point].clock
+        if named is not None:
+            return named
+        return "pin" if self.clock == "ps" else self.clock
 
 
 _KINDS: dict[str, type[McuBoard] | type[FpgaBoard]] = {"mcu": McuBoard, "fpga": FpgaBoard}

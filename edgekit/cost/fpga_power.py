@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from edgekit.board import Fact, PoweredPoint
+from edgekit.board import Fact, FpgaBoard, PoweredPoint
 from edgekit.cost import fpga_coefficients as up5k
 from edgekit.cost.fpga_activity import Activity
 from edgekit.cost.fpga_coefficients import MEASURED_CORE_V, MEASURED_IO_V, Coefficient
@@ -54,6 +54,11 @@ class Term:
     rail: Rail
     mw: float
     plus_minus_mw: float
+
+
+def source_of(board: FpgaBoard, operating_point: str) -> ClockSource:
+    """Return what makes the clock at that point, by the name of its coefficients."""
+    return "pin" if board.clock_source(operating_point) == "pin" else "hfosc"
 
 
 def bounds(terms: Iterable[Term], scope: Scope) -> Bounds:

@@ -229,7 +229,7 @@ def powered(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> P
     return fpga_power.powered_point(
         activity,
         clock_hz=point.clock_hz,
-        source="pin" if board.clock == "pin" else "hfosc",
+        source=fpga_power.source_of(board, settings.contract.operating_point),
         sleep="slow",
         scope=_scope(settings.contract.scope),
         supply_mv=point.supply_mv,

@@ -8,7 +8,7 @@ from typing import get_args
 
 from edgekit.board import FpgaBoard
 from edgekit.build.plan import Artifact, FpgaSizes
-from edgekit.cost import fpga_choice
+from edgekit.cost import fpga_choice, fpga_power
 from edgekit.cost.fpga_activity import Activity
 from edgekit.cost.fpga_power import Scope
 from edgekit.errors import DoesNotFitError, UnsupportedError
@@ -58,7 +58,7 @@ def best(
         limit_mw=contract.limit_mw,
         rate_hz=contract.rate_hz,
         scope=scope,
-        source="pin" if board.clock == "pin" else "hfosc",
+        source=fpga_power.source_of(board, contract.operating_point),
         sleep="slow",
     )
     designs = [_design(built) for built in found.values()]

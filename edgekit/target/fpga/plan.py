@@ -53,7 +53,7 @@ def design(
     """
     clock_hz = board.operating_points[operating_point].clock_hz
     core = core_of(graph, board, wish, clock_hz=clock_hz, rate_hz=rate_hz)
-    facts = shell_facts(graph, core, board, clock_hz)
+    facts = shell_facts(graph, core, board, operating_point)
     files = {**files_of(core), **shell.wrap(core, facts)}
     top, pins = shell.TOP, None
     if board.part.family == "zynq7":
@@ -105,14 +105,16 @@ def _verilog(files: Mapping[PurePosixPath, bytes]) -> tuple[PurePosixPath, ...]:
     return tuple(sorted(path for path in files if path.suffix == ".v"))
 
 
-def shell_facts(graph: Graph, core: Core, board: FpgaBoard, clock_hz: int) -> shell.ShellFacts:
+def shell_facts(
+    graph: Graph, core: Core, board: FpgaBoard, operating_point: str
+) -> shell.ShellFacts:
     """Return what the shell of `core` on `board` has to know; Zynq's twin is clocked by a pin."""
     family, edge = board.part.family, graph.outputs[0]
     left = room(board).bram - core.estimate.bram
     return shell.ShellFacts(
         family="ice40" if family == "zynq7" else family,
-        clock="pin" if board.clock == "ps" else board.clock,
-        clock_hz=clock_hz,
+        clock=board.clock_source(operating_point),
+        clock_hz=board.operating_points[operating_point].clock_hz,
         baud=board.link.baud,
         pins=board.pins,
         board=board.name,
@@ -162,8 +164,15 @@ def core_of(
     Hard-wired costs the least energy and the fewest cycles, folded the fewest cells.
     """
     styles: tuple[Style, ...] = ("hardwired", "folded") if wish.style is None else (wish.style,)
-    if wish.style is None and _weights(graph) > _WEIGHTS_PER_LUT * board.part.lut:
-        styles = ("folded", "hardwired")
+    weights, most = _weights(graph), _WEIGHTS_PER_LUT * board.part.lut
+    if weights > most:
+        if wish.style == "hardwired":
+            raise DoesNotFitError(
+                f"{graph.name} hard-wired would be {weights:,} weights in logic, and the "
+                f"{board.part.lut:,} look-up tables of {board.part.device} hold {most:,} at most",
+                hint="fpga.style: folded, or a part with more of them",
+            )
+        styles = ("folded",)
     refused: list[DoesNotFitError | UnsupportedError] = []
     for style in styles:
         try:

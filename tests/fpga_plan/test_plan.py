@@ -1,0 +1,44 @@
+"""What is decided before any synthesis: where the clock comes from, and what is not tried."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from edgekit import board as boards
+from edgekit.config import FpgaWish
+from edgekit.cost import fpga_power
+from edgekit.errors import DoesNotFitError
+from edgekit.frontend import load
+from edgekit.ir.graph import Graph
+from edgekit.passes import optimize
+from edgekit.target.fpga import plan
+
+ICEBREAKER = boards.fpga(boards.find("icebreaker"))
+
+
+@pytest.fixture(scope="module")
+def mnist(root: Path) -> Graph:
+    return optimize(load(root / "examples" / "mnist" / "convolutional.safetensors"))
+
+
+def test_a_point_says_where_its_clock_comes_from() -> None:
+    assert ICEBREAKER.clock_source("run_12mhz") == "pin"
+    assert ICEBREAKER.clock_source("hfosc_24mhz") == "internal"
+    assert fpga_power.source_of(ICEBREAKER, "run_12mhz") == "pin"
+    assert fpga_power.source_of(ICEBREAKER, "hfosc_24mhz") == "hfosc"
+    assert boards.fpga(boards.find("pynq-z2")).clock_source("fclk_50mhz") == "pin"
+
+
+@pytest.mark.parametrize(
+    ("wish", "message"),
+    [(FpgaWish(), "clocks an inference"), (FpgaWish(style="hardwired"), "weights in logic")],
+    ids=["folded", "hardwired"],
+)
+def test_millions_of_products_are_not_wired(mnist: Graph, wish: FpgaWish, message: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(DoesNotFitError, match=message):
+        plan.core_of(mnist, ICEBREAKER, wish, clock_hz=12_000_000, rate_hz=1000.0)
+    assert time.process_time() - begun < 5.0
