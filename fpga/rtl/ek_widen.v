@@ -1,12 +1,12 @@
 // Puts a beat together from PIECES words, first word lowest, for inputs wider than the store.
 //
-// The beat is stable while `out_valid` is high; words are taken between beats only, so a beat costs
-// PIECES + 1 clocks. Cost: a flip-flop a bit.
+// The last word goes straight through, so that a beat takes PIECES clocks and is stable as long as
+// the store's output is. Cost: a flip-flop for each bit of the other words.
 `default_nettype none
 
 module ek_widen #(
     parameter integer IN_WIDTH = 16,
-    parameter integer PIECES = 2
+    parameter integer PIECES = 2        // at least 2
 ) (
     input  wire                       clk,
     input  wire                       rst,
@@ -17,22 +17,24 @@ module ek_widen #(
     input  wire                       out_ready,
     output wire [IN_WIDTH*PIECES-1:0] out_data
 );
-    localparam integer BITS = $clog2(PIECES + 1);
-    localparam [BITS-1:0] ALL = PIECES[BITS-1:0];
+    localparam integer KEPT = IN_WIDTH * (PIECES - 1);
+    localparam integer BITS = $clog2(PIECES);
+    localparam integer LAST = PIECES - 1;
 
-    reg [IN_WIDTH*PIECES-1:0] beat;
+    reg [KEPT-1:0] kept;
     reg [BITS-1:0] filled;
+    wire last = (filled == LAST[BITS-1:0]);
+    wire [KEPT+IN_WIDTH-1:0] joined = {in_data, kept};
 
-    assign out_valid = (filled == ALL);
-    assign in_ready = !out_valid;
-    assign out_data = beat;
+    assign out_valid = last && in_valid;
+    assign in_ready = !last || out_ready;
+    assign out_data = joined;
 
     always @(posedge clk) begin
         if (in_valid && in_ready) begin
-            beat <= {in_data, beat[IN_WIDTH*PIECES-1:IN_WIDTH]};
-            filled <= filled + 1'b1;
+            if (!last) kept <= joined[KEPT+IN_WIDTH-1:IN_WIDTH];
+            filled <= last ? {BITS{1'b0}} : filled + 1'b1;
         end
-        if (out_valid && out_ready) filled <= {BITS{1'b0}};
         if (rst) filled <= {BITS{1'b0}};
     end
 endmodule
