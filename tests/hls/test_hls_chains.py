@@ -43,6 +43,14 @@ def test_random_chains(seed: int, work: Path):
     equals_interp(seed, work)
 
 
+@pytest.mark.cc
+def test_a_work_directory_named_from_where_one_is(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(work)
+    equals_interp(0, Path())
+
+
 @pytest.mark.nightly
 @pytest.mark.cc
 @pytest.mark.parametrize("seed", range(8, 136))

@@ -83,7 +83,7 @@ def csim(
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         given, taken = Path(folder) / "input.hex", Path(folder) / "output.hex"
         given.write_text(wire.to_hex(inputs), encoding="ascii")
-        argv = ("sh", "-c", _LIMITED, str(program), str(given), str(taken))
+        argv = ("sh", "-c", _LIMITED, str(program.resolve()), str(given), str(taken))
         _call(argv, program.parent, "run.log", "the HLS C++")
         try:
             text = taken.read_text(encoding="ascii")
