@@ -108,7 +108,8 @@ def _counted(settings: Settings, lowered: Graph, samples: Samples, progress: Pro
     """Return a style's bitstream with what the whole design switches while it infers."""
     made = designed(settings, lowered)
     artifact = _built(settings, made, progress)
-    activity = _activity(settings, made, artifact, samples, progress)
+    distinct = _distinct(settings, lowered, samples)
+    activity = _activity(settings, made, artifact, distinct, progress)
     return Built(made, artifact, activity)
 
 
@@ -225,7 +226,8 @@ def powered(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> P
         return None
     point = board.operating_points[settings.contract.operating_point]
     made = Design(prepared.core, prepared.plan)
-    activity = _activity(settings, made, prepared.artifact, prepared.samples, progress)
+    distinct = _distinct(settings, prepared.graph, prepared.samples)
+    activity = _activity(settings, made, prepared.artifact, distinct, progress)
     return fpga_power.powered_point(
         activity,
         clock_hz=point.clock_hz,
@@ -236,6 +238,14 @@ def powered(settings: Settings, prepared: FpgaPrepared, progress: Progress) -> P
     )
 
 
+def _distinct(settings: Settings, graph: Graph, samples: Samples) -> Samples:
+    """Return what switching is counted on, distinct inputs as in the metered window.
+
+    A repeated input toggles nothing, and would make the power look small.
+    """
+    return data.stimuli(samples, graph, room=TIMED_SAMPLES, seed=settings.seed)[0]
+
+
 def _activity(
     settings: Settings, made: Design, artifact: Artifact, samples: Samples, progress: Progress
 ) -> Activity:
@@ -243,7 +253,7 @@ def _activity(
     core, sizes = made.core, artifact.sizes
     assert isinstance(sizes, FpgaSizes)  # a bitstream has no others
     alone = _alone(settings, core, made.plan.name, progress)
-    inputs = samples.as_bytes().view(np.uint8)[:TIMED_SAMPLES]
+    inputs = samples.as_bytes().view(np.uint8)
     progress.stage(f"toggles of the netlist, {len(inputs)} samples")
     activity = run_netlist(
         core, alone, inputs, settings.work, delays=True, streams=TIMED_STREAMS

@@ -130,6 +130,18 @@ def test_answers_and_cycles(delays: bool, work: Path) -> None:
         assert run.activity.spram_accesses_per_cycle == (1.0 if core.weights else 0.0)
 
 
+@pytest.mark.parametrize("n", [2, 9])
+def test_few_inputs_fill_the_pipeline_all_the_same(n: int, work: Path) -> None:
+    """A pipeline that was never full would have toggled nothing, and its power look small."""
+    core, x = hardwired(), random(n, 4)
+    net, _ = synthesized(core, work)
+    run = run_netlist(core, net, x, work, delays=True)
+    np.testing.assert_array_equal(run.outputs, hardwired_answers(x))
+    many = run_netlist(core, net, random(64, 4), work, delays=True)
+    assert run.activity.inferences > 1
+    assert run.activity.toggles_per_cycle > 0.5 * many.activity.toggles_per_cycle
+
+
 @pytest.mark.iverilog
 @pytest.mark.yowasp
 def test_memories_as_icarus_has_them(work: Path) -> None:

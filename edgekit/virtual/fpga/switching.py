@@ -18,7 +18,7 @@ from edgekit.virtual.fpga.compiled import build_plain
 from edgekit.virtual.fpga.netlist import Netlist
 
 _LANES = 64
-_FEWEST_A_LANE = 4  # inferences, so that the pipeline is full for some of the time
+_COUNTED_A_LANE = 4  # inferences at least, while the pipeline is full
 _LIMIT_S = 3600.0
 _FINDINGS = {
     3: "the netlist stands still: a deadlock",
@@ -54,11 +54,12 @@ def run_netlist(
         core: the network that the netlist was made of.
         netlist: of module `ek_core`.
         inputs: wire bytes (n, input bytes), uint8, n at least 1, different ones in a row: a
-            repeated input toggles nothing.
+            repeated input toggles nothing. They are given again where they are too few to fill
+            the pipeline.
         work: the compiled simulator is kept in `work/simulators`.
         delays: count glitches too: LUT 1,200 ps, carry 280 ps, clock to output 1,400 ps,
             inertial. Without, each net settles at once. The answers are the same.
-        streams: at most so many side by side, up to 64; each is given at least 4 inferences.
+        streams: at most so many side by side, up to 64; each is long enough to fill the pipeline.
 
     Raises:
         ToolError: no C++ compiler.
@@ -66,8 +67,9 @@ def run_netlist(
     """
     program = build_plain("ek_netlist", work / "simulators")
     n = len(inputs)
-    lanes = max(1, min(_LANES, streams, n // _FEWEST_A_LANE))
-    steps = -(-n // lanes)
+    fewest = _COUNTED_A_LANE + 1 + -(-core.latency_cycles // core.interval_cycles)
+    lanes = max(1, min(_LANES, streams, n // fewest))
+    steps = max(fewest, -(-n // lanes))
     order = np.arange(lanes * steps).reshape(lanes, steps) % n
     scratch = Path(tempfile.mkdtemp(dir=work, prefix="run-")).resolve()
     (scratch / "netlist").write_bytes(netlist.to_bytes())

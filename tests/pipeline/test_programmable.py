@@ -1,0 +1,68 @@
+"""What the power of an FPGA's network is counted on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+from writers.random_lowbit import random_chain
+
+from edgekit.build.plan import Artifact, FpgaSizes
+from edgekit.cost.fpga_activity import Activity
+from edgekit.pipeline import programmable
+from edgekit.pipeline.data import Samples, random
+from edgekit.pipeline.programmable import FpgaPrepared
+from edgekit.pipeline.settings import Settings
+from edgekit.progress import Silent
+
+
+def test_switching_is_counted_on_distinct_inputs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in the metered window: a repeated input toggles nothing, and would lower the power."""
+    chain = random_chain(1)
+    graph = chain.graph(chain.last)
+    one = random(graph, 1, seed=1)
+    same = replace(
+        one, source=np.repeat(one.source, 90, 0), integers=np.repeat(one.integers, 90, 0)
+    )
+    given: list[np.ndarray] = []
+    ran = Activity(
+        cycles=9, inferences=9, toggles_per_cycle=1.0, with_delays=True, ff_clocked=1, lut=1
+    )
+
+    def run(_core: object, _netlist: object, x: np.ndarray, *_: object, **__: object) -> object:
+        given.append(x)
+        return SimpleNamespace(activity=ran)
+
+    monkeypatch.setattr(programmable, "_alone", lambda *_: None)
+    monkeypatch.setattr(programmable, "run_netlist", run)
+    monkeypatch.setattr(programmable.fpga_power, "powered_point", lambda *_, **__: None)
+    monkeypatch.setattr(programmable.fpga_power, "source_of", lambda *_: "pin")
+    programmable.powered(_settings(tmp_path), _prepared(graph, same), Silent())
+    assert len(given[0]) == len(np.unique(given[0], axis=0)) == 64
+
+
+def _settings(work: Path) -> Settings:
+    contract = SimpleNamespace(operating_point="run", scope="supply")
+    return cast(Settings, SimpleNamespace(work=work, seed=0, contract=contract))
+
+
+def _prepared(graph: object, samples: Samples) -> FpgaPrepared:
+    point = SimpleNamespace(clock_hz=12_000_000, supply_mv=1200)
+    part = SimpleNamespace(device=programmable.MODELLED_DEVICE)
+    board = SimpleNamespace(part=part, operating_points={"run": point})
+    sizes = FpgaSizes(lc=1, lut=1, ff=1, carry=0, bram=0, dsp=0, spram=0, fmax_mhz=None)
+    found = SimpleNamespace(
+        graph=graph,
+        samples=samples,
+        board=board,
+        core=SimpleNamespace(in_width=8, in_beats=1),
+        plan=SimpleNamespace(name="net"),
+        artifact=cast(Artifact, SimpleNamespace(sizes=sizes)),
+    )
+    return cast(FpgaPrepared, found)
