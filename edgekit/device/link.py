@@ -211,6 +211,10 @@ class Link:
             self._frames.extend(self._decoder.feed(self._port.read(left_s)))
         return self._frames.popleft()
 
+    def forget_events(self) -> None:
+        """Drop the events that have come so far."""
+        self._events.clear()
+
     def event(self, timeout_s: float) -> Frame | None:
         """Return the next event of this session, or None when none comes in time."""
         deadline = time.monotonic() + timeout_s

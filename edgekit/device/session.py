@@ -254,6 +254,9 @@ class EnergyRun:
         seconds = groups * self._request.period_us * 1e-6
         try:
             self._link.request(Command.RUN, pack(self._request))
+            # A board slower than the host expected was asked how a run went, and said so itself
+            # only then: what came before this reply is of an earlier run.
+            self._link.forget_events()
         except NoReply as exc:
             # It may be running with its answer lost: only the end tells.
             _log.warning("%s; waiting for the end of the run", exc.message)

@@ -198,6 +198,21 @@ def test_a_lost_end_of_run_is_asked_for(
     assert stats.n == 3
 
 
+def test_the_end_of_an_earlier_run_is_not_taken_for_this_one(
+    boards: Boards, inputs: np.ndarray
+) -> None:
+    link = _connected(boards())
+    earlier = session.energy_run(link, inputs, n=3, period_us=0)
+    earlier.start()
+    time.sleep(0.3)  # its end lies on the wire, unread
+    run = session.energy_run(link, inputs, n=5, period_us=20_000)
+    run.start()
+    stats = None
+    while stats is None:
+        stats = run.poll(0.05)
+    assert stats.n == 5
+
+
 def test_a_run_can_be_stopped_and_keeps_the_model_to_itself(
     boards: Boards, inputs: np.ndarray
 ) -> None:
