@@ -19,6 +19,7 @@ from edgekit.ir.types import DType, Edge, InputGrid, Tensor
 
 _MAX_BYTES = 1 << 30
 _MAX_ELEMENTS = 1 << 26  # 2 GiB or so, with the copies that a comparison makes
+MIN_STIMULI = 64  # different inputs that a metered window runs
 _RANDOM_SAMPLES = 64
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError),
@@ -111,7 +112,7 @@ def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Sa
     chosen = Samples(
         samples.source[keep], samples.integers[keep], None, samples.origin, samples.tensor
     )
-    missing = min(_RANDOM_SAMPLES, room) - len(chosen)
+    missing = min(MIN_STIMULI, room) - len(chosen)
     if missing <= 0:
         return chosen, f"{len(chosen)} distinct inputs of {samples.origin}"
     extra = random(graph, missing, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgekit.board import McuBoard, PoweredPoint
+from edgekit.board import Board, FpgaBoard, McuBoard, PoweredPoint
 from edgekit.device.layout import Kind
 from edgekit.device.link import Link
 from edgekit.device.session import RunStats, energy_run
@@ -170,6 +170,7 @@ class _Window:
             board=self.board,
             floor_mw=self.settings.board.floor_mw,
         )
+        judgement = _varied(judgement, len(self.stimuli), self.settings.board)
         if contract.mode == "average":
             judgement = _in_time(judgement, stats, plan)
         return Metered(figures, judgement, trace, None, notes)
@@ -234,6 +235,17 @@ class _Window:
             inferences_per_mark=plan.batch,
             marks=plan.marks,
         )
+
+
+def _varied(judgement: Judgement, count: int, board: Board) -> Judgement:
+    """An FPGA draws what its inputs toggle, so that few of them say little of all others."""
+    if count >= data.MIN_STIMULI or not isinstance(board, FpgaBoard):
+        return judgement
+    why = (
+        f"the board has room for {count} different inputs, a window runs {data.MIN_STIMULI}; "
+        f"{judgement.why}"
+    )
+    return Judgement("unsure", why, judgement.limit_mw)
 
 
 def _in_time(judgement: Judgement, stats: RunStats, plan: Schedule) -> Judgement:

@@ -20,6 +20,9 @@ module ek_shell #(
     parameter [INPUT_BYTES-1:0] KEEP = {INPUT_BYTES{1'b1}},
     parameter integer STORE_WIDTH = IN_WIDTH,
     parameter integer SLOTS = 64,
+    parameter integer LOOPS = 0,              // the order of the store's words: see ek_store
+    parameter [16*LOOPS+15:0] COUNTS = 16'd0,
+    parameter [16*LOOPS+15:0] JUMPS = 16'd1,
     parameter [31:0]  WEIGHT_BYTES = 32'd0,   // to load before the first inference, < 131,072
     parameter integer CYCLE_BITS = 24,        // of one inference's cycles
     parameter integer CLOCK_MHZ = 12,
@@ -128,7 +131,7 @@ module ek_shell #(
 
     ek_store #(
         .WIDTH(STORE_WIDTH), .BYTES(INPUT_BYTES), .KEEP(KEEP), .WORDS(WORDS), .SLOTS(SLOTS),
-        .ADDR_BITS(ADDR_BITS)
+        .LOOPS(LOOPS), .COUNTS(COUNTS), .JUMPS(JUMPS), .ADDR_BITS(ADDR_BITS)
     ) u_store (
         .clk(clk), .rst(rst), .write_home(store_home), .write_spare(store_spare),
         .write(store_write), .write_data(data), .read(run_read), .read_addr(run_addr),

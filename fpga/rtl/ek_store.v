@@ -4,7 +4,10 @@
 // A slot holds one input: BYTES bytes on the wire, of which those whose bit is set in KEEP are
 // stored, WIDTH bits a word. `write_home` moves the write position to slot 0 and `write_spare` to
 // the slot behind the last one, which is for inputs that come inside a request; writing goes on
-// from slot to slot. `read` brings word `read_addr` to `read_data`, which holds it until the next
+// from slot to slot. Words are stored as they come, or where a nest of LOOPS loops leads: COUNTS has
+// 16 bits for the count of each loop, the innermost lowest, and JUMPS what is added to the address
+// when a loop goes on and those inside of it begin again; above them, what leads to the next slot.
+// That transposes an image while it comes in. `read` brings word `read_addr` to `read_data`, which holds it until the next
 // read. Timing: one clock. Cost: 1 EBR per 16 bits of WIDTH and 256 words, about 40 LUT4.
 `default_nettype none
 
@@ -14,6 +17,9 @@ module ek_store #(
     parameter [BYTES-1:0] KEEP = {BYTES{1'b1}},
     parameter integer WORDS = 1,             // words of an input
     parameter integer SLOTS = 64,
+    parameter integer LOOPS = 0,
+    parameter [16*LOOPS+15:0] COUNTS = 16'd0,  // the uppermost is not used
+    parameter [16*LOOPS+15:0] JUMPS = 16'd1,   // modulo 2^16
     parameter integer ADDR_BITS = 7          // $clog2((SLOTS + 1) * WORDS)
 ) (
     input  wire                 clk,
@@ -57,11 +63,41 @@ module ek_store #(
     wire unused = (&piece);  // with lanes of one byte
     wire last_lane = (lane == LAST_LANE[LANE_BITS-1:0]);
 
+    wire [15:0] jump;  // from this word's place to the next one's
+    wire jump_unused = (&jump);
+    genvar i;
+    generate
+        if (LOOPS == 0) begin : g_as_it_comes
+            assign jump = JUMPS;
+        end else begin : g_nest
+            // Bit i: all loops below i are at their last round. Piece i: from loop i or outwards.
+            wire [LOOPS:0] inner_done  /* verilator split_var */;
+            wire [16*LOOPS+15:0] onward  /* verilator split_var */;
+            assign inner_done[0] = 1'b1;
+            assign onward[16*LOOPS +: 16] = JUMPS[16*LOOPS +: 16];
+            assign jump = onward[15:0];
+            wire done_unused = inner_done[LOOPS];
+            for (i = 0; i < LOOPS; i = i + 1) begin : g_loop
+                localparam [15:0] LAST = COUNTS[16*i +: 16] - 16'd1;
+                localparam integer BITS = $clog2(LAST + 16'd1);
+                reg [BITS-1:0] round;
+                wire done = (round == LAST[BITS-1:0]);
+                assign inner_done[i+1] = inner_done[i] && done;
+                assign onward[16*i +: 16] = done ? onward[16*i+16 +: 16] : JUMPS[16*i +: 16];
+                always @(posedge clk) begin
+                    if (take && last_lane && inner_done[i])
+                        round <= done ? {BITS{1'b0}} : round + 1'b1;
+                    if (rst || write_home || write_spare) round <= {BITS{1'b0}};
+                end
+            end
+        end
+    endgenerate
+
     always @(posedge clk) begin
         if (take) begin
             held <= write_data;
             lane <= last_lane ? {LANE_BITS{1'b0}} : lane + 1'b1;
-            if (last_lane) addr <= addr + 1'b1;
+            if (last_lane) addr <= addr + jump[ADDR_BITS-1:0];
         end
         if (rst || write_home || write_spare) begin
             lane <= {LANE_BITS{1'b0}};
@@ -72,7 +108,6 @@ module ek_store #(
     // Pieces of 16 bits, the width of a block RAM: each byte writes its whole piece, the lower one
     // with something above it that the upper one replaces. Nobody reads what is being written.
     wire [15:0] piece = {write_data, lane[0] ? held : write_data};
-    genvar i;
     generate
         for (i = 0; i < LANES / 2; i = i + 1) begin : g_piece
             localparam integer LOW = 2 * i, HIGH = 2 * i + 1;

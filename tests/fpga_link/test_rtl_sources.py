@@ -50,6 +50,7 @@ def test_instructions_have_these_codes() -> None:
         {"SLEEPS": 1},
         {"STORE_WIDTH": 16, "WEIGHT_BYTES": "32'd64", "OUT_BEATS": 2},
         {"INPUT_BYTES": 9, "KEEP": "9'h17F", "CYCLE_BITS": 8, "STORE_WIDTH": 8},
+        {"STORE_WIDTH": 16, "LOOPS": 2, "COUNTS": "48'h20002", "JUMPS": "48'h1FFFF0002"},
     ],
 )
 def test_lint(parameters: dict[str, object]) -> None:

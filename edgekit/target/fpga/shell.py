@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, assert_never
 
+import numpy as np
+
 from edgekit._data import data_dir
 from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.target.fpga.core import Core, Resources
@@ -81,11 +83,16 @@ class ShellFacts:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """How inputs are kept: bits of a word, words of an input, inputs."""
+    """How inputs are kept: bits of a word, words of an input, inputs.
+
+    `loops` (count, words apart) is the nest, innermost first, in which the words come over the
+    wire; empty where they come as they are read.
+    """
 
     width: int
     words: int
     slots: int
+    loops: tuple[tuple[int, int], ...] = ()
 
 
 def pins_of(facts: ShellFacts) -> dict[str, str]:
@@ -130,7 +137,8 @@ def store(core: Core, facts: ShellFacts) -> Store:
     total = beat_bytes * core.in_beats
     best: Store | None = None
     for size in range(1, beat_bytes + 1):
-        if beat_bytes % size:
+        nest = None if beat_bytes % size else _nest(core, size)
+        if nest is None:
             continue
         lanes = -(-size * 8 // _BLOCK_BITS)
         depth = (_BLOCK_WORDS * _BLOCK_BITS // 8 if size == 1 else _BLOCK_WORDS) * (
@@ -139,13 +147,64 @@ def store(core: Core, facts: ShellFacts) -> Store:
         words = total // size
         slots = depth // words - 1
         if slots >= 1 and (best is None or min(slots, _SLOTS) >= min(best.slots, _SLOTS)):
-            best = Store(8 * size, words, min(slots, 4 * _SLOTS))
+            best = Store(8 * size, words, min(slots, 4 * _SLOTS), nest)
+    if best is None and _nest(core, 1) is None:
+        raise UnsupportedError(
+            f"the network takes its {facts.input_bytes} input bytes in another order than they "
+            "come",
+            hint="transpose the input in front of the model",
+        )
     if best is None:
         raise UnsupportedError(
             f"two inputs of {total} bytes do not fit into {facts.store_blocks} block RAMs",
             hint="a smaller input, or a part with more block RAM",
         )
     return best
+
+
+def _nest(core: Core, size: int) -> tuple[tuple[int, int], ...] | None:
+    """Return the loops in which words of `size` bytes come over the wire, innermost first.
+
+    None where bytes of a word come apart, or in an order that is no nest of loops. A word's place
+    is a sum over the loops of round times distance: what reshaping and transposing lead to.
+    """
+    if list(core.kept_bytes) == sorted(core.kept_bytes):
+        return ()
+    if len(core.kept_bytes) % size:
+        return None
+    places = np.argsort(np.asarray(core.kept_bytes, np.int64))
+    pieces = places.reshape(-1, size)
+    if np.any(pieces != pieces[:, :1] + np.arange(size)) or np.any(pieces[:, 0] % size):
+        return None
+    left = pieces[:, 0] // size
+    loops = []
+    while left.size > 1:
+        steps = np.diff(left)
+        other = np.flatnonzero(steps != steps[0])
+        count = int(other[0]) + 1 if other.size else left.size
+        rounds = left.reshape(-1, count) if left.size % count == 0 else None
+        if rounds is None or np.any(rounds != rounds[:, :1] + steps[0] * np.arange(count)):
+            return None
+        loops.append((count, int(steps[0])))
+        left = rounds[:, 0]
+    return tuple(loops) if left[0] == 0 else None
+
+
+def _loops(kept: Store) -> dict[str, str]:
+    """Return the store's parameters for its nest of loops."""
+    if not kept.loops:
+        return {}
+    jumps, back = [], 0  # from a loop's last round to its first
+    for count, apart in kept.loops:
+        jumps.append(apart - back)
+        back += (count - 1) * apart
+    jumps.append(kept.words - back)
+    counts = [count for count, _ in kept.loops]
+    return {
+        "LOOPS": _number(len(counts)),
+        "COUNTS": _vector(np.array([*counts, 0], "<u2").tobytes(), 2 * len(jumps)),
+        "JUMPS": _vector(np.array(jumps, "<i2").tobytes(), 2 * len(jumps)),
+    }
 
 
 def _board(core: Core, facts: ShellFacts) -> str:
@@ -193,6 +252,7 @@ def _parameters(core: Core, facts: ShellFacts) -> dict[str, str]:
         "KEEP": _keep(core, facts.input_bytes),
         "STORE_WIDTH": _number(kept.width),
         "SLOTS": _number(kept.slots),
+        **_loops(kept),
         "WEIGHT_BYTES": _number(_weight_bytes(core)),
         "CYCLE_BITS": _number(min(24, max(8, (4 * core.latency_cycles).bit_length()))),
         "CLOCK_MHZ": _number(_mhz(facts)),
@@ -212,11 +272,8 @@ def _parameters(core: Core, facts: ShellFacts) -> dict[str, str]:
 
 def _keep(core: Core, input_bytes: int) -> str:
     kept = core.kept_bytes
-    if list(kept) != sorted(set(kept)) or (kept and kept[-1] >= input_bytes):
-        raise UnsupportedError(
-            f"the network takes its {input_bytes} input bytes in another order than they come",
-            hint="transpose the input in front of the model",
-        )
+    assert len(set(kept)) == len(kept)
+    assert max(kept, default=0) < input_bytes
     mask = sum(1 << index for index in kept)
     return f"{input_bytes}'h{mask:X}"
 
