@@ -110,7 +110,7 @@ def shell_facts(
 ) -> shell.ShellFacts:
     """Return what the shell of `core` on `board` has to know; Zynq's twin is clocked by a pin."""
     family, edge = board.part.family, graph.outputs[0]
-    left = room(board).bram - core.estimate.bram
+    left = room(board).bram - core.estimate.bram - (core.out_beats > 1)  # ek_result keeps beats
     return shell.ShellFacts(
         family="ice40" if family == "zynq7" else family,
         clock=board.clock_source(operating_point),
@@ -124,7 +124,7 @@ def shell_facts(
         name=graph.name,
         output_zero_point=edge.zero_point,
         output_scale=edge.scale,
-        store_blocks=max(shell.STORE_BLOCKS, left + shell.STORE_BLOCKS),
+        store_blocks=max(1, left + shell.STORE_BLOCKS),
     )
 
 
