@@ -71,7 +71,9 @@ def test_blocks_of_an_image_are_put_together(width: int, tmp_path: Path) -> None
     (tmp_path / "bench.v").write_text(text)
     argv = ["iverilog", "-g2005", "-o", "bench", "bench.v", str(RTL / "ek_store.v")]
     subprocess.run(argv, cwd=tmp_path, check=True)
-    done = subprocess.run(["vvp", "bench"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["vvp", "bench"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     read = bytes.fromhex("".join(done.stdout.split()))
     words = np.frombuffer(read, np.uint8).reshape(SLOTS + 1, -1, width // 8)[:, :, ::-1]
     np.testing.assert_array_equal(words.reshape(SLOTS + 1, -1), sent[:, order])
