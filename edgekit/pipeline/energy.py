@@ -35,8 +35,14 @@ class Schedule:
         return self.marks * self.batch
 
 
-def contract_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -> Schedule:
+def contract_schedule(
+    contract: Contract, busy_s: float, meter_rate_hz: float, *, interval_s: float | None = None
+) -> Schedule:
     """Return the shortest schedule that the contract's verdict can rest on.
+
+    `interval_s` is the time from answer to answer where inferences overlap. A network that takes
+    longer than a period from input to answer, and less from answer to answer, keeps the rate: as
+    many of its inferences follow each other as make up for the first one's way.
 
     Average mode wakes for every inference, as the contract means it, so that waking is paid as
     often as it will be. Two periods more than needed are run: the first rising edge opens the
@@ -46,6 +52,11 @@ def contract_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -
         return inference_schedule(contract, busy_s, meter_rate_hz)
     if _GROUP_SAMPLES * contract.rate_hz > meter_rate_hz:
         return _grouped(contract.rate_hz, meter_rate_hz)
+    period_s = 1.0 / contract.rate_hz
+    if interval_s is not None and interval_s < period_s < busy_s:
+        batch = math.ceil((busy_s - interval_s) / (period_s - interval_s))
+        if batch <= BATCH_MAX:
+            return _batches(contract.rate_hz, batch)
     # A rate that the board cannot keep shows after as many inferences as fit into the window.
     marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(1.0 / contract.rate_hz, busy_s)))
     return Schedule(marks + 2, 1, round(1e6 / contract.rate_hz))
@@ -57,7 +68,10 @@ def _grouped(rate_hz: float, meter_rate_hz: float) -> Schedule:
     Several periods' inferences follow each other at once, then comes what is left of these
     periods: the mean is the same, since at such rates nothing falls asleep in between.
     """
-    batch = min(BATCH_MAX, math.ceil(_GROUP_SAMPLES * rate_hz / meter_rate_hz))
+    return _batches(rate_hz, min(BATCH_MAX, math.ceil(_GROUP_SAMPLES * rate_hz / meter_rate_hz)))
+
+
+def _batches(rate_hz: float, batch: int) -> Schedule:
     period_us = round(batch / rate_hz * 1e6)
     marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / (period_us * 1e-6)))
     return Schedule(marks + 2, batch, period_us)

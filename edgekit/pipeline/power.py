@@ -82,6 +82,7 @@ def meter_contract(
         room = hello.store_bytes // hello.input_bytes
         chosen, note = data.stimuli(prepared.samples, prepared.graph, room=room, seed=settings.seed)
         virtual = settings.virtual or hello.kind == Kind.VIRTUAL
+        interval = prepared.interval_cycles
         window = _Window(
             settings,
             meter,
@@ -89,6 +90,7 @@ def meter_contract(
             chosen,
             model if virtual else None,
             "virtual" if virtual else "hardware",
+            None if interval is None else interval / point.clock_hz,
             progress,
         )
         metered_ = window.contract(busy_s)
@@ -147,12 +149,13 @@ class _Window:
     stimuli: Samples
     model: Model | None
     board: Literal["hardware", "virtual"]
+    interval_s: float | None
     progress: Progress
 
     def contract(self, busy_s: float) -> Metered:
         contract = self.settings.contract
         rate_hz = self.meter.info.sample_rate_hz
-        plan = energy.contract_schedule(contract, busy_s, rate_hz)
+        plan = energy.contract_schedule(contract, busy_s, rate_hz, interval_s=self.interval_s)
         trace, stats = self._record(plan)
         try:
             figures = self._figures(trace, plan)

@@ -37,6 +37,11 @@ class Prepared:
         return self.plan.facts["macs"]
 
     @property
+    def interval_cycles(self) -> int | None:
+        """Return the clocks from answer to answer where inferences overlap, else None."""
+        return None
+
+    @property
     def weights(self) -> bytes:
         """Return what has to be loaded over the link before the first inference."""
         return b""

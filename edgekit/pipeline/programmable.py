@@ -62,6 +62,11 @@ class FpgaPrepared(Prepared):
         return sum(check.macs(self.lowered, node) for node in self.lowered.nodes)
 
     @property
+    def interval_cycles(self) -> int:
+        """Return the clocks from answer to answer."""
+        return self.core.interval_cycles
+
+    @property
     def weights(self) -> bytes:
         """Return what fills single-port RAM, which starts without contents."""
         return self.core.weights

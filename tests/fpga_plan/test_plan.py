@@ -14,6 +14,7 @@ from edgekit.errors import DoesNotFitError
 from edgekit.frontend import load
 from edgekit.ir.graph import Graph
 from edgekit.passes import optimize
+from edgekit.pipeline import energy
 from edgekit.target.fpga import plan
 
 ICEBREAKER = boards.fpga(boards.find("icebreaker"))
@@ -42,3 +43,14 @@ def test_millions_of_products_are_not_wired(mnist: Graph, wish: FpgaWish, messag
     with pytest.raises(DoesNotFitError, match=message):
         plan.core_of(mnist, ICEBREAKER, wish, clock_hz=12_000_000, rate_hz=1000.0)
     assert time.process_time() - begun < 5.0
+
+
+def test_overlapping_inferences_keep_a_rate_that_one_alone_would_miss() -> None:
+    asked = ICEBREAKER.contract.model_copy(update={"rate_hz": 1000.0})
+    alone = energy.contract_schedule(asked, 1.044e-3, 100e3)
+    assert (alone.batch, alone.period_us) == (1, 1000)
+    piped = energy.contract_schedule(asked, 1.044e-3, 100e3, interval_s=0.864e-3)
+    assert (piped.batch, piped.period_us) == (2, 2000)
+    assert piped.marks * piped.period_us >= 1_000_000
+    fast = energy.contract_schedule(asked, 0.9e-3, 100e3, interval_s=0.864e-3)
+    assert fast.batch == 1
