@@ -181,8 +181,8 @@ def compile_(
     if dry_run:
         return show_plan(plan, json)
     directory = settings.work / "build" / plan.digest()
-    directory.mkdir(parents=True, exist_ok=True)
-    executor.write_files(plan, directory)
+    with executor.prepare(plan, directory, settings.work):
+        pass
     if json:
         show_json({**plan_json(plan), "directory": str(directory)})
     else:

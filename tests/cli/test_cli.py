@@ -136,6 +136,9 @@ def test_a_work_directory_that_cannot_be_written(
     (project / "file").write_text("")
     assert app.run(["deploy", "-o", "file/below"]) == 2
     assert "the report cannot be written to file/below" in capsys.readouterr().err
+    digits = str(Path(__file__).parents[2] / "examples/digits/digits.onnx")
+    assert app.run(["compile", digits, "-o", "file/below"]) == 2
+    assert "work directory file/below cannot be written" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
