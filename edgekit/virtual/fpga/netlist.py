@@ -141,7 +141,8 @@ class _Reader:
         return [*bits, *(self._fresh() for _ in range(width - len(bits)))]
 
     def _clock(self, cell: Mapping[str, Any], pin: str) -> None:
-        self._clocks.update(self._bits(cell["connections"][pin]))
+        bits = self._bits(cell["connections"][pin])
+        self._clocks.update(net for net in bits if net > 1)  # a ROM's write clock is constant
 
     def _add(self, name: str, cell: Mapping[str, Any]) -> None:
         kind = cell["type"]
