@@ -26,7 +26,7 @@ Cause = Literal[
 ]
 
 _HINTS: dict[Cause, str] = {
-    "NO_PROBE": "plug the board in by its ST-LINK (debug) USB connector",
+    "NO_PROBE": "plug the board in by its debug (ST-LINK, FTDI) USB connector",
     "BUSY": "close the debugger or the other flasher that holds the probe",
     "PERMISSION": "install the udev rules of your flasher (60-openocd.rules, 50-cmsis-dap.rules), "
     "then unplug the probe and plug it in again",
@@ -41,7 +41,7 @@ _HINTS: dict[Cause, str] = {
 # First match wins: a permission problem is also reported as "open failed".
 _SIGNS: tuple[tuple[Cause, str], ...] = (
     ("PERMISSION", r"LIBUSB_ERROR_ACCESS|permission denied|insufficient permissions"),
-    ("BUSY", r"LIBUSB_ERROR_BUSY|resource busy|in use|failed to claim|unable to claim"),
+    ("BUSY", r"LIBUSB_ERROR_BUSY|resource busy|in use|failed to claim(?! cable)|unable to claim"),
     ("VERIFY_FAILED", r"verify failed|checksum mismatch|contents differ|verification failed"),
     (
         "WRONG_TARGET",
@@ -52,7 +52,7 @@ _SIGNS: tuple[tuple[Cause, str], ...] = (
     (
         "NO_PROBE",
         r"open failed|no device found|no connected debug probe|no target device available|"
-        r"no available debug probe|unable to find a matching",
+        r"no available debug probe|unable to find a matching|device not found",
     ),
 )
 _LADDER: tuple[bool, ...] = (False, True)  # as usual; then slowly and under reset

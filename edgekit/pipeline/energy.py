@@ -50,7 +50,9 @@ def contract_schedule(
     """
     if contract.mode == "active" or contract.rate_hz is None:
         return inference_schedule(contract, busy_s, meter_rate_hz)
-    if _GROUP_SAMPLES * contract.rate_hz > meter_rate_hz:
+    answer_s = busy_s if interval_s is None else interval_s
+    in_time = answer_s * contract.rate_hz <= 1.0
+    if in_time and _GROUP_SAMPLES * contract.rate_hz > meter_rate_hz:
         return _grouped(contract.rate_hz, meter_rate_hz)
     period_s = 1.0 / contract.rate_hz
     if interval_s is not None and interval_s < period_s < busy_s:

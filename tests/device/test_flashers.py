@@ -181,6 +181,7 @@ def test_the_real_flasher_without_a_board(artifact: Artifact, name: str) -> None
         if os.environ.get("CI") == "true":
             pytest.fail(f"{name} is not installed: {tools.tool(name).install}")
         pytest.skip(f"{name} is not installed: {tools.tool(name).install}")
+    of = board.find("icebreaker") if name == "openFPGALoader" else L4R5
     with pytest.raises(FlashError, match=r"^NO_PROBE: \S+ ended with status 1") as caught:
-        flash.flash(artifact, L4R5, probe="NOPE", flasher=name, timeout_s=60)
+        flash.flash(artifact, of, probe="NOPE", flasher=name, timeout_s=60)
     assert caught.value.cause == "NO_PROBE"

@@ -104,6 +104,7 @@ def library(tmp_path_factory):
     return Kernels(host_library(tmp_path_factory.mktemp("bits"), sources=sources))
 
 
+@pytest.mark.strict
 @pytest.mark.cc
 def test_sanitizers(tmp_path):
     sanitized(tmp_path, "ek_bin_conv2d", "DOUBLE", 25)

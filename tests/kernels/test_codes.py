@@ -96,6 +96,7 @@ def test_cases_reach_the_kernel(kernel):
     assert sum(code is not None and code.kernel == kernel for code in codes) >= 18
 
 
+@pytest.mark.strict
 @pytest.mark.cc
 @pytest.mark.parametrize(
     "kernel",

@@ -34,6 +34,7 @@ def sanitized(tmp_path: Path, kernel: str, rounding: str, seeds: int) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+@pytest.mark.strict
 @pytest.mark.cc
 @pytest.mark.parametrize("kernel", DAILY)
 def test_sanitizers(tmp_path, kernel):

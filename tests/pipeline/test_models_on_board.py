@@ -36,6 +36,7 @@ def verified(model: Path, data: Path | None, folder: Path, samples: int) -> Repo
     return report
 
 
+@pytest.mark.nightly
 @pytest.mark.data
 def test_keywords_of_onnx(tmp_path: Path, shared_data: Path) -> None:
     with zipfile.ZipFile(shared_data / "datasets/mlperf_tiny_kws01/kws01_first600.zip") as archive:

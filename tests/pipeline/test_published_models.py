@@ -47,7 +47,14 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+# The largest of them is for the night.
+NAMES = [
+    pytest.param(name, marks=pytest.mark.nightly) if name.endswith("person_detect") else name
+    for name in MODELS
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_board_answers_as_the_reference(shared_data: Path, tmp_path: Path, name: str) -> None:
     x = MODELS[name](shared_data)
     np.savez(tmp_path / "x.npz", x=x)
