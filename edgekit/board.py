@@ -191,6 +191,9 @@ class FpgaPart(_Strict):
     source: str
 
 
+PinName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+
+
 class FpgaBoard(Board):
     """An FPGA: its part, where the clock comes from, and which pin is which."""
 
@@ -198,7 +201,7 @@ class FpgaBoard(Board):
     part: FpgaPart
     # internal: the part's own oscillator, divided; pin: a crystal at `pins.clk`; ps: the Arm side
     clock: Literal["internal", "pin", "ps"]
-    pins: dict[str, str]  # clk, rx, tx, mark, led and others to pin names of the package
+    pins: dict[str, PinName]  # clk, rx, tx, mark, led and others to pin names of the package
 
     def clock_source(self, operating_point: str) -> Literal["internal", "pin"]:
         """Return where the clock comes from at that point; the Arm side's clock is at a pin."""
@@ -206,6 +209,13 @@ class FpgaBoard(Board):
         if named is not None:
             return named
         return "pin" if self.clock == "ps" else self.clock
+
+    @model_validator(mode="after")
+    def _pins_differ(self) -> Self:
+        twice = sorted({pin for pin in self.pins.values() if [*self.pins.values()].count(pin) > 1})
+        if twice:
+            raise ValueError(f"pins: {', '.join(twice)} named twice")
+        return self
 
 
 _KINDS: dict[str, type[McuBoard] | type[FpgaBoard]] = {"mcu": McuBoard, "fpga": FpgaBoard}

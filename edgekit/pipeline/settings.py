@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgekit import board as boards
 from edgekit import config
-from edgekit.board import Board, Contract
+from edgekit.board import Board, Contract, FpgaBoard
 from edgekit.config import ContractWish, FpgaWish, Options, Project
 from edgekit.errors import ConfigError
 from edgekit.ir.types import InputGrid
@@ -77,16 +77,24 @@ def resolve(options: Options, *, start: Path, config_file: Path | None = None) -
         seed=options.seed,
         fold=options.fold,
         arena_limit_bytes=arena_limit_of(options, project),
-        fpga=fpga_of(options, project),
+        fpga=fpga_of(options, project, board, virtual),
         config_file=found,
     )
 
 
-def fpga_of(options: Options, project: Project) -> FpgaWish:
+def fpga_of(options: Options, project: Project, board: Board, virtual: bool) -> FpgaWish:
     """Return how a network is to become RTL: options over the project file."""
     said = {key: value for key, value in options.fpga.items() if value is not None}
     wish = project.fpga.model_copy(update=said)
     _existing(wish.bitstream, "bitstream")
+    made_elsewhere = wish.bitstream or wish.build_host
+    zynq = isinstance(board, FpgaBoard) and board.part.family == "zynq7"
+    if made_elsewhere is not None and (virtual or not zynq):
+        raise ConfigError(
+            f"{made_elsewhere} names a bitstream made elsewhere, which is for a Zynq's logic; "
+            f"{'a virtual board' if virtual else board.name} takes none",
+            hint="leave --bitstream and --build-host out",
+        )
     return wish
 
 

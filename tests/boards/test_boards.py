@@ -165,3 +165,17 @@ def test_a_board_in_the_wrong_file(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(raw("nucleo-l4r5zi")))
     with pytest.raises(ConfigError, match="nucleo-l4r5zi"):
         board.find(str(file))
+
+
+@pytest.mark.parametrize(
+    ("pins", "said"),
+    [
+        ({"rx": "6", "tx": "6"}, "6 named twice"),
+        ({"rx": "6\nset_io evil 2", "tx": "9"}, "pins.rx"),
+    ],
+)
+def test_pins_that_cannot_be(tmp_path: Path, pins: dict[str, str], said: str) -> None:
+    file = tmp_path / "icebreaker.yaml"
+    file.write_text(json.dumps({**raw("icebreaker"), "pins": pins}))
+    with pytest.raises(ConfigError, match=said):
+        board.find(str(file))
