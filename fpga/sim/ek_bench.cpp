@@ -1,13 +1,15 @@
 // Drives one ek_core: all inferences from the file of the first argument, all answers to that of
 // the second.
 //
-// In, little-endian: uint32 inferences, in_beats, out_beats, load_words, seed, idle_limit; then
-// load_words * uint16 for the load port; then inferences * in_beats beats of EK_IN_BYTES bytes.
+// In, little-endian: uint32 inferences, in_beats, out_beats, load_words, seed, idle_limit,
+// rest_cycles; then load_words * uint16 for the load port; then inferences * in_beats beats of
+// EK_IN_BYTES bytes.
 // Out: inferences * out_beats beats of EK_OUT_BYTES bytes; then for each inference two uint64: the
 // cycle that took its first input beat and the cycle that gave its last output beat.
 //
 // seed 0: an input beat is always there and every output is taken at once. Else bubbles on the
 // input and back-pressure on the output, in stretches from none to all, the same for equal seeds.
+// Before the first beat the core is left alone for rest_cycles.
 // The rules of a stream are checked on the output in either case.
 //
 // Exit status 3: no beat moved in idle_limit cycles; 4: a rule of the stream was broken.
@@ -27,7 +29,7 @@ constexpr uint32_t kAfterCycles = 64;  // after the last answer: nothing more ma
 constexpr uint64_t kStretch = 32;      // cycles between two draws of how often a side stalls
 
 struct Header {
-    uint32_t inferences, in_beats, out_beats, load_words, seed, idle_limit;
+    uint32_t inferences, in_beats, out_beats, load_words, seed, idle_limit, rest_cycles;
 };
 
 // Marsaglia's xorshift; any seed but 0.
@@ -70,7 +72,7 @@ void write_all(const void *from, size_t bytes) {
     if (bytes != 0 && std::fwrite(from, 1, bytes, stdout) != bytes) fail(2, "cannot write", 0);
 }
 
-void start(ek::Top &top, const std::vector<uint8_t> &words) {
+void start(ek::Top &top, const std::vector<uint8_t> &words, uint32_t rest_cycles) {
     set_bit(top.EK_PORT(rst, rst), true);
     set_bit(top.EK_PORT(in_valid, in__valid), false);
     set_bit(top.EK_PORT(out_ready, out__ready), false);
@@ -87,6 +89,10 @@ void start(ek::Top &top, const std::vector<uint8_t> &words) {
         ek::edge(top);
     }
     set_bit(top.EK_PORT(load_valid, load__valid), false);
+    for (uint32_t i = 0; i < rest_cycles; i++) {
+        ek::settle(top);
+        ek::edge(top);
+    }
 }
 
 }  // namespace
@@ -104,7 +110,7 @@ int main(int count, char **argv) {
     read_all(in.data(), in.size());
 
     static ek::Top top;
-    start(top, words);
+    start(top, words, head.rest_cycles);
     const uint64_t in_total = uint64_t{head.inferences} * head.in_beats;
     const uint64_t out_total = uint64_t{head.inferences} * head.out_beats;
     uint64_t sent = 0, got = 0, cycle = 0, moved = 0;

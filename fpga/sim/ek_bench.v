@@ -1,7 +1,7 @@
 // Drives one ek_core under an event-driven simulator: what ek_bench.cpp does, read there first.
 //
 // Parameters: widths of the two streams. Plusargs: inferences, in_beats, out_beats, load_words,
-// seed, idle_limit; the files in (beats, most significant byte first), words (as in), and out, a
+// seed, idle_limit, rest_cycles; the files in (beats, most significant byte first), words (as in), and out, a
 // text: "o HEX" for each output beat, "s CYCLE" and "e CYCLE" for the start and end of an
 // inference, "x STATUS CYCLE" where the run failed.
 `timescale 1ns / 1ps
@@ -18,7 +18,7 @@ module ek_bench #(
   wire [OUT_WIDTH-1:0] out_data;
   reg [OUT_WIDTH-1:0] kept;
 
-  integer inferences, in_beats, out_beats, load_words, seed, idle_limit;
+  integer inferences, in_beats, out_beats, load_words, seed, idle_limit, rest_cycles;
   integer in_file, word_file, out_file, count, in_share, out_share;
   integer sent, got, cycle, moved, done, in_total, out_total;
   reg stress, have, offered, held, took, gave;
@@ -64,6 +64,7 @@ module ek_bench #(
     count = $value$plusargs("seed=%d", seed);
     stress = seed != 0;
     count = $value$plusargs("idle_limit=%d", idle_limit);
+    count = $value$plusargs("rest_cycles=%d", rest_cycles);
     count = $value$plusargs("in=%s", name);
     in_file = $fopen(name, "rb");
     count = $value$plusargs("words=%s", name);
@@ -85,6 +86,7 @@ module ek_bench #(
       tick;
     end
     load_valid = 1'b0;
+    repeat (rest_cycles) tick;
     in_total = inferences * in_beats;
     out_total = inferences * out_beats;
     sent = 0;

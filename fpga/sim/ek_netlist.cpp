@@ -1,10 +1,11 @@
 // Drives the netlist of one ek_core: 64 streams of inferences at once, and counts what switches.
 //
 // Arguments: the netlist, a file that edgekit/virtual/fpga/netlist.py wrote; a file to read, a file
-// to write. Read are, little-endian uint32: inferences a lane, in_beats, out_beats, load_words, idle_limit, delays (0 or
-// 1), lanes in use, in_width, out_width; then the nets of rst, in_valid, in_ready, out_valid,
-// out_ready, load_valid, load_data, in_data, out_data; then load_words * uint16, padded to 4 bytes;
-// then for each beat one uint64 a bit, lane 0 in bit 0.
+// to write. Read are, little-endian uint32: inferences a lane, in_beats, out_beats, load_words,
+// idle_limit, rest_cycles, delays (0 or 1), lanes in use, in_width, out_width; then the nets of rst,
+// in_valid, in_ready, out_valid, out_ready, load_valid, load_data, in_data, out_data; then
+// load_words * uint16, padded to 4 bytes; then for each beat one uint64 a bit, lane 0 in bit 0.
+// Before the first beat the core is left alone for rest_cycles.
 // Written are, uint64: each output beat, one word a bit; for each inference two words, the
 // cycle that took its first input beat and the one that gave its last output beat; then what was
 // counted while the pipeline was full, from the first answer to the last one before the input
@@ -19,7 +20,8 @@ namespace {
 constexpr int kResetCycles = 4;
 
 struct Header {
-    uint32_t steps, in_beats, out_beats, load_words, idle_limit, delays, lanes, in_width, out_width;
+    uint32_t steps, in_beats, out_beats, load_words, idle_limit, rest_cycles, delays, lanes;
+    uint32_t in_width, out_width;
 };
 
 struct Ports {
@@ -90,6 +92,10 @@ int main(int count, char **argv) {
     }
     net.stage(ports.load_valid, 0);
     net.stage(ports.out_ready, kAll);
+    for (uint32_t i = 0; i < head.rest_cycles; i++) {
+        net.settle();
+        net.edge();
+    }
 
     uint64_t sent = 0, got = 0, cycle = 0, moved = 0;
     Window first, last;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from edgekit.ir import interp
 from edgekit.ir.edges import to_bytes
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Pad
-from edgekit.ir.types import DType
+from edgekit.ir.types import DType, Edge
 from edgekit.target.fpga import plan
 from edgekit.target.fpga.core import Core, Resources
 from edgekit.virtual.fpga.bench import CoreRun, run_core
@@ -43,6 +43,10 @@ class FoldedBuilder(BinaryBuilder):
             values[self.rng.random(shape) >= self.kept] = 0
         weight = self.constant("weight", values, self.weight_type)
         return weight, self.constant("bias", self.rng.integers(-9, 10, channels), DType.INT32)
+
+    def _edge(self, name: str) -> Edge:
+        found = super()._edge(name)
+        return replace(found, source_dtype="int32") if found.dtype is DType.INT32 else found
 
     def pad_by(self, x: str, before: tuple[int, ...], after: tuple[int, ...], value: int) -> str:
         source = self.tensors[x]

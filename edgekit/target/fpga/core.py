@@ -55,10 +55,11 @@ class Core:
     out_width: int  # bits of a beat, a multiple of 8
     out_beats: int
     kept_bytes: tuple[int, ...]  # indices into the input's wire bytes, in order of the beats
-    latency_cycles: int  # from the first beat taken to the last beat given, nobody waiting
+    latency_cycles: int  # from the first beat taken to the last given, from rest, nobody waiting
     interval_cycles: int  # between two inferences, nobody waiting
     weights: bytes  # what is loaded before the first inference, 16-bit words, little-endian
     estimate: Resources
+    rest_cycles: int = 0  # after a reset and the weights, until nothing moves without input
 
     def beats(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return the bytes that go in, (n, in_beats, in_width / 8), of wire bytes (n, bytes)."""

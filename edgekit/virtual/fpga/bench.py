@@ -31,7 +31,7 @@ class Cycles(NamedTuple):
     """The timing of a run, in clock cycles.
 
     `latency` is from the first beat of the first inference taken to its last beat given, in a core
-    that was empty; `interval` the longest time between two answers in the second half of the run;
+    at rest; `interval` the longest time between two answers in the second half of the run;
     `total` from the first beat taken to the last given. Exact where nobody made the core wait.
     """
 
@@ -89,6 +89,7 @@ def run_core(
         len(core.weights) // LOAD_WORD_BYTES,
         stress,
         IDLE_CYCLES + 4 * core.latency_cycles,
+        core.rest_cycles,
     )
     scratch = Path(tempfile.mkdtemp(dir=work, prefix="run-"))
     run = _interpreted if simulator == "iverilog" else _compiled
@@ -133,7 +134,10 @@ def _interpreted(
     stdin, words, stdout = scratch / "in", scratch / "words", scratch / "out"
     stdin.write_bytes(beats[:, :, ::-1].tobytes())
     words.write_bytes(np.frombuffer(core.weights, "<u2").astype(">u2").tobytes())
-    names = ("inferences", "in_beats", "out_beats", "load_words", "seed", "idle_limit")
+    names = (
+        *("inferences", "in_beats", "out_beats", "load_words", "seed"),
+        *("idle_limit", "rest_cycles"),
+    )
     plus = [f"+{name}={value}" for name, value in zip(names, head, strict=True)]
     files = [f"+in={stdin}", f"+words={words}", f"+out={stdout}"]
     _run((*programs.vvp(), str(program.resolve()), *plus, *files), program, scratch)

@@ -97,7 +97,8 @@ def _given(core: Core, netlist: Netlist, beats: Bytes, delays: bool) -> bytes:
     words = len(core.weights) // LOAD_WORD_BYTES
     limit = IDLE_CYCLES + 4 * core.latency_cycles
     widths = (core.in_width, core.out_width)
-    head = (steps, core.in_beats, core.out_beats, words, limit, int(delays), lanes, *widths)
+    lengths = (steps, core.in_beats, core.out_beats, words, limit, core.rest_cycles)
+    head = (*lengths, int(delays), lanes, *widths)
     single = ("rst", "in_valid", "in_ready", "out_valid", "out_ready", "load_valid")
     ports = [
         net for name in (*single, "load_data", "in_data", "out_data") for net in netlist.ports[name]

@@ -52,7 +52,8 @@ def build(
     in_beats, out_beats = first.size // between.in_lanes, last.size // between.out_lanes
     units = size_buffers(assemble(layers, folds, first, between))
     check_buffers(units)
-    if timing.gives_ahead(tuple(units)):
+    rest, shown = timing.at_rest(tuple(units))
+    if shown:
         raise UnsupportedError(
             f"{layers[-1].label}: what comes out first depends on padding alone, and would come "
             "before the input",
@@ -74,6 +75,7 @@ def build(
         interval_cycles=interval,
         weights=_loaded(units),
         estimate=cost.total(units),
+        rest_cycles=rest,
     )
 
 

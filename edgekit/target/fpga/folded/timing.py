@@ -209,24 +209,11 @@ class _Product:
         self.fold += count
 
 
-class _Pool(_Simple):
-    __slots__ = ("cells", "count", "valid")
-
-    def __init__(self, cells: int) -> None:
-        self.cells, self.count, self.valid = cells, 0, False
+class _Pool(_Wider):
+    __slots__ = ()
 
     def ready(self, out_ready: bool) -> bool:
-        return self.count != self.cells - 1 or not self.valid or out_ready
-
-    def clock(self, take: bool, out_ready: bool) -> int:
-        moved = take or (self.valid and out_ready)
-        if out_ready:
-            self.valid = False
-        if take:
-            self.count += 1
-            if self.count == self.cells:
-                self.count, self.valid = 0, True
-        return 0 if moved else STILL
+        return self.count != self.parts - 1 or super().ready(out_ready)
 
 
 class _Search(_Simple):
@@ -308,17 +295,31 @@ def run(units: tuple[Unit, ...], in_beats: int, out_beats: int, inferences: int)
             stuck = now
             break
         now += 1 + more
-        for each, clocks in zip(stages, alike, strict=True):
-            if more and clocks != STILL:
-                each.skip(more)
+        _skip(stages, alike, more)
     most = tuple(getattr(each, "most", 0) for each in stages)
     return Clocks(tuple(first_in), tuple(last_out), stuck, most)
 
 
-def _rest(stages: list[Stage]) -> None:
-    """Go on without input or output: windows that lie in the padding alone are sent ahead."""
-    while min(_clock(stages, offered=False, taken=False)[1]) != STILL:
-        pass
+def _rest(stages: list[Stage]) -> int:
+    """Go on without input or output, and return for how many clocks anything moves.
+
+    Windows that lie in the padding alone are sent ahead.
+    """
+    count = 0
+    while True:
+        alike = _clock(stages, offered=False, taken=False)[1]
+        more = min(alike)
+        if more == STILL:
+            return count
+        count += 1 + more
+        _skip(stages, alike, more)
+
+
+def _skip(stages: list[Stage], alike: list[int], count: int) -> None:
+    """Go on by `count` clocks like the last, where something moved in that."""
+    for each, clocks in zip(stages, alike, strict=True):
+        if count and clocks != STILL:
+            each.skip(count)
 
 
 def _clock(stages: list[Stage], *, offered: bool, taken: bool) -> tuple[bool, list[int]]:
@@ -336,11 +337,10 @@ def _clock(stages: list[Stage], *, offered: bool, taken: bool) -> tuple[bool, li
     return ready and offered, alike[::-1]
 
 
-def gives_ahead(units: tuple[Unit, ...]) -> bool:
-    """Say whether the last unit shows a word before any input has come."""
+def at_rest(units: tuple[Unit, ...]) -> tuple[int, bool]:
+    """Return the clocks after a reset until nothing moves, and whether a word is shown by then."""
     stages = [stage(unit) for unit in units]
-    _rest(stages)
-    return stages[-1].valid
+    return _rest(stages), stages[-1].valid
 
 
 def exact(units: tuple[Unit, ...], in_beats: int, out_beats: int) -> tuple[int, int]:
