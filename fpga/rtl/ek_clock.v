@@ -16,6 +16,8 @@ module ek_clock (
     input  wire        sleep,
     input  wire        timed,
     input  wire [23:0] period,
+    input  wire [23:0] skip,       // as in ek_shell
+    output wire [23:0] ahead,
     output wire        awake,
     output wire        tick,
     output wire        woken
@@ -39,7 +41,7 @@ module ek_clock (
         expired <= expire;
         turn <= turn ^ expire;
         armed <= sleep_seen && (armed || enter);
-        count <= (!timed_seen || expire) ? period : count - 24'd1;
+        count <= (!timed_seen || expire) ? period : count - 24'd1 - skip;
     end
 
     always @(posedge slow_clk or posedge rouse) begin
@@ -52,6 +54,8 @@ module ek_clock (
     reg [1:0] wakes = 2'd0;
 
     assign awake = !asleep;
+    wire deep = asleep && armed && sleep_seen && timed_seen && !expired;
+    assign ahead = (deep && count > 24'd3) ? count - 24'd3 : 24'd0;
     assign tick = turns[2] ^ turns[1];
     assign woken = wakes[1];
 

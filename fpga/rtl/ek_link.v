@@ -24,6 +24,8 @@ module ek_link #(
     input  wire                  twin,       // HELLO says: a virtual board
     output wire                  idle,       // nothing happens until a byte or a time comes
     output wire                  microsecond,
+    input  wire [15:0]           skip,       // as in ek_shell
+    output wire [23:0]           ahead,
     // the store and the weights
     output wire                  store_home,
     output wire                  store_spare,
@@ -40,6 +42,7 @@ module ek_link #(
     output reg  [87:0]           run_config, // base 16, limit 16, batch 16, period 24, left 16
     input  wire                  run_busy,
     input  wire                  run_gap,
+    input  wire [23:0]           run_ahead,
     input  wire                  run_borrow,
     input  wire                  run_missed,
     input  wire                  run_tick,   // a slow period ends
@@ -145,18 +148,24 @@ module ek_link #(
     wire ack = port_write && (port == 5'd2);
     assign wake = stir || (flags != 8'd0);
 
-    // For simulators that skip idle time; where `idle` is not connected it costs nothing.
+    // For simulators that skip idle time; where `idle` and `ahead` are not connected, and `skip` is
+    // 0, they cost nothing.
     reg [4:0] quiet;
-    assign idle = (&quiet);
+    wire still = (&quiet);
+    wire [23:0] time_left = {8'd0, ~time_us};  // to the flag at its end
+    wire can_skip = still && (now == was) && microsecond && time_left > 24'd1;
+    assign idle = still && !run_busy && was[3];
+    assign ahead = !can_skip ? 24'd0 : (run_ahead < time_left) ? run_ahead : time_left - 24'd1;
     always @(posedge clk) begin
-        if (rst || !at_wait || wake || sending || run_busy || !rx || rx_busy)
+        if (rst || !at_wait || wake || sending || (run_busy && !run_gap) || now != was ||
+            !rx || rx_busy)
             quiet <= 5'd0;
-        else if (!idle) quiet <= quiet + 5'd1;
+        else if (!still) quiet <= quiet + 5'd1;
     end
 
     always @(posedge clk) begin
         clocks <= (microsecond || run_start) ? 6'd0 : clocks + 6'd1;  // a RUN's first is whole
-        if (microsecond) time_us <= time_us + 16'd1;
+        if (microsecond) time_us <= time_us + 16'd1 + skip;
         if (run_counting) sum_cycles <= sum_cycles + 16'd1;
         if (run_missed) missed <= missed + 16'd1;
         if (run_start) begin

@@ -24,6 +24,8 @@ module ek_run #(
     input  wire                  start,
     input  wire                  stop,
     input  wire                  microsecond,
+    input  wire [23:0]           skip,       // as in ek_shell
+    output wire [23:0]           ahead,
     input  wire                  slow,
     input  wire                  slow_tick,
     input  wire [ADDR_BITS-1:0]  base,
@@ -90,6 +92,7 @@ module ek_run #(
     assign in_valid = have;
     assign hold = (state != POP) && (state != GROUP || group_last);
     assign counting = working;
+    assign ahead = (gap && !slow && timer > 24'd2) ? timer - 24'd2 : 24'd0;
 
     always @(posedge clk) begin
         borrow <= 1'b0;
@@ -117,7 +120,7 @@ module ek_run #(
         if (finished && group_last) working <= 1'b0;
         else if (accept) working <= 1'b1;
 
-        if (microsecond && timer != 24'd0) timer <= timer - 24'd1;
+        if (microsecond && timer != 24'd0) timer <= timer - 24'd1 - skip;
         if (slow ? slow_tick : (microsecond && timer == 24'd1)) over <= 1'b1;
 
         case (state)

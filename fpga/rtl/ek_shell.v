@@ -8,6 +8,10 @@
 // `running` during a RUN, `awake` while `clk` is wanted, `idle` while nothing happens before the
 // next start bit. `slow_clk` is 10 kHz and never stops; with SLEEPS = 0 it is not used.
 // `twin` makes HELLO say that the board is a virtual one.
+//
+// `skip` and `ahead` are for simulators: where nothing but the time changes, `ahead` says for how many
+// microseconds (of `slow_clk`: clocks, while `awake` is low) that will be so, and as many, or fewer,
+// pass at the next edge beside its own clock if `skip` says so. On a part `skip` is 0.
 `default_nettype none
 
 module ek_shell #(
@@ -43,6 +47,8 @@ module ek_shell #(
     input  wire slow_clk,
     input  wire rst,
     input  wire twin,
+    input  wire [23:0] skip,
+    output wire [23:0] ahead,
     input  wire rx,
     output wire tx,
     output wire mark,
@@ -108,8 +114,10 @@ module ek_shell #(
     wire [OUT_WIDTH-1:0] out_data;
     wire [7:0] out_byte;
     wire sleep, woken, slow_tick;
+    wire [23:0] run_ahead, link_ahead, sleep_ahead;
 
     assign running = run_busy;
+    assign ahead = awake ? link_ahead : sleep_ahead;
     // The configuration has room for 16 bits where fewer are used.
     wire unused = (&run_config) && slow_clk && sleep && run_slow;
 
@@ -118,12 +126,12 @@ module ek_shell #(
         .LIMITS(LIMITS)
     ) u_link (
         .clk(clk), .rst(rst), .rx(rx), .tx(tx), .twin(twin), .idle(idle),
-        .microsecond(microsecond), .store_home(store_home), .store_spare(store_spare),
+        .microsecond(microsecond), .skip(skip[15:0]), .ahead(link_ahead), .store_home(store_home), .store_spare(store_spare),
         .store_write(store_write), .load_start(load_start), .load_write(load_write),
         .loaded(loaded), .data(data),
         .run_start(run_start), .run_stop(run_stop), .run_more(run_more), .run_slow(run_slow),
-        .run_config(run_config), .run_busy(run_busy), .run_gap(run_gap), .run_borrow(run_borrow),
-        .run_missed(run_missed), .run_tick(slow_tick && run_slow), .run_counting(run_counting),
+        .run_config(run_config), .run_busy(run_busy), .run_gap(run_gap), .run_ahead(run_ahead),
+        .run_borrow(run_borrow), .run_missed(run_missed), .run_tick(slow_tick && run_slow), .run_counting(run_counting),
         .run_left(run_left), .cycles_min(cycles_min), .cycles_max(cycles_max),
         .out_select(out_select), .out_next(out_next), .out_data(out_byte),
         .can_sleep(SLEEPS != 0), .sleep(sleep), .woken(woken)
@@ -140,6 +148,7 @@ module ek_shell #(
 
     ek_run #(.ADDR_BITS(ADDR_BITS), .BEATS(WORDS), .CYCLE_BITS(CYCLE_BITS)) u_run (
         .clk(clk), .rst(rst), .start(run_start), .stop(run_stop), .microsecond(microsecond),
+        .skip(skip), .ahead(run_ahead),
         .slow(run_slow), .slow_tick(slow_tick), .base(run_config[ADDR_BITS-1:0]),
         .limit(run_config[16+ADDR_BITS-1:16]), .left_start(run_config[87:72]), .more(run_more),
         .batch(run_config[47:32]), .period(run_config[71:48]), .borrow(run_borrow),
@@ -212,12 +221,14 @@ module ek_shell #(
             ek_clock u_clock (
                 .clk(clk), .rst(rst), .slow_clk(slow_clk), .rx(rx),
                 .sleep(sleep && (run_gap || !run_busy)), .timed(run_slow && run_busy),
-                .period(run_config[71:48]), .awake(awake), .tick(slow_tick), .woken(woken)
+                .period(run_config[71:48]), .skip(skip), .ahead(sleep_ahead),
+                .awake(awake), .tick(slow_tick), .woken(woken)
             );
         end else begin : g_awake
             assign awake = 1'b1;
             assign slow_tick = 1'b0;
             assign woken = 1'b0;
+            assign sleep_ahead = 24'd0;
         end
     endgenerate
 endmodule

@@ -3,6 +3,11 @@
 // Everything happens in virtual time, in nanoseconds since the first power-on: a clock of the
 // board, a half clock of the slow oscillator while the board has stopped its own, or what the
 // caller lets pass while the board has nothing to do. One thread at a time.
+//
+// Pauses of a RUN are skipped, and nothing changes by that. The design says how long nothing but
+// its time will change (`ahead`), and only its counters of time did change for a whole turn of
+// them before, which CXXRTL tells: all else stands still until the design's next event.
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <new>
@@ -16,6 +21,8 @@ constexpr uint32_t kResetClocks = 16;
 constexpr double kSeenClocks = 16.0;  // synchronizers
 constexpr uint64_t kSlowHalfNs = 50000;  // of 10 kHz
 constexpr uint32_t kMark = 1, kAwake = 2, kRunning = 4;
+// Counters of time: clocks, microseconds of the link and of the RUN; slow clocks, asleep.
+constexpr unsigned kTimers = 3, kSlowTimers = 1;
 
 struct Board {
     ek::Top *top = nullptr;
@@ -33,6 +40,10 @@ struct Board {
     uint32_t resetting = 0, levels = ~0u;
     uint64_t received = 0, sent = 0;
     bool slow = false;
+    bool skips = true;
+    uint32_t clocks_us = 1;
+    ek::Changed changed;  // in the last `watched` clocks, asleep: half clocks of the slow one
+    uint64_t watched = 0, evaluated = 0;
 };
 
 void set_rx(Board &b, bool level) { ek::set_bit(b.top->EK_PORT(rx, rx), level); }
@@ -83,10 +94,49 @@ void pass(Board &b, uint64_t ns) {
     while (b.next_slow <= b.ns) b.next_slow += 2 * kSlowHalfNs;
 }
 
+void pass_clocks(Board &b, uint64_t clocks) {
+    b.clocks += clocks;
+    b.ns += clocks * b.whole;
+    b.part += clocks * b.rest;
+    b.ns += b.part / b.hz;
+    b.part %= b.hz;
+}
+
 void slow_edge(Board &b) {
     b.slow = !b.slow;
     b.next_slow += kSlowHalfNs;
-    ek::slow_clock(*b.top, b.slow);
+    b.evaluated++;
+    ek::slow_clock(*b.top, b.slow, b.changed);
+}
+
+// Begins to watch anew where more changes than counters of time.
+void watch(Board &b, unsigned timers) {
+    b.watched++;
+    if (b.changed.count <= timers) return;
+    b.changed.count = 0;
+    b.watched = 0;
+}
+
+uint32_t ahead(const Board &b) { return ek::number(b.top->EK_PORT(ahead, ahead)); }
+void set_skip(Board &b, uint32_t units) { ek::put_number(b.top->EK_PORT(skip, skip), units); }
+
+// Microseconds to skip at the next clock: not to an edge of the slow clock, nor to `until_ns`.
+uint32_t to_skip(Board &b, uint64_t until_ns) {
+    if (!b.skips || b.watched < b.clocks_us || b.changed.count != kTimers) return 0;
+    const uint64_t room = (std::min(b.next_slow, until_ns) - b.ns) / b.whole;  // clocks, or more
+    if (room < 4 * b.clocks_us) return 0;
+    const uint64_t most = room * b.whole / (b.whole + 1) / b.clocks_us - 1;
+    ek::settle(*b.top);  // outputs are those before the last edge, and this counts in clocks
+    b.evaluated++;
+    return static_cast<uint32_t>(std::min<uint64_t>(ahead(b), most));
+}
+
+// Slow clocks to skip at the next one, which rises.
+uint32_t to_sleep(const Board &b, uint64_t until_ns) {
+    if (!b.skips || b.slow || b.watched < 2 || b.changed.count != kSlowTimers) return 0;
+    if (until_ns <= b.next_slow) return 0;
+    const uint64_t most = (until_ns - b.next_slow) / (2 * kSlowHalfNs);
+    return static_cast<uint32_t>(std::min<uint64_t>(ahead(b), most));
 }
 
 uint32_t levels_of(const Board &b) {
@@ -116,13 +166,16 @@ struct EkEvent {
 // Why ek_run returned.
 enum { kTime = 0, kQuiet = 1, kFull = 2 };
 
-// A board with a clock of `hz`, whose host's bits last `bit` clocks.
-Board *ek_open(uint64_t hz, double bit) {
+// A board with a clock of `hz`, `clocks_us` of them a microsecond to it, whose host's bits last
+// `bit` clocks. With `skips` pauses of a RUN are skipped, where the simulator can.
+Board *ek_open(uint64_t hz, uint32_t clocks_us, double bit, int skips) {
     Board *b = new Board;
     b->hz = hz;
     b->whole = 1000000000u / hz;
     b->rest = 1000000000u % hz;
+    b->clocks_us = clocks_us;
     b->bit = bit;
+    b->skips = skips != 0;
     return b;
 }
 
@@ -155,6 +208,7 @@ void ek_pass(Board *b, uint64_t ns) { pass(*b, ns); }
 
 uint64_t ek_ns(const Board *b) { return b->ns; }
 uint64_t ek_clocks(const Board *b) { return b->clocks; }
+uint64_t ek_evaluated(const Board *b) { return b->evaluated; }
 uint64_t ek_received(const Board *b) { return b->received; }
 
 // Run until `until_ns`, or until nothing can happen before the host's next byte, or `bytes` or
@@ -175,29 +229,33 @@ int ek_run(Board *b, uint64_t until_ns, uint8_t *bytes, uint64_t *byte_count, Ek
             break;
         }
         if (!awake && b->levels != ~0u) {  // its own clock stands still
+            if (const uint32_t clocks = b->in.empty() ? to_sleep(*b, until_ns) : 0) {
+                b->next_slow += uint64_t{clocks} * 2 * kSlowHalfNs;
+                set_skip(*b, clocks);
+            }
             b->ns = b->next_slow;
             // A byte wakes it, and is lost: the line falls and rises again.
             if (!b->in.empty()) {
                 b->in.pop_front();
                 b->received++;
                 set_rx(*b, false);
-                ek::slow_clock(t, b->slow);
+                ek::slow_clock(t, b->slow, b->changed);
                 set_rx(*b, true);
             }
             slow_edge(*b);
+            set_skip(*b, 0);
+            watch(*b, kSlowTimers);
         } else {
             ek::set_bit(t.EK_PORT(rst, rst), b->resetting != 0);
             if (b->resetting != 0) b->resetting--;
             send(*b);
-            ek::clock(t);
-            b->clocks++;
-            b->ns += b->whole;
-            b->part += b->rest;
-            if (b->part >= b->hz) {
-                b->part -= b->hz;
-                b->ns++;
-            }
+            const uint32_t skip = silent ? to_skip(*b, until_ns) : 0;
+            set_skip(*b, skip);
+            ek::clock(t, b->changed);
+            b->evaluated++;
+            pass_clocks(*b, 1 + uint64_t{skip} * b->clocks_us);
             if (b->ns >= b->next_slow) slow_edge(*b);
+            watch(*b, kTimers);
             uint8_t byte;
             if (receive(*b, ek::bit(t.EK_PORT(tx, tx)), byte)) {
                 bytes[got++] = byte;

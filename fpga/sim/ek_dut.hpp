@@ -20,6 +20,23 @@ namespace ek {
 
 using Top = cxxrtl_design::EK_TOP_CLASS;
 
+// The registers that changed, up to kRoom different ones; a memory counts as too many.
+struct Changed {
+    static constexpr unsigned kRoom = 4;
+    const void *at[kRoom];
+    unsigned count = 0;
+
+    void on_update(size_t, const cxxrtl::chunk_t *base, const cxxrtl::chunk_t *) {
+        if (count == kRoom) return;
+        for (unsigned i = 0; i < count; i++)
+            if (at[i] == base) return;
+        at[count++] = base;
+    }
+    void on_update(size_t, const cxxrtl::chunk_t *, const cxxrtl::chunk_t *, size_t) {
+        count = kRoom;
+    }
+};
+
 template <size_t Bits>
 inline void put(cxxrtl::value<Bits> &port, const uint8_t *bytes, size_t count) {
     std::memset(port.data, 0, sizeof port.data);
@@ -59,10 +76,25 @@ inline void clock(Top &top) {
 }
 
 #if defined(EK_SLOW_CLOCK)
-inline void slow_clock(Top &top, bool level) {
+inline void put_number(cxxrtl::value<24> &port, uint32_t number) { port.data[0] = number; }
+inline uint32_t number(const cxxrtl::value<24> &port) { return port.data[0]; }
+
+inline void step(Top &top, Changed &changed) {
+    bool converged;
+    do converged = top.eval(nullptr);
+    while (top.commit(changed) && !converged);
+}
+
+inline void clock(Top &top, Changed &changed) {
+    top.prev_p_clk.data[0] = 0;
+    top.p_clk.data[0] = 1;
+    step(top, changed);
+}
+
+inline void slow_clock(Top &top, bool level, Changed &changed) {
     top.p_slow__clk.data[0] = level;
     top.p_clk.data[0] = 0;
-    top.step();
+    step(top, changed);
 }
 #endif
 
@@ -80,6 +112,12 @@ double sc_time_stamp() { return 0; }
 namespace ek {
 
 using Top = EK_TOP_CLASS;
+
+// Verilator does not tell which registers change.
+struct Changed {
+    static constexpr unsigned kRoom = 4;
+    unsigned count = kRoom;
+};
 
 // Ports up to 64 bits are integers, wider ones arrays of 32-bit words: bytes in order either way,
 // on the little-endian machines that Verilator and this file are for.
@@ -114,9 +152,18 @@ inline void clock(Top &top) {
 }
 
 #if defined(EK_SLOW_CLOCK)
-inline void slow_clock(Top &top, bool level) {
+inline void put_number(IData &port, uint32_t number) { port = number; }
+inline uint32_t number(const IData &port) { return port; }
+
+inline void clock(Top &top, Changed &changed) {
+    clock(top);
+    changed.count = Changed::kRoom;
+}
+
+inline void slow_clock(Top &top, bool level, Changed &changed) {
     top.slow_clk = level;
     top.eval();
+    changed.count = Changed::kRoom;
 }
 #endif
 

@@ -23,7 +23,9 @@ _FACTS = {
     "NODES": "32'd1",
     "BUILD_ID": "`EK_BUILD_ID",
 }
-_PORTS = ("clk", "slow_clk", "rst", "twin", "rx", "tx", "mark", "awake", "running", "idle")
+_INPUTS = ("clk", "slow_clk", "rst", "twin", "skip", "rx")
+_OUTPUTS = ("ahead", "tx", "mark", "awake", "running", "idle")
+_PORTS = {n: "[23:0] " if n in ("skip", "ahead") else "" for n in _INPUTS + _OUTPUTS}
 _CORE = """`default_nettype none
 module ek_core (
     input wire clk, input wire rst, input wire in_valid, output wire in_ready,
@@ -67,7 +69,8 @@ def sources() -> dict[PurePosixPath, bytes]:
     rtl = data_dir("fpga") / "rtl"
     files = {PurePosixPath(f"rtl/ek_{s}.v"): (rtl / f"ek_{s}.v").read_bytes() for s in stems}
     ports = ", ".join(
-        f"{'output' if i >= 5 else 'input'} wire {name}" for i, name in enumerate(_PORTS)
+        f"{'input' if name in _INPUTS else 'output'} wire {width}{name}"
+        for name, width in _PORTS.items()
     )
     facts = ", ".join(f".{name}({value})" for name, value in _FACTS.items())
     wires = ", ".join(f".{name}({name})" for name in _PORTS)

@@ -222,6 +222,8 @@ module {BOARD} (
     input  wire slow_clk,
     input  wire rst,
     input  wire twin,
+    input  wire [23:0] skip,
+    output wire [23:0] ahead,
     input  wire rx,
     output wire tx,
     output wire mark,
@@ -232,8 +234,8 @@ module {BOARD} (
     ek_shell #(
 {rows}
     ) u_shell (
-        .clk(clk), .slow_clk(slow_clk), .rst(rst), .twin(twin), .rx(rx), .tx(tx), .mark(mark),
-        .awake(awake), .running(running), .idle(idle)
+        .clk(clk), .slow_clk(slow_clk), .rst(rst), .twin(twin), .skip(skip),
+        .ahead(ahead), .rx(rx), .tx(tx), .mark(mark), .awake(awake), .running(running), .idle(idle)
     );
 endmodule
 `default_nettype wire
@@ -338,6 +340,7 @@ module {TOP} (
     output wire mark
 );
     wire clock, slow_clock, awake, busy, running, idle;
+    wire [23:0] ahead;
     wire wanted = awake || mark;  // the clock: a mark outlasts its inferences
 
 {body}
@@ -347,13 +350,13 @@ module {TOP} (
     always @(posedge clock) if (rst) started <= started + 4'd1;
 
     {BOARD} u_board (
-        .clk(clock), .slow_clk(slow_clock), .rst(rst), .twin(1'b0), .rx(rx), .tx(tx),
-        .mark(busy), .awake(awake), .running(running), .idle(idle)
+        .clk(clock), .slow_clk(slow_clock), .rst(rst), .twin(1'b0), .skip(24'd0),
+        .ahead(ahead), .rx(rx), .tx(tx), .mark(busy), .awake(awake), .running(running), .idle(idle)
     );
     ek_mark #(.CLOCKS({MARK_US * _mhz(facts)})) u_mark (
         .clk(clock), .rst(rst), .busy(busy), .mark(mark)
     );
-    wire unused = running && idle;
+    wire unused = running && idle && (&ahead);
 endmodule
 `default_nettype wire
 """

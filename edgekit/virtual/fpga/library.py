@@ -39,13 +39,17 @@ class Stretch(NamedTuple):
 class SimulatedBoard:
     """A board in virtual time; one thread at a time."""
 
-    def __init__(self, library: Path, clock_hz: int, bit_clocks: float) -> None:
+    def __init__(
+        self, library: Path, clock_hz: int, clocks_us: int, bit_clocks: float, *, skips: bool = True
+    ) -> None:
         """Load `library`; a bit of the host's line lasts `bit_clocks` of the board's clocks.
 
+        The board takes `clocks_us` of its clocks for a microsecond. With `skips` the pauses of a
+        RUN are not simulated clock by clock, which changes nothing but the time it takes.
         Raises OSError where it cannot be loaded.
         """
         self._library = _declared(ctypes.CDLL(str(library)))
-        self._board = self._library.ek_open(clock_hz, bit_clocks)
+        self._board = self._library.ek_open(clock_hz, clocks_us, bit_clocks, skips)
         self._bytes = (ctypes.c_uint8 * _BYTES)()
         self._events = (_Event * _EVENTS)()
 
@@ -56,8 +60,13 @@ class SimulatedBoard:
 
     @property
     def clocks(self) -> int:
-        """Clocks that were simulated."""
+        """Clocks that have passed."""
         return int(self._library.ek_clocks(self._board))
+
+    @property
+    def evaluated(self) -> int:
+        """Edges of clocks that were simulated; the others were skipped."""
+        return int(self._library.ek_evaluated(self._board))
 
     @property
     def received(self) -> int:
@@ -103,13 +112,14 @@ def _levels(event: _Event) -> Levels:
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     board, number, some = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p
     for name, result, arguments in (
-        ("ek_open", board, (number, ctypes.c_double)),
+        ("ek_open", board, (number, ctypes.c_uint32, ctypes.c_double, ctypes.c_int)),
         ("ek_power", None, (board,)),
         ("ek_reset", None, (board,)),
         ("ek_feed", None, (board, ctypes.c_char_p, number)),
         ("ek_pass", None, (board, number)),
         ("ek_ns", number, (board,)),
         ("ek_clocks", number, (board,)),
+        ("ek_evaluated", number, (board,)),
         ("ek_received", number, (board,)),
         ("ek_run", ctypes.c_int, (board, number, some, some, some, some)),
     ):

@@ -20,6 +20,7 @@ from edgekit.virtual.twin.state import StateLog
 _LOG = logging.getLogger(__name__)
 _NS = 1_000_000_000
 _CHUNK_CLOCKS = 20_000  # between two looks at the host
+_ASLEEP_NS = 1_000_000_000  # the same, for a board that sleeps: hours of that are soon over
 _WAIT_S = 0.01
 _BROWN_OUT_NS = 50_000_000
 
@@ -36,7 +37,8 @@ class FpgaMachine:
         self._config, self._link = config, link
         drift = 1 + config.faults.clock_drift_ppm * 1e-6
         hz = round(config.clock_hz * drift)
-        self._board = SimulatedBoard(config.library, hz, hz / config.baud)
+        clocks_us = round(config.clock_hz / 1e6)
+        self._board = SimulatedBoard(config.library, hz, clocks_us, hz / config.baud)
         self._chunk_ns = _CHUNK_CLOCKS * _NS // hz
         self._t_ns = 0
         self.write_state: Callable[[bytes], None] = nowhere
@@ -127,7 +129,7 @@ class FpgaMachine:
             data = bytes(self._link.received)
             self._link.received.clear()
         board.feed(data)
-        stretch = board.run(board.t_ns + self._chunk_ns)
+        stretch = board.run(board.t_ns + (self._chunk_ns if self._awake else _ASLEEP_NS))
         for levels in stretch.levels:
             self._follow(levels)
         self._let_mark_fall(board.t_ns)
@@ -198,6 +200,7 @@ class FpgaMachine:
         return {
             "t_ns": self._t_ns,
             "cycles": self._board.clocks,
+            "simulated": self._board.evaluated,
             "core_hz": self._config.clock_hz,
             "state": self.log.state,
             "mark": self.log.mark,
