@@ -14,6 +14,7 @@ from edgekit.build import image, process, tools
 from edgekit.build.hold import hold
 from edgekit.build.plan import Artifact, BuildPlan, Command, Sizes
 from edgekit.build.process import Processes
+from edgekit.build.seal import is_whole, seal
 from edgekit.errors import ConfigError, ToolError
 from edgekit.progress import Progress, Silent
 
@@ -131,6 +132,8 @@ def _finish(plan: BuildPlan, directory: Path, versions: Mapping[str, str]) -> Ar
     partial = directory / f"{_RECORD}.part"
     partial.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     partial.replace(directory / _RECORD)
+    for path in (*artifact.products.values(), directory / _RECORD):
+        seal(path)
     return artifact
 
 
@@ -138,8 +141,8 @@ def _load(directory: Path, plan: BuildPlan) -> Artifact | None:
     record = directory / _RECORD
     elf = directory / plan.products["elf"]
     products = {k: elf.with_suffix(f".{k}") for k in ("elf", "hex", "bin")}
-    if not record.is_file() or not all(p.is_file() for p in products.values()):
-        return None
+    if not all(is_whole(path) for path in (record, *products.values())):
+        return None  # not finished, or no longer what was built
     try:
         data = json.loads(record.read_text(encoding="utf-8"))
         sizes, versions = Sizes(**data["sizes"]), dict(data["tools"])

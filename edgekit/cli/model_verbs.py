@@ -202,6 +202,7 @@ def build(
     arena_limit: options.ArenaLimit = None,
     input_grid: options.InputGrid = None,
     optimize: options.OptimizeFor = None,
+    allow_timing_failure: options.AllowTimingFailure = None,
     dump_passes: options.DumpPasses = False,
     json: options.Json = False,
 ) -> int:
@@ -217,13 +218,18 @@ def build(
         fold=not no_fold,
         arena_limit_bytes=arena_limit,
         input_grid=input_grid,
-        **options.fpga_words(optimize),
+        **options.fpga_words(optimize, allow_timing_failure),
     )
     settings, plan = planned(wanted, config, toolchain, dump_passes, as_json=json)
     if dry_run:
         return show_plan(plan, json)
     with progress() as stage:
-        artifact = stages.build(plan, settings.work, progress=stage)
+        artifact = stages.build(
+            plan,
+            settings.work,
+            allow_timing_failure=settings.fpga.allow_timing_failure,
+            progress=stage,
+        )
     if json:
         show_json(artifact_json(artifact))
     else:

@@ -46,13 +46,19 @@ def flash(
     from edgekit.pipeline import stages
 
     with progress() as stage:
-        artifact = stages.build(plan, settings.work, progress=stage)
+        artifact = stages.build(
+            plan,
+            settings.work,
+            allow_timing_failure=settings.fpga.allow_timing_failure,
+            progress=stage,
+        )
         stage.stage("flash")
         stages.flash(artifact, settings.board, port_url=settings.port, probe=probe)
     if json:
         show_json(artifact_json(artifact))
     else:
-        say(f"flashed {artifact.products['elf']} (plan {artifact.plan}) to {settings.board.name}")
+        image = artifact.products.get("elf") or artifact.products["bitstream"]
+        say(f"flashed {image} (plan {artifact.plan}) to {settings.board.name}")
     return 0
 
 

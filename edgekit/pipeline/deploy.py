@@ -180,6 +180,8 @@ class _Deployment:
         except UnsureError as error:
             self._update(verdict="unsure", why=error.message)
             return
+        clock_hz = done.hello.clock_hz
+        judgement = power.clocked(found.judgement, prepared.artifact.sizes, clock_hz)
         traces: tuple[PowerTrace, ...] = ()
         if found.trace is not None:
             keep.trace(found.trace, self._settings.work)
@@ -187,8 +189,8 @@ class _Deployment:
         notes = (*self._report.detail.notes, *found.notes)
         self._update(
             power=None if found.figures is None else Power.of(found.figures, found.stimuli),
-            verdict=found.judgement.verdict,
-            why=found.judgement.why,
+            verdict=judgement.verdict,
+            why=judgement.why,
             detail=replace(self._report.detail, traces=traces, notes=notes),
         )
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgekit.build import tools
 from edgekit.build.plan import BuildPlan
+from edgekit.build.seal import is_whole, seal
 from edgekit.errors import ToolError
 
 _TIMEOUT_S = 600.0
@@ -64,7 +65,7 @@ def run(
 
 def _library(plan: BuildPlan, prefix: tuple[str, ...], directory: Path) -> Path:
     library = directory / "model.so"
-    if library.is_file():
+    if is_whole(library):
         return library
     wanted = ("model/", "firmware/kernels/", "firmware/include/")
     files = {n: d for n, d in plan.files.items() if str(n).startswith(wanted)}
@@ -86,6 +87,7 @@ def _library(plan: BuildPlan, prefix: tuple[str, ...], directory: Path) -> Path:
             + done.stderr[-2000:]
         )
     (directory / "model.so.part").replace(library)
+    seal(library)
     return library
 
 

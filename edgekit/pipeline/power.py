@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from edgekit.board import Board, FpgaBoard, McuBoard, PoweredPoint
+from edgekit.build.plan import FpgaSizes, Sizes
 from edgekit.device.layout import Kind
 from edgekit.device.link import Link
 from edgekit.device.session import RunStats, energy_run
@@ -14,7 +15,7 @@ from edgekit.errors import UnsureError
 from edgekit.measure import meter as meters
 from edgekit.measure import verdict, windows
 from edgekit.measure.meter import Meter
-from edgekit.measure.types import Judgement, PowerFigures, Trace
+from edgekit.measure.types import Judgement, PowerFigures, Trace, Verdict
 from edgekit.measure.uncertainty import Model
 from edgekit.pipeline import data, energy
 from edgekit.pipeline.data import Samples
@@ -238,6 +239,22 @@ class _Window:
             inferences_per_mark=plan.batch,
             marks=plan.marks,
         )
+
+
+def clocked(judgement: Judgement, sizes: Sizes | FpgaSizes, clock_hz: float) -> Judgement:
+    """Return `judgement`, unsure where the part is clocked faster than its design's paths allow.
+
+    A twin has no such paths: it answers rightly at any clock, which a part then may not do.
+    """
+    fmax_mhz = sizes.fmax_mhz if isinstance(sizes, FpgaSizes) else None
+    if fmax_mhz is None or fmax_mhz * 1e6 >= clock_hz:
+        return judgement
+    why = (
+        f"the clock of {clock_hz / 1e6:g} MHz is missed, the design reaches {fmax_mhz:.2f} MHz: "
+        f"a part may answer wrongly; {judgement.why}"
+    )
+    verdict: Verdict = "fail" if judgement.verdict == "fail" else "unsure"
+    return Judgement(verdict, why, judgement.limit_mw)
 
 
 def _varied(judgement: Judgement, count: int, board: Board) -> Judgement:

@@ -13,7 +13,8 @@ from writers.random_lowbit import random_chain
 
 from edgekit.build.plan import Artifact, FpgaSizes
 from edgekit.cost.fpga_activity import Activity
-from edgekit.pipeline import programmable
+from edgekit.measure.types import Judgement, Verdict
+from edgekit.pipeline import power, programmable
 from edgekit.pipeline.data import Samples, random
 from edgekit.pipeline.programmable import FpgaPrepared
 from edgekit.pipeline.settings import Settings
@@ -45,6 +46,24 @@ def test_switching_is_counted_on_distinct_inputs(
     monkeypatch.setattr(programmable.fpga_power, "source_of", lambda *_: "pin")
     programmable.powered(_settings(tmp_path), _prepared(graph, same), Silent())
     assert len(given[0]) == len(np.unique(given[0], axis=0)) == 64
+
+
+@pytest.mark.parametrize(
+    ("fmax_mhz", "said", "verdict"),
+    [
+        (30.0, "pass", "pass"),
+        (None, "pass", "pass"),
+        (8.0, "pass", "unsure"),
+        (8.0, "fail", "fail"),
+    ],
+)
+def test_a_missed_clock_is_never_a_pass(
+    fmax_mhz: float | None, said: Verdict, verdict: Verdict
+) -> None:
+    sizes = FpgaSizes(lc=1, lut=1, ff=1, carry=0, bram=0, dsp=0, spram=0, fmax_mhz=fmax_mhz)
+    found = power.clocked(Judgement(said, "it is", 15.0), sizes, 12e6)
+    assert found.verdict == verdict
+    assert ("12 MHz is missed, the design reaches 8.00 MHz" in found.why) == (fmax_mhz == 8.0)
 
 
 def _settings(work: Path) -> Settings:

@@ -134,3 +134,15 @@ def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises(ToolError, match=name) as caught:
             find()
         assert "install" in caught.value.hint
+
+
+@pytest.mark.iverilog
+@pytest.mark.parametrize("damage", [b"", b"damaged"])
+def test_a_damaged_simulator_is_compiled_again(damage: bytes, tmp_path: Path) -> None:
+    x = random(3, 4)
+    run(hardwired(), x, "iverilog", tmp_path)
+    (simulator,) = tmp_path.rglob("simulator")
+    simulator.write_bytes(damage)
+    np.testing.assert_array_equal(
+        run(hardwired(), x, "iverilog", tmp_path).outputs, hardwired_answers(x)
+    )

@@ -11,6 +11,7 @@ from typing import Literal, assert_never
 
 from edgekit._data import data_dir
 from edgekit.build.hold import hold
+from edgekit.build.seal import is_whole, seal
 from edgekit.errors import ToolError
 from edgekit.virtual.fpga import programs
 
@@ -54,17 +55,18 @@ def build(design: Design, simulator: Simulator, cache: Path, *, shared: bool = F
     used = _programs(simulator)
     directory = cache / f"{simulator}-{_digest(design, used, shared)}"
     product = directory / ("simulator.so" if shared else "simulator")
-    if product.is_file():
+    if is_whole(product):
         return product
     directory.mkdir(parents=True, exist_ok=True)
     with hold(directory, wait=True):
-        if not product.is_file():
+        if not is_whole(product):
             _write(design, directory)
             part = product.with_suffix(".part")
             _compile(design, simulator, used, part, shared)
             if not part.is_file():
                 raise ToolError(f"{simulator} ended without {part}", hint=f"see {directory}")
             part.replace(product)
+            seal(product)
     return product
 
 
@@ -81,12 +83,13 @@ def build_plain(bench: str, cache: Path) -> Path:
     product = directory / "simulator"
     directory.mkdir(parents=True, exist_ok=True)
     with hold(directory, wait=True):
-        if not product.is_file():
+        if not is_whole(product):
             part = product.with_suffix(".part")
             source = str(folder / f"{bench}.cpp")
             argv = (*compiler.argv, "-std=c++17", "-O2", "-o", part.name, source)
             programs.run(argv, directory, directory / "logs/cxx.log", _LIMIT_S)
             part.replace(product)
+            seal(product)
     return product
 
 
@@ -211,13 +214,14 @@ def _runtime(
     directory.mkdir(exist_ok=True)
     objects = [directory / f"verilated{part}.o" for part in ("", "_threads")]
     with hold(directory, wait=True):
-        for made in (o for o in objects if not o.is_file()):
+        for made in (o for o in objects if not is_whole(o)):
             part = made.with_suffix(".part.o")
             source = str(verilator.include / f"{made.stem}.cpp")
             argv = (*compiler.argv, *_OPTIONS, *_QUIET, f"-I{verilator.include}", "-c", source)
             log = directory / f"{made.stem}.log"
             programs.run((*argv, "-o", part.name), directory, log, _LIMIT_S)
             part.replace(made)
+            seal(made)
     return tuple(str(made.resolve()) for made in objects)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgekit.build import process, tools
 from edgekit.build.hold import hold
+from edgekit.build.seal import is_whole, seal
 from edgekit.errors import ConfigError, ToolError
 from edgekit.ir.graph import Graph
 from edgekit.target.fpga.hls import wire
@@ -107,11 +108,12 @@ def _program(graph: Graph, work: Path, interval_cycles: int, prefix: tuple[str, 
         directory.mkdir(parents=True, exist_ok=True)
         with hold(directory, wait=True):
             program = directory / "testbench"
-            if not program.is_file():
+            if not is_whole(program):
                 for name, data in files.items():
                     (directory / name).write_bytes(data)
                 _call(argv, directory, "build.log", prefix[0])
                 (directory / "testbench.part").replace(program)
+                seal(program)
     except OSError as exc:
         raise ConfigError(
             f"work directory {work} cannot be written: {exc.strerror}",
