@@ -20,6 +20,8 @@ from edgekit.target.fpga.folded.units import Gather, Product, Unit
 
 __all__ = ["generate"]
 
+_FIRST_WORDS = 8  # clocks after a reset until every memory shows its first word
+
 
 def generate(graph: Graph, resources: Resources, *, rate_hz: float, clock_hz: float) -> Core:
     """Return the core of `graph`, the cheapest by the model that keeps the rate.
@@ -52,7 +54,7 @@ def build(
     in_beats, out_beats = first.size // between.in_lanes, last.size // between.out_lanes
     units = size_buffers(assemble(layers, folds, first, between))
     check_buffers(units)
-    rest, shown = timing.at_rest(tuple(units))
+    still_at, shown = timing.at_rest(tuple(units))
     if shown:
         raise UnsupportedError(
             f"{layers[-1].label}: what comes out first depends on padding alone, and would come "
@@ -75,7 +77,7 @@ def build(
         interval_cycles=interval,
         weights=_loaded(units),
         estimate=cost.total(units),
-        rest_cycles=rest,
+        rest_cycles=still_at + _FIRST_WORDS,
     )
 
 
@@ -111,14 +113,14 @@ def _loaded(units: list[Unit]) -> bytes:
     """The 16-bit words of all weights in SPRAM, in the order of the layers."""
     words: list[int] = []
     for unit in units:
-        if not isinstance(unit, Product | Gather) or unit.memory != "spram":
-            continue
-        if isinstance(unit, Gather):
-            width, values = unit.list_width, memory.lists(unit)
-        elif unit.lists is None:
-            width, values = unit.weight_width, memory.weights(unit)
-        else:
-            continue  # its weights are in the lists
-        parts = -(-width // 16)
-        words += [(value >> (16 * part)) & 0xFFFF for value in values for part in range(parts)]
+        match unit:
+            case Gather(memory="spram"):
+                words += memory.lanes(memory.lists(unit), unit.list_width)
+            case Product(memory="spram", lists=None):
+                words += memory.lanes(memory.weights(unit), unit.spram_bits)
+            case Product(memory="pair"):
+                for each in memory.pair_of(units, unit):
+                    words += memory.packed(memory.weights(each))
+            case _:
+                continue
     return np.array(words, "<u2").tobytes()

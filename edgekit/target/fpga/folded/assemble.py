@@ -44,6 +44,7 @@ class Fold:
     simd: int = 1
     memory: Memory = "bram"
     lists: bool = False  # of the weights that are not 0, in place of all
+    sprams: int = 0  # side by side, of memory "spram"; 0: for all bits of a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ def _product(name: str, layer: MatVec, fold: Fold) -> list[Unit]:
         lengths = list_lengths(layer, fold.lanes)
         gather = Gather(f"{name}_lists", layer, fold.lanes, fold.memory, lengths)
         return [gather, Product(name, layer, fold.lanes, 1, fold.memory, gather)]
-    product = Product(name, layer, fold.lanes, fold.simd, fold.memory)
+    product = Product(name, layer, fold.lanes, fold.simd, fold.memory, sprams=fold.sprams)
     lanes = fold.lanes if layer.depthwise else fold.simd
     repeat = layer.start.shape[1] if layer.depthwise else product.groups
     window = Windows(

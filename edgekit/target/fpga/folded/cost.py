@@ -11,6 +11,7 @@ from typing import assert_never
 
 from edgekit.target.fpga.core import Resources
 from edgekit.target.fpga.folded.units import (
+    SPRAM_WIDTH,
     Compare,
     Gather,
     Pool,
@@ -22,7 +23,6 @@ from edgekit.target.fpga.folded.units import (
 )
 
 SPRAM_WORDS = 16384
-SPRAM_WIDTH = 16
 _SHAPES = ((16, 256), (8, 512), (4, 1024), (2, 2048))  # width and depth of a block RAM
 _SMALL_BITS = 64  # of a buffer that lies in registers
 
@@ -45,12 +45,26 @@ def total(units: Sequence[Unit]) -> Resources:
         lut=sum(each.lut for each in taken),
         ff=sum(each.ff for each in taken),
         bram=sum(each.bram for each in taken),
-        spram=sum(each.spram for each in taken),
+        spram=ceil(sum(half_sprams(unit) for unit in units) / 2),
     )
 
 
+def half_sprams(unit: Unit) -> int:
+    """Return the SPRAMs that a unit takes, in halves: two layers may share one."""
+    match unit:
+        case Product():
+            whole = 0 if unit.lists is not None else spram(unit.spram_bits)
+            return 2 * whole + (unit.memory == "pair")
+        case Gather():
+            return 2 * spram(unit.list_width) if unit.memory == "spram" else 0
+        case Resize() | Windows() | Pool() | Compare() | Search():
+            return 0
+        case _:
+            assert_never(unit)
+
+
 def of_unit(unit: Unit) -> Resources:
-    """Return what one unit takes with its memories."""
+    """Return what one unit takes with its memories but SPRAM."""
     match unit:
         case Resize():
             narrows = unit.in_width > unit.out_width
@@ -127,7 +141,12 @@ def _product(unit: Product) -> Resources:
     if unit.memory == "bram":
         blocks = block_rams(unit.weight_width, depth)
         return Resources(int(lut + 2.5 * _bits(depth)), ff + _bits(depth), bram=blocks)
-    return Resources(int(lut) + 60, ff + 17, spram=spram(unit.weight_width))
+    if unit.memory == "pair":
+        return Resources(int(lut) + 65, ff + 59)
+    beside = unit.weight_width - unit.spram_bits
+    blocks = block_rams(beside, depth)
+    more = 2.5 * _bits(depth) if beside else 0.0
+    return Resources(int(lut + more) + 60, ff + 17 + (_bits(depth) if beside else 0), bram=blocks)
 
 
 def _gather(unit: Gather) -> Resources:
@@ -136,7 +155,7 @@ def _gather(unit: Gather) -> Resources:
     ff = unit.index_bits + 2 * _bits(length) + unit.lanes * unit.layer.weight_bits + 8
     copies = unit.lanes * block_rams(unit.in_width, 2 << unit.index_bits)
     if unit.memory == "spram":
-        return Resources(lut + 60, ff, bram=copies, spram=spram(unit.list_width))
+        return Resources(lut + 60, ff, bram=copies)
     return Resources(lut, ff, bram=copies + block_rams(unit.list_width, length))
 
 

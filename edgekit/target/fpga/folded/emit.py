@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from edgekit.ir.types import DType
-from edgekit.target.fpga.folded import memory
+from edgekit.target.fpga.folded import memory, streams
 from edgekit.target.fpga.folded.assemble import Ends
 from edgekit.target.fpga.folded.layers import Stream
 from edgekit.target.fpga.folded.units import (
     Compare,
     Gather,
-    Memory,
     Pool,
     Product,
     Resize,
@@ -49,6 +48,8 @@ def blocks(units: Sequence[Unit]) -> tuple[str, ...]:
             found |= {"ek_rom_stream", "ek_dot", "ek_popcount", "ek_compressor"}
         if isinstance(unit, Product | Gather) and unit.memory == "spram":
             found.add("ek_spram_stream")
+        if isinstance(unit, Product) and unit.memory == "pair":
+            found.add("ek_spram_pair")
         if isinstance(unit, Gather):
             found.add("ek_rom_stream")
         if isinstance(unit, Compare):
@@ -90,6 +91,9 @@ def core_text(
             f"\n    wire {name}_valid, {name}_ready;\n"
             f"    wire [{unit.out_width - 1}:0] {name}_data;\n"
         )
+        if isinstance(unit, Product) and unit.memory == "pair":
+            text, load = streams.pair(memory.pair_of(units, unit), load)
+            parts.append(text)
         text, load = _instance(unit, _Before(valid, ready, data, pad), load)
         parts.append(text)
         if pad != "1'b0" and not isinstance(unit, Product):
@@ -143,15 +147,8 @@ def _exit(
         f"    assign out_data = {shown};\n"
     )
     if last.dtype is not DType.BINARY and have > between.out_bits:
-        text += f"    wire out_spare = &{{1'b0, {data}[{have - 1}:{between.out_bits}], 1'b0}};\n"
+        text += f"    wire out_unused = &{{1'b0, {data}[{have - 1}:{between.out_bits}], 1'b0}};\n"
     return text
-
-
-def _module(block: str, name: str, parameters: dict[str, object], ports: dict[str, str]) -> str:
-    """An instance with named parameters and ports."""
-    given = ",\n".join(f"        .{key}({value})" for key, value in parameters.items())
-    joined = ",\n".join(f"        .{key}({value})" for key, value in ports.items())
-    return f"    {block} #(\n{given}\n    ) {name} (\n{joined}\n    );\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +180,7 @@ def _instance(unit: Unit, before: _Before, load: str) -> tuple[str, str]:
     match unit:
         case Resize():
             widths = {"IN_WIDTH": unit.in_width, "OUT_WIDTH": unit.out_width}
-            return _module("ek_width", f"u_{unit.name}", dict(widths), ports), load
+            return streams.instance("ek_width", f"u_{unit.name}", dict(widths), ports), load
         case Windows():
             return _windows(unit, ports), load
         case Gather():
@@ -200,7 +197,7 @@ def _instance(unit: Unit, before: _Before, load: str) -> tuple[str, str]:
                 "LOW": _number(low, unit.bits),
                 "HIGH": _number(high, unit.bits),
             }
-            return _module("ek_max_pool", f"u_{unit.name}", values, ports), load
+            return streams.instance("ek_max_pool", f"u_{unit.name}", values, ports), load
         case Compare():
             return _compare(unit, ports), load
         case Search():
@@ -238,55 +235,14 @@ def _windows(unit: Windows, ports: dict[str, str]) -> str:
         "PAD_VALUE": memory.literal(values, unit.in_width),
     }
     joined = {**ports, "out_pad": f"{unit.name}_pad"}
-    return f"    wire {unit.name}_pad;\n" + _module(
+    return f"    wire {unit.name}_pad;\n" + streams.instance(
         "ek_sliding_window", f"u_{unit.name}", parameters, joined
     )
 
 
-def _rom(name: str, width: int, values: list[int], block: bool) -> str:
-    """A stream of constants `name`_valid, _ready, _data."""
-    parameters: dict[str, object] = {
-        "WIDTH": width,
-        "DEPTH": len(values),
-        "BLOCK": int(block),
-        "WORDS": memory.literal(values, width),
-    }
-    ports = {
-        "clk": "clk",
-        "rst": "rst",
-        "out_valid": f"{name}_valid",
-        "out_ready": f"{name}_ready",
-        "out_data": f"{name}_data",
-    }
-    return _wires(name, width) + _module("ek_rom_stream", f"u_{name}", parameters, ports)
-
-
-def _wires(name: str, width: int) -> str:
-    return f"    wire {name}_valid, {name}_ready;\n    wire [{width - 1}:0] {name}_data;\n"
-
-
-def _stored(name: str, width: int, values: list[int], where: Memory, load: str) -> tuple[str, str]:
-    """A stream of words in any memory, and the load stream behind it."""
-    if where != "spram":
-        return _rom(name, width, values, where == "bram"), load
-    ports = {
-        "clk": "clk",
-        "rst": "rst",
-        "load_valid": load,
-        "load_data": "load_data",
-        "load_pass": f"{name}_load",
-        "out_valid": f"{name}_valid",
-        "out_ready": f"{name}_ready",
-        "out_data": f"{name}_data",
-    }
-    parameters: dict[str, object] = {"WIDTH": width, "DEPTH": len(values)}
-    text = _wires(name, width) + f"    wire {name}_load;\n"
-    return text + _module("ek_spram_stream", f"u_{name}", parameters, ports), f"{name}_load"
-
-
 def _gather(unit: Gather, ports: dict[str, str], load: str) -> tuple[str, str]:
     name, table, layer = unit.name, f"{unit.name}_table", unit.layer
-    text, load = _stored(table, unit.list_width, memory.lists(unit), unit.memory, load)
+    text, load = streams.stored(table, unit.list_width, memory.lists(unit), unit.memory, load)
     parameters: dict[str, object] = {
         "LANES": unit.lanes,
         "BITS": layer.input_bits,
@@ -302,16 +258,15 @@ def _gather(unit: Gather, ports: dict[str, str], load: str) -> tuple[str, str]:
     }
     text += f"    wire [{unit.lanes * layer.weight_bits - 1}:0] {name}_weights;\n"
     text += f"    wire {name}_last;\n"
-    return text + _module("ek_gather", f"u_{name}", parameters, joined), load
+    return text + streams.instance("ek_gather", f"u_{name}", parameters, joined), load
 
 
 def _product(unit: Product, ports: dict[str, str], pad: str, load: str) -> tuple[str, str]:
     name, layer = unit.name, unit.layer
     weights, starts = f"{name}_weight", f"{name}_start"
     text = ""
-    if unit.lists is None:
-        words = memory.weights(unit)
-        text, load = _stored(weights, unit.weight_width, words, unit.memory, load)
+    if unit.lists is None and unit.memory != "pair":
+        text, load = streams.weights(weights, unit, load)
     own = {f"weight_{end}": f"{weights}_{end}" for end in ("valid", "ready", "data")}
     if unit.lists is not None:
         text += f"    wire {name}_weight_ready;\n"
@@ -322,7 +277,7 @@ def _product(unit: Product, ports: dict[str, str], pad: str, load: str) -> tuple
             "weight_ready": f"{name}_weight_ready",
             "weight_data": f"{named}_weights",
         }
-    text += _rom(starts, unit.pe * layer.acc_bits, memory.starts(unit), False)
+    text += streams.rom(starts, unit.pe * layer.acc_bits, memory.starts(unit), False)
     parameters: dict[str, object] = {
         "PE": unit.pe,
         "SIMD": unit.simd,
@@ -343,7 +298,7 @@ def _product(unit: Product, ports: dict[str, str], pad: str, load: str) -> tuple
         **own,
         **{f"start_{end}": f"{starts}_{end}" for end in ("valid", "ready", "data")},
     }
-    text += _module("ek_mvtu", f"u_{name}", parameters, joined)
+    text += streams.instance("ek_mvtu", f"u_{name}", parameters, joined)
     if pad != "1'b0" and not zero_pad:
         text += f"    wire {name}_pad_unused = &{{1'b0, {pad}, 1'b0}};\n"
     return text, load
@@ -352,14 +307,14 @@ def _product(unit: Product, ports: dict[str, str], pad: str, load: str) -> tuple
 def _compare(unit: Compare, ports: dict[str, str]) -> str:
     name = f"{unit.name}_table"
     count = unit.lanes * unit.table.shape[2]
-    text = _rom(name, count * (unit.bits + 1), memory.levels(unit), False)
+    text = streams.rom(name, count * (unit.bits + 1), memory.levels(unit), False)
     parameters: dict[str, object] = {
         "LANES": unit.lanes,
         "BITS": unit.bits,
         "LEVELS": unit.table.shape[2],
     }
     joined = {**ports, **{f"table_{end}": f"{name}_{end}" for end in ("valid", "ready", "data")}}
-    return text + _module("ek_thermometer", f"u_{unit.name}", parameters, joined)
+    return text + streams.instance("ek_thermometer", f"u_{unit.name}", parameters, joined)
 
 
 def _search(unit: Search, ports: dict[str, str]) -> str:
@@ -373,4 +328,4 @@ def _search(unit: Search, ports: dict[str, str]) -> str:
         "OFFSET": _number(unit.low, unit.out_bits),
         "TABLES": memory.literal(memory.searched(unit), unit.bits + 1),
     }
-    return _module("ek_multi_threshold", f"u_{unit.name}", parameters, ports)
+    return streams.instance("ek_multi_threshold", f"u_{unit.name}", parameters, ports)

@@ -6,7 +6,7 @@ units work at the same time, so the slowest alone sets the rate.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, log2
@@ -36,7 +36,7 @@ from edgekit.target.fpga.folded.layers import (
     Stream,
     Thermometer,
 )
-from edgekit.target.fpga.folded.units import Memory
+from edgekit.target.fpga.folded.units import NIBBLE_BITS, NIBBLES
 
 _SPARSE = 0.5  # share of zeros from which lists are tried
 _WIDEST = 512  # bits of a weight word that are still tried
@@ -103,7 +103,8 @@ class _Option:
     fold: Fold
     in_width: int
     out_width: int
-    taken: Resources
+    taken: Resources  # but SPRAM
+    half_sprams: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class _Way:
 
 def _options(layer: Layer, room: Resources, most_clocks: int) -> list[_Option]:
     """The folds that are fast enough, without those that another beats in everything."""
-    possible = _folds(layer, room.spram)
+    possible = list(_folds(layer, room.spram))
     tried = [fold for fold in possible if clocks(layer, fold) <= most_clocks]
     if not tried:
         least = min(clocks(layer, fold) for fold in possible)
@@ -128,9 +129,9 @@ def _options(layer: Layer, room: Resources, most_clocks: int) -> list[_Option]:
     kept: dict[tuple[int, int, int, int], _Option] = {}
     for fold in tried:
         units = size_buffers(own_units("layer", layer, fold))
-        taken = cost.total(units)
-        option = _Option(fold, units[0].in_width, units[-1].out_width, taken)
-        key = (option.in_width, option.out_width, taken.bram, taken.spram)
+        taken, halves = cost.total(units), sum(map(cost.half_sprams, units))
+        option = _Option(fold, units[0].in_width, units[-1].out_width, taken, halves)
+        key = (option.in_width, option.out_width, taken.bram, halves)
         if key not in kept or taken.lut < kept[key].taken.lut:
             kept[key] = option
     return list(kept.values())
@@ -147,11 +148,11 @@ def _cheapest(
     ways = {(0, 0, width): _Way()}
     for layer, choices in zip(layers, options, strict=True):
         after: dict[tuple[int, int, int], _Way] = {}
-        for (bram, spram, have), way in ways.items():
+        for (bram, halves, have), way in ways.items():
             for option in choices:
                 taken = option.taken
-                key = (bram + taken.bram, spram + taken.spram, option.out_width)
-                if key[0] > room.bram or key[1] > room.spram:
+                key = (bram + taken.bram, halves + option.half_sprams, option.out_width)
+                if key[0] > room.bram or key[1] > 2 * room.spram:
                     continue
                 lut = taken.lut + _joining(have, option.in_width, bits)
                 if key not in after or sum(way.luts) + lut < sum(after[key].luts):
@@ -163,7 +164,8 @@ def _cheapest(
         return None
 
     def price(key: tuple[int, int, int]) -> float:
-        return cost.price(Resources(sum(found[key].luts), 0, bram=key[0], spram=key[1]), room)
+        taken = Resources(sum(found[key].luts), 0, bram=key[0], spram=ceil(key[1] / 2))
+        return cost.price(taken, room)
 
     return found[min(found, key=price)]
 
@@ -185,13 +187,14 @@ def _too_large(
     )
 
 
-def _folds(layer: Layer, spram: int) -> list[Fold]:
+def _folds(layer: Layer, spram: int) -> Iterator[Fold]:
     """All folds of a layer whose weight words are not absurdly wide."""
     if not isinstance(layer, MatVec):
         channels = (
             layer.channels if isinstance(layer, Thermometer | Steps) else (layer.window.channels)
         )
-        return [Fold(n, memory="bram") for n in divisors(channels)]
+        yield from (Fold(n, memory="bram") for n in divisors(channels))
+        return
     if layer.depthwise:
         # A multiplier's outputs of one input follow each other: several lanes would mix them.
         most = layer.window.channels if layer.start.shape[1] == 1 else 1
@@ -200,16 +203,19 @@ def _folds(layer: Layer, spram: int) -> list[Fold]:
         pairs = [
             (pe, simd) for pe in divisors(layer.neurons) for simd in divisors(layer.window.channels)
         ]
-    found = []
     for pe, simd in pairs:
-        width = pe * simd * layer.weight_bits
+        width, depth = pe * simd * layer.weight_bits, layer.weights.size // (pe * simd)
         if width > _WIDEST:
             continue
-        memories: list[Memory] = ["logic", "bram"]
-        if cost.spram(width) <= spram and layer.weights.size // (pe * simd) <= cost.SPRAM_WORDS:
-            memories.append("spram")
-        found += [Fold(pe, simd, memory) for memory in memories]
-    return found + _list_folds(layer, spram)
+        yield Fold(pe, simd, "logic")
+        yield Fold(pe, simd, "bram")
+        if depth <= cost.SPRAM_WORDS:
+            for sprams in range(1, min(spram, cost.spram(width)) + 1):
+                yield Fold(pe, simd, "spram", sprams=sprams)
+        narrow = width <= NIBBLE_BITS and depth % NIBBLES == 0
+        if spram and narrow and depth <= 2 * cost.SPRAM_WORDS:
+            yield Fold(pe, simd, "pair")
+    yield from _list_folds(layer, spram)
 
 
 def _list_folds(layer: MatVec, spram: int) -> list[Fold]:

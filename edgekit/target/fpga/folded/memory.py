@@ -7,7 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgekit.target.fpga.folded.layers import Ints
-from edgekit.target.fpga.folded.units import Compare, Gather, Product, Search
+from edgekit.target.fpga.folded.units import (
+    NIBBLE_BITS,
+    NIBBLES,
+    SPRAM_WIDTH,
+    Compare,
+    Gather,
+    Product,
+    Search,
+    Unit,
+)
 
 
 def words(fields: Ints, bits: int) -> list[int]:
@@ -61,6 +70,30 @@ def lists(unit: Gather) -> list[int]:
                 word |= field << (lane * (unit.index_bits + layer.weight_bits))
             made.append(word)
     return made
+
+
+def lanes(values: Sequence[int], width: int) -> list[int]:
+    """Return the words of SPRAM, the lowest `width` bits of each value in as many as they take."""
+    parts = -(-width // SPRAM_WIDTH)
+    mask = (1 << width) - 1
+    return [
+        (value & mask) >> (SPRAM_WIDTH * part) & 0xFFFF for value in values for part in range(parts)
+    ]
+
+
+def packed(values: Sequence[int]) -> list[int]:
+    """Return the words of SPRAM with NIBBLES values in each, the first in the low bits."""
+    return [
+        sum(value << (NIBBLE_BITS * place) for place, value in enumerate(values[at : at + NIBBLES]))
+        for at in range(0, len(values), NIBBLES)
+    ]
+
+
+def pair_of(units: Sequence[Unit], unit: Product) -> tuple[Product, ...]:
+    """Return the layers that share an SPRAM with `unit` as their first; () if it is the second."""
+    sharing = [each for each in units if isinstance(each, Product) and each.memory == "pair"]
+    place = sharing.index(unit)
+    return () if place % 2 else tuple(sharing[place : place + 2])
 
 
 def starts(unit: Product) -> list[int]:

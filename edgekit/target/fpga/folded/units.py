@@ -8,7 +8,12 @@ from typing import Literal
 
 from edgekit.target.fpga.folded.layers import Ints, MatVec, Window
 
-Memory = Literal["logic", "bram", "spram"]
+# Where weights lie. "pair": words of 4 bits at most, four of them in one of an SPRAM that two
+# layers share.
+Memory = Literal["logic", "bram", "spram", "pair"]
+SPRAM_WIDTH = 16
+NIBBLE_BITS = 4  # of a word of "pair"
+NIBBLES = 4  # in one of SPRAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ class Product:
     simd: int
     memory: Memory
     lists: Gather | None = None
+    sprams: int = 0  # side by side, of memory "spram"; 0: for all bits of a word
 
     @property
     def in_width(self) -> int:
@@ -171,6 +177,13 @@ class Product:
     def weight_width(self) -> int:
         """Bits of a weight word."""
         return self.pe * self.simd * self.layer.weight_bits
+
+    @property
+    def spram_bits(self) -> int:
+        """The low bits of a weight word that lie in SPRAM of its own; block RAM has the others."""
+        if self.memory != "spram":
+            return 0
+        return min(self.weight_width, SPRAM_WIDTH * self.sprams or self.weight_width)
 
 
 @dataclass(frozen=True, slots=True)
