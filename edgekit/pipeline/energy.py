@@ -94,6 +94,18 @@ def inference_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) 
     return Schedule(math.ceil(inferences / batch) + 2, batch, period_us)
 
 
+def overlapped_schedule(contract: Contract, interval_s: float, meter_rate_hz: float) -> Schedule:
+    """Return a schedule for the energy of one inference where inferences overlap in logic.
+
+    They follow each other every `interval_s` and nothing is done besides, so that marks need not
+    be far apart. The verdict does not rest on it: it has as many marks as a figure needs.
+    """
+    batch = min(BATCH_MAX, windows.inferences_per_mark(interval_s, meter_rate_hz))
+    period_s = 1.05 * batch * interval_s + _GROUP_SAMPLES / meter_rate_hz
+    period_us = math.ceil(period_s * 1e6) + (_IDLE_US if contract.scope == "delta" else 0)
+    return Schedule(MIN_INFERENCES + 2, batch, period_us)
+
+
 def record(
     meter: Meter,
     session: EnergyRun,

@@ -186,9 +186,11 @@ class _Window:
 
         A mark of few samples says little of one inference: several share one in a second run.
         """
-        plan = energy.inference_schedule(
-            self.settings.contract, busy_s, self.meter.info.sample_rate_hz
-        )
+        contract, rate_hz = self.settings.contract, self.meter.info.sample_rate_hz
+        if self.interval_s is None:
+            plan = energy.inference_schedule(contract, busy_s, rate_hz)
+        else:
+            plan = energy.overlapped_schedule(contract, self.interval_s, rate_hz)
         if plan.batch == 1:
             return figures, ()
         trace, _ = self._record(plan)

@@ -18,6 +18,7 @@ module ek_clock (
     input  wire [23:0] period,
     input  wire [23:0] skip,       // as in ek_shell
     output wire [23:0] ahead,
+    output wire        still,      // slow clocks change nothing
     output wire        awake,
     output wire        tick,
     output wire        woken
@@ -54,6 +55,7 @@ module ek_clock (
     reg [1:0] wakes = 2'd0;
 
     assign awake = !asleep;
+    assign still = !(sleep || sleep_seen || timed || timed_seen || expired || armed || asleep);
     wire deep = asleep && armed && sleep_seen && timed_seen && !expired;
     assign ahead = (deep && count > 24'd3) ? count - 24'd3 : 24'd0;
     assign tick = turns[2] ^ turns[1];

@@ -57,6 +57,7 @@ module ek_link #(
     // sleep
     input  wire                  can_sleep,
     output reg                   sleep,
+    input  wire                  sleep_still,  // slow clocks change nothing
     input  wire                  woken
 );
     // ---- the line ----------------------------------------------------------------------------
@@ -151,16 +152,14 @@ module ek_link #(
     // For simulators that skip idle time; where `idle` and `ahead` are not connected, and `skip` is
     // 0, they cost nothing.
     reg [4:0] quiet;
-    wire still = (&quiet);
+    wire silent = at_wait && !wake && !sending && rx && !rx_busy;
     wire [23:0] time_left = {8'd0, ~time_us};  // to the flag at its end
-    wire can_skip = still && (now == was) && microsecond && time_left > 24'd1;
-    assign idle = still && !run_busy && was[3];
+    wire can_skip = silent && (now == was) && microsecond && sleep_still && time_left > 24'd1;
+    assign idle = (&quiet);
     assign ahead = !can_skip ? 24'd0 : (run_ahead < time_left) ? run_ahead : time_left - 24'd1;
     always @(posedge clk) begin
-        if (rst || !at_wait || wake || sending || (run_busy && !run_gap) || now != was ||
-            !rx || rx_busy)
-            quiet <= 5'd0;
-        else if (!still) quiet <= quiet + 5'd1;
+        if (rst || !silent || run_busy) quiet <= 5'd0;
+        else if (!idle) quiet <= quiet + 5'd1;
     end
 
     always @(posedge clk) begin

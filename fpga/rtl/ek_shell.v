@@ -113,7 +113,7 @@ module ek_shell #(
     wire [IN_WIDTH-1:0] in_data;
     wire [OUT_WIDTH-1:0] out_data;
     wire [7:0] out_byte;
-    wire sleep, woken, slow_tick;
+    wire sleep, sleep_still, woken, slow_tick;
     wire [23:0] run_ahead, link_ahead, sleep_ahead;
 
     assign running = run_busy;
@@ -134,7 +134,8 @@ module ek_shell #(
         .run_borrow(run_borrow), .run_missed(run_missed), .run_tick(slow_tick && run_slow), .run_counting(run_counting),
         .run_left(run_left), .cycles_min(cycles_min), .cycles_max(cycles_max),
         .out_select(out_select), .out_next(out_next), .out_data(out_byte),
-        .can_sleep(SLEEPS != 0), .sleep(sleep), .woken(woken)
+        .can_sleep(SLEEPS != 0), .sleep(sleep), .sleep_still(sleep_still),
+        .woken(woken)
     );
 
     ek_store #(
@@ -222,6 +223,7 @@ module ek_shell #(
                 .clk(clk), .rst(rst), .slow_clk(slow_clk), .rx(rx),
                 .sleep(sleep && (run_gap || !run_busy)), .timed(run_slow && run_busy),
                 .period(run_config[71:48]), .skip(skip), .ahead(sleep_ahead),
+                .still(sleep_still),
                 .awake(awake), .tick(slow_tick), .woken(woken)
             );
         end else begin : g_awake
@@ -229,6 +231,7 @@ module ek_shell #(
             assign slow_tick = 1'b0;
             assign woken = 1'b0;
             assign sleep_ahead = 24'd0;
+            assign sleep_still = 1'b1;
         end
     endgenerate
 endmodule

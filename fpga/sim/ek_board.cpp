@@ -21,8 +21,9 @@ constexpr uint32_t kResetClocks = 16;
 constexpr double kSeenClocks = 16.0;  // synchronizers
 constexpr uint64_t kSlowHalfNs = 50000;  // of 10 kHz
 constexpr uint32_t kMark = 1, kAwake = 2, kRunning = 4;
-// Counters of time: clocks, microseconds of the link and of the RUN; slow clocks, asleep.
-constexpr unsigned kTimers = 3, kSlowTimers = 1;
+// Counters that go on in a pause: with every clock that of clocks, with the last one of a
+// microsecond those of the link and of the RUN too; asleep, with a rising slow clock one.
+constexpr unsigned kEachClock = 1, kEachMicrosecond = 3, kEachSlowClock = 1;
 
 struct Board {
     ek::Top *top = nullptr;
@@ -42,8 +43,11 @@ struct Board {
     bool slow = false;
     bool skips = true;
     uint32_t clocks_us = 1;
-    ek::Changed changed;  // in the last `watched` clocks, asleep: half clocks of the slow one
-    uint64_t watched = 0, evaluated = 0;
+    ek::Changed changed;
+    uint32_t ticks = 0;   // the last clocks that changed as many registers as any in a pause,
+    uint32_t before = 0;  // and how many the one before them changed
+    uint32_t slow_changed[2] = {0, 0};  // by the last edge to this level
+    uint64_t evaluated = 0;
 };
 
 void set_rx(Board &b, bool level) { ek::set_bit(b.top->EK_PORT(rx, rx), level); }
@@ -106,35 +110,38 @@ void slow_edge(Board &b) {
     b.slow = !b.slow;
     b.next_slow += kSlowHalfNs;
     b.evaluated++;
+    const uint32_t before = b.changed.count;
     ek::slow_clock(*b.top, b.slow, b.changed);
+    b.slow_changed[b.slow] = b.changed.count - before;
 }
 
-// Begins to watch anew where more changes than counters of time.
-void watch(Board &b, unsigned timers) {
-    b.watched++;
-    if (b.changed.count <= timers) return;
-    b.changed.count = 0;
-    b.watched = 0;
+// Keeps how many registers the last clock changed.
+void watch(Board &b) {
+    if (b.changed.count == kEachClock) {
+        b.ticks++;
+        return;
+    }
+    b.ticks = 0;
+    b.before = b.changed.count;
 }
 
 uint32_t ahead(const Board &b) { return ek::number(b.top->EK_PORT(ahead, ahead)); }
 void set_skip(Board &b, uint32_t units) { ek::put_number(b.top->EK_PORT(skip, skip), units); }
 
-// Microseconds to skip at the next clock: not to an edge of the slow clock, nor to `until_ns`.
+// Microseconds to skip at the next clock, to before `until_ns`.
 uint32_t to_skip(Board &b, uint64_t until_ns) {
-    if (!b.skips || b.watched < b.clocks_us || b.changed.count != kTimers) return 0;
-    const uint64_t room = (std::min(b.next_slow, until_ns) - b.ns) / b.whole;  // clocks, or more
-    if (room < 4 * b.clocks_us) return 0;
-    const uint64_t most = room * b.whole / (b.whole + 1) / b.clocks_us - 1;
+    if (!b.skips || b.ticks + 1 != b.clocks_us || b.before != kEachMicrosecond) return 0;
+    const uint64_t room = (until_ns - b.ns) / (b.whole + 1) / b.clocks_us;
+    if (room < 2) return 0;
     ek::settle(*b.top);  // outputs are those before the last edge, and this counts in clocks
     b.evaluated++;
-    return static_cast<uint32_t>(std::min<uint64_t>(ahead(b), most));
+    return static_cast<uint32_t>(std::min<uint64_t>(ahead(b), room - 1));
 }
 
 // Slow clocks to skip at the next one, which rises.
 uint32_t to_sleep(const Board &b, uint64_t until_ns) {
-    if (!b.skips || b.slow || b.watched < 2 || b.changed.count != kSlowTimers) return 0;
-    if (until_ns <= b.next_slow) return 0;
+    if (!b.skips || b.slow || until_ns <= b.next_slow) return 0;
+    if (b.slow_changed[0] != 0 || b.slow_changed[1] != kEachSlowClock) return 0;
     const uint64_t most = (until_ns - b.next_slow) / (2 * kSlowHalfNs);
     return static_cast<uint32_t>(std::min<uint64_t>(ahead(b), most));
 }
@@ -244,18 +251,19 @@ int ek_run(Board *b, uint64_t until_ns, uint8_t *bytes, uint64_t *byte_count, Ek
             }
             slow_edge(*b);
             set_skip(*b, 0);
-            watch(*b, kSlowTimers);
+            b->ticks = 0;
         } else {
             ek::set_bit(t.EK_PORT(rst, rst), b->resetting != 0);
             if (b->resetting != 0) b->resetting--;
             send(*b);
             const uint32_t skip = silent ? to_skip(*b, until_ns) : 0;
             set_skip(*b, skip);
+            b->changed.count = 0;
             ek::clock(t, b->changed);
             b->evaluated++;
             pass_clocks(*b, 1 + uint64_t{skip} * b->clocks_us);
-            if (b->ns >= b->next_slow) slow_edge(*b);
-            watch(*b, kTimers);
+            while (b->ns >= b->next_slow) slow_edge(*b);
+            watch(*b);
             uint8_t byte;
             if (receive(*b, ek::bit(t.EK_PORT(tx, tx)), byte)) {
                 bytes[got++] = byte;

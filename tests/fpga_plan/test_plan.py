@@ -54,3 +54,6 @@ def test_overlapping_inferences_keep_a_rate_that_one_alone_would_miss() -> None:
     assert piped.marks * piped.period_us >= 1_000_000
     fast = energy.contract_schedule(asked, 0.9e-3, 100e3, interval_s=0.864e-3)
     assert fast.batch == 1
+    apart = energy.overlapped_schedule(asked, 1 / 12e6, 100e3)
+    assert (apart.marks, apart.batch) == (22, 12_001)  # 100 samples of the meter
+    assert apart.period_us >= 12_000 / 12 + 200
