@@ -67,7 +67,7 @@ VERBS = (
 
 app = typer.Typer(
     name="edgekit",
-    help="Put a trained int8 network on a microcontroller, with proof.",
+    help="Put a trained network on a microcontroller or an FPGA, with proof.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import combinations
+from collections.abc import Mapping, Sequence
+from itertools import combinations, groupby
+from math import comb
 
 from edgekit.target.fpga.hardwired.circuit import Bit
 
 Triple = tuple[Bit, Bit, Bit]
-_MAX_CANDIDATES = 4_000_000
+_MAX_CANDIDATES = 4_000_000  # of all rows; more take gigabytes
 
 
 def common_triples(rows: Sequence[Sequence[Bit]]) -> list[list[Triple]]:
     """Return for each row disjoint triples of its bits that other rows add as well.
 
-    Greedy: the triple that saves most cells first, among the rows in which it is still whole.
+    Greedy: the triple that saves most cells first, among the rows in which it is still whole. Where
+    rows are so long that there are too many triples, neighbouring signals are looked at together.
     """
     left = [{bit >> 1: bit for bit in row} for row in rows]
     chosen: list[list[Triple]] = [[] for _ in rows]
     holders: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-    for index, row in enumerate(left):
-        for triple in combinations(sorted(row), 3):
-            holders[triple].append(index)
+    for index, row in enumerate(_neighbours(left)):
+        for group in row:
+            for triple in combinations(group, 3):
+                holders[triple].append(index)
     queue = [
         (-_saved(triple, found, left), triple)
         for triple, found in holders.items()
@@ -47,6 +50,17 @@ def common_triples(rows: Sequence[Sequence[Bit]]) -> list[list[Triple]]:
             first, second, third = (left[i].pop(signal) for signal in triple)
             chosen[i].append((first, second, third))
     return chosen
+
+
+def _neighbours(rows: Sequence[Mapping[int, Bit]]) -> list[list[list[int]]]:
+    """Return each row's signals in as few groups as keep to _MAX_CANDIDATES triples."""
+    signals = sorted(set().union(*rows))
+    for parts in range(1, len(signals) + 1):
+        group = {signal: at * parts // len(signals) for at, signal in enumerate(signals)}
+        split = [[list(g) for _, g in groupby(sorted(row), group.__getitem__)] for row in rows]
+        if sum(comb(len(g), 3) for row in split for g in row) <= _MAX_CANDIDATES:
+            return split
+    return [[] for _ in rows]
 
 
 def _saved(triple: tuple[int, int, int], rows: Sequence[int], bits: list[dict[int, Bit]]) -> int:
