@@ -25,4 +25,4 @@ def test_long_rows_share_what_their_neighbours_share(monkeypatch) -> None:
     assert all(found == triples[0] for found in triples)
     used = [bit for triple in triples[0] for bit in triple]
     assert len(used) == len(set(used))
-    assert len(used) > 0.9 * len(rows[0])
+    assert len(used) >= 0.9 * len(rows[0])
