@@ -55,5 +55,7 @@ def test_overlapping_inferences_keep_a_rate_that_one_alone_would_miss() -> None:
     fast = energy.contract_schedule(asked, 0.9e-3, 100e3, interval_s=0.864e-3)
     assert fast.batch == 1
     apart = energy.overlapped_schedule(asked, 1 / 12e6, 100e3)
-    assert (apart.marks, apart.batch) == (22, 12_001)  # 100 samples of the meter
-    assert apart.period_us >= 12_000 / 12 + 200
+    assert (apart.marks, apart.batch) == (22, 4_096)  # of 12,000 that 100 samples would take
+    assert apart.period_us >= 4_096 / 12 + 200
+    slow = energy.overlapped_schedule(asked, 0.864e-3, 100e3)
+    assert (slow.marks, slow.batch) == (22, 2)
