@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekit.cli import options
+from edgekit.cli import check_fpga, options
 from edgekit.cli.output import progress, say, show, show_json
 from edgekit.errors import ConfigError
 
@@ -58,13 +58,20 @@ def check(
         )
         graph, arena, savings = lowered.graph, lowered.arena, lowered.savings
     found = _checked(graph, arena, None if chosen is None else chosen.name)
+    styles: check_fpga.Found = {}
+    if isinstance(chosen, boards.FpgaBoard):
+        contract = settings.contract_of(wanted, project.contract, chosen)
+        styles = check_fpga.attempts(graph, chosen, contract, project.fpga)
+        found["styles"] = check_fpga.rows(styles, chosen)
     found["savings"] = {saved.name: saved.as_json() for saved in savings}
     if json:
         if dump_passes:
             found["passes"] = [{"name": n, "graph": t} for n, t in passes.kept]
+        check_fpga.refuse_all(styles)
         show_json(found)
     else:
         _show_check(found, [f"pass {saved.sentence()}" for saved in savings if not saved.is_empty])
+        check_fpga.refuse_all(styles)
     return 0
 
 
@@ -146,6 +153,8 @@ def _show_check(found: dict[str, Any], saved: list[str]) -> None:
     for item in found["not_compared"]:
         lines.append(f"stays on the host, in float: {item['label']}: {item['reason']}")
     say("\n".join(printable(line) for line in lines))
+    if "styles" in found:
+        check_fpga.show_rows(found["styles"])
 
 
 def compile_(

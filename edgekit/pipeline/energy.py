@@ -15,6 +15,7 @@ from edgekit.measure.types import Trace
 from edgekit.measure.verdict import MIN_INFERENCES, MIN_WINDOW_S
 from edgekit.progress import Progress
 
+SHORTEST_MARKS = MIN_INFERENCES + 2  # periods of the shortest window
 _POLL_S = 0.02
 _IDLE_US = 100_000
 _GROUP_SAMPLES = 20  # of the meter: a shorter period is no period to it
@@ -62,6 +63,13 @@ def contract_schedule(
     # A rate that the board cannot keep shows after as many inferences as fit into the window.
     marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(1.0 / contract.rate_hz, busy_s)))
     return Schedule(marks + 2, 1, round(1e6 / contract.rate_hz))
+
+
+def shortest_window_s(contract: Contract) -> float:
+    """Return how long the contract's window takes at least, for slow rates."""
+    if contract.mode == "active" or contract.rate_hz is None:
+        return MIN_WINDOW_S
+    return max(MIN_WINDOW_S, SHORTEST_MARKS / contract.rate_hz)
 
 
 def _grouped(rate_hz: float, meter_rate_hz: float) -> Schedule:
@@ -119,14 +127,18 @@ def record(
 
     Raises DeviceError when the board does not finish within `timeout_s` of silence.
     """
-    progress.stage(f"energy: {plan.inferences} inferences under the meter")
+    window_s = math.ceil(plan.marks * plan.period_us * 1e-6)
+    progress.stage(f"energy: {plan.inferences} inferences, seconds under the meter", window_s)
     meter.start(supply_mv)
     session.start()
     silent_s = 0.0
+    samples = 0
     stats = None
     while stats is None:
         taken = meter.read(_POLL_S)
         stats = session.poll(_POLL_S)
+        samples += taken
+        progress.advance(min(window_s, int(samples / meter.info.sample_rate_hz)))
         silent_s = 0.0 if taken else silent_s + 2 * _POLL_S
         if silent_s > timeout_s:
             raise DeviceError(

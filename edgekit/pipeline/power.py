@@ -28,6 +28,7 @@ from edgekit.report.types import Stimuli
 from edgekit.virtual.process import Counts
 
 _BOARD_SILENT_S = 30.0
+_LONGEST_WINDOW_S = 1800.0  # a meter's 100,000 samples a second are kept until the end
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +51,14 @@ def refuse(settings: Settings) -> None:
                 f"rail {rail.name} of {board.name} cannot be measured: {rail.how}",
                 hint="use --scope supply or --scope delta",
             )
+    window_s = energy.shortest_window_s(contract)
+    if window_s > _LONGEST_WINDOW_S:
+        raise UnsureError(
+            f"at {contract.rate_hz:g} inferences per second the shortest window takes "
+            f"{window_s:,.0f} s, and at most {_LONGEST_WINDOW_S:g} s are metered",
+            hint=f"ask for at least {energy.SHORTEST_MARKS / _LONGEST_WINDOW_S:.2g} per second, or "
+            "for --mode active; `edgekit verify` compares without a meter",
+        )
     refused = verdict.refusal(contract.scope, contract.limit_mw, board.floor_mw)
     if refused is not None:
         raise UnsureError(refused, hint="use --scope delta, or a board with a lower floor")

@@ -241,6 +241,22 @@ def test_check(root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "config"
 
 
+def test_check_tries_every_style_of_an_fpga(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(root / "examples" / "digits_binary" / "digits_binary.safetensors")
+    assert app.run(["check", model, "--board", "icebreaker", "--json"]) == 0
+    hardwired, folded = json.loads(capsys.readouterr().out)["styles"]
+    assert "look-up tables for its weights in logic" in hardwired["why"]
+    assert hardwired["lut"] is None
+    assert (folded["style"], folded["why"]) == ("folded", "")
+    assert 1000 < folded["lut"] <= folded["part"]["lut"] == 5280
+    assert app.run(["check", model, "--board", "icebreaker"]) == 0
+    assert "hardwired: no: " in capsys.readouterr().out
+    model = str(root / "examples" / "digits" / "digits.onnx")
+    assert app.run(["check", model, "--board", "icebreaker", "--json"]) == 3
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "has no hard-wired form; folded: " in error["message"]
+
+
 def test_an_arena_that_is_too_small(
     root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from edgekit import board as boards
 from edgekit.config import FpgaWish
 from edgekit.cost import fpga_power
 from edgekit.errors import DoesNotFitError
 from edgekit.frontend import load
-from edgekit.ir.graph import Graph
+from edgekit.ir import check
+from edgekit.ir.graph import Graph, Source
+from edgekit.ir.lowbit import LowBitDense
+from edgekit.ir.types import DType, Edge, Tensor
 from edgekit.passes import optimize
 from edgekit.pipeline import energy
-from edgekit.target.fpga import plan
+from edgekit.target.fpga import hardwired, plan
 
 ICEBREAKER = boards.fpga(boards.find("icebreaker"))
 
@@ -35,7 +40,7 @@ def test_a_point_says_where_its_clock_comes_from() -> None:
 
 @pytest.mark.parametrize(
     ("wish", "message"),
-    [(FpgaWish(), "LUTs of"), (FpgaWish(style="hardwired"), "weights in logic")],
+    [(FpgaWish(), "folded: .* LUTs of"), (FpgaWish(style="hardwired"), "weights in logic")],
     ids=["folded", "hardwired"],
 )
 def test_millions_of_products_are_not_wired(mnist: Graph, wish: FpgaWish, message: str) -> None:
@@ -59,3 +64,56 @@ def test_overlapping_inferences_keep_a_rate_that_one_alone_would_miss() -> None:
     assert apart.period_us >= 4_096 / 12 + 200
     slow = energy.overlapped_schedule(asked, 0.864e-3, 100e3)
     assert (slow.marks, slow.batch) == (22, 2)
+
+
+def test_products_of_bytes_are_counted_and_not_planned() -> None:
+    rng = np.random.default_rng(1)
+    wide = dense(rng.integers(-127, 128, (10, 256)), DType.INT8)
+    begun = time.process_time()
+    with pytest.raises(DoesNotFitError, match=r"at least [\d,]+ look-up tables .* has 5,280"):
+        plan.core_of(
+            wide, ICEBREAKER, FpgaWish(style="hardwired"), clock_hz=12_000_000, rate_hz=10.0
+        )
+    assert time.process_time() - begun < 5.0
+
+
+@pytest.mark.parametrize("dtype", [DType.BINARY, DType.TERNARY, DType.INT4])
+def test_what_must_be_wired_at_least_is_never_more_than_what_is(dtype: DType) -> None:
+    rng = np.random.default_rng(2)
+    graph = dense(
+        rng.integers(-1, 2, (12, 24)) if dtype is not DType.INT4 else rng.integers(-7, 8, (3, 9)),
+        dtype,
+    )
+    assert 0 < hardwired.least_luts(graph) <= hardwired.generate(graph).estimate.lut
+
+
+def test_a_rate_out_of_reach_says_which_is_possible() -> None:
+    graph = dense(np.ones((4, 4096), np.int64), DType.INT8)
+    with pytest.raises(DoesNotFitError, match=r"folded takes .* at most [\d,]+ inferences per sec"):
+        plan.core_of(graph, ICEBREAKER, FpgaWish(style="folded"), clock_hz=12_000_000, rate_hz=1e6)
+
+
+def dense(weight: NDArray[np.int64], dtype: DType) -> Graph:
+    """Return the sums of `weight` over inputs of `dtype`."""
+    rows, inputs = weight.shape
+    kind = DType.TERNARY if np.abs(weight).max() == 1 else DType.INT8
+    constants = {"w": weight, "b": np.zeros(rows, np.int64)}
+    for value in constants.values():
+        value.setflags(write=False)
+    tensors = (
+        Tensor("x", (inputs,), dtype),
+        Tensor("y", (rows,), DType.INT32),
+        Tensor("w", weight.shape, kind),
+        Tensor("b", (rows,), DType.INT32),
+    )
+    graph = Graph(
+        name="sums",
+        source=Source("edgekit", "none", ""),
+        inputs=(Edge("x", "x", (1, inputs), "float32", 1.0, 0, dtype=dtype),),
+        outputs=(Edge("y", "y", (1, rows), "float32", 1.0, 0, dtype=DType.INT32),),
+        nodes=(LowBitDense("sums", "x", "y", "w", "b", 0, None, 0),),
+        tensors={tensor.name: tensor for tensor in tensors},
+        constants=constants,
+    )
+    check.verify(graph)
+    return graph

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 from writers.random_lowbit import random_chain
 
+from edgekit import board as boards
 from edgekit.build.plan import Artifact, FpgaSizes
 from edgekit.cost.fpga_activity import Activity
+from edgekit.errors import UnsureError
 from edgekit.measure.types import Judgement, Verdict
 from edgekit.pipeline import power, programmable
 from edgekit.pipeline.data import Samples, random
@@ -64,6 +67,16 @@ def test_a_missed_clock_is_never_a_pass(
     found = power.clocked(Judgement(said, "it is", 15.0), sizes, 12e6)
     assert found.verdict == verdict
     assert ("12 MHz is missed, the design reaches 8.00 MHz" in found.why) == (fmax_mhz == 8.0)
+
+
+def test_a_window_of_hours_is_refused_before_any_work() -> None:
+    board = boards.find("icebreaker")
+    for rate_hz, refused in ((0.001, True), (0.02, False)):
+        contract = board.contract.model_copy(update={"rate_hz": rate_hz})
+        settings = cast(Settings, SimpleNamespace(contract=contract, board=board))
+        expected = pytest.raises(UnsureError, match="takes 22,000 s, and at most 1800 s are")
+        with expected if refused else nullcontext():
+            power.refuse(settings)
 
 
 def _settings(work: Path) -> Settings:

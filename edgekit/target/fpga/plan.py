@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-
-import numpy as np
+from typing import TypeAlias, assert_never, get_args
 
 from edgekit._data import data_dir
 from edgekit.board import FpgaBoard
@@ -16,14 +15,12 @@ from edgekit.config import FpgaWish
 from edgekit.errors import DoesNotFitError, UnsupportedError
 from edgekit.ir import text
 from edgekit.ir.graph import Graph
-from edgekit.ir.lowbit import LowBitConv2D, LowBitDense, LowBitDepthwiseConv2D, LutLayer
+from edgekit.ir.lowbit import LutLayer
 from edgekit.passes.memory import tensor_bytes
 from edgekit.target.fpga import estimate, folded, hardwired, shell, toolchain, vivado
 from edgekit.target.fpga.core import Core, Resources, Style
 
-# Nobody has wired more weights than this per look-up table of a part: the search for a hard-wired
-# form of a larger network would only waste time.
-_WEIGHTS_PER_LUT = 3
+Refusal: TypeAlias = DoesNotFitError | UnsupportedError
 ZYNQ_TOP = "ek_zynq_top"  # what Vivado takes, and what synthesis without it is counted on
 
 
@@ -162,30 +159,86 @@ def core_of(
     """Return the network's RTL in the style that was asked for, or in the first that has room.
 
     Hard-wired costs the least energy and the fewest cycles, folded the fewest cells.
+
+    Raises:
+        UnsupportedError: no style serves the network.
+        DoesNotFitError: those that serve it are too large for the part, or too slow.
     """
-    styles: tuple[Style, ...] = ("hardwired", "folded") if wish.style is None else (wish.style,)
-    weights, most = _weights(graph), _WEIGHTS_PER_LUT * board.part.lut
-    if weights > most:
-        if wish.style == "hardwired":
-            raise DoesNotFitError(
-                f"{graph.name} hard-wired would be {weights:,} weights in logic, and the "
-                f"{board.part.lut:,} look-up tables of {board.part.device} hold {most:,} at most",
-                hint="fpga.style: folded, or a part with more of them",
-            )
-        styles = ("folded",)
-    refused: list[DoesNotFitError | UnsupportedError] = []
-    for style in styles:
-        try:
-            if style == "folded":
-                core = folded.generate(graph, room(board), rate_hz=rate_hz, clock_hz=clock_hz)
-            else:
-                core = hardwired.generate(graph, stages=wish.stages)
-            needed = estimate.added([core.estimate, shell.RESOURCES])
-            estimate.refuse_too_large(graph.name, needed, board)
-            return core
-        except (DoesNotFitError, UnsupportedError) as error:
-            refused.append(error)
-    raise refused[0]
+    refused: dict[Style, Refusal] = {}
+    for style in styles_of(wish):
+        found = attempt(graph, board, style, wish.stages, clock_hz=clock_hz, rate_hz=rate_hz)
+        if isinstance(found, Core):
+            return found
+        refused[style] = found
+    raise refusal(refused)
+
+
+def styles_of(wish: FpgaWish) -> tuple[Style, ...]:
+    """Return the styles to try, the most welcome first."""
+    styles: tuple[Style, ...] = get_args(Style)
+    return styles if wish.style is None else (wish.style,)
+
+
+def attempt(
+    graph: Graph,
+    board: FpgaBoard,
+    style: Style,
+    stages: int | None,
+    *,
+    clock_hz: int,
+    rate_hz: float,
+) -> Core | Refusal:
+    """Return what `styled` returns, or why it does not."""
+    try:
+        return styled(graph, board, style, stages, clock_hz=clock_hz, rate_hz=rate_hz)
+    except (DoesNotFitError, UnsupportedError) as error:
+        return error
+
+
+def refusal(refused: Mapping[Style, Refusal]) -> Refusal:
+    """Return the one error that several styles' errors make, of which there is at least one."""
+    errors = list(refused.values())
+    if len(errors) == 1:
+        return errors[0]
+    # One that serves the network but has no room says more than one that never would.
+    last = next((error for error in errors if isinstance(error, DoesNotFitError)), errors[0])
+    words = "; ".join(f"{style}: {error.message}" for style, error in refused.items())
+    return type(last)(words, hint=last.hint)
+
+
+def styled(
+    graph: Graph,
+    board: FpgaBoard,
+    style: Style,
+    stages: int | None,
+    *,
+    clock_hz: int,
+    rate_hz: float,
+) -> Core:
+    """Return the network's RTL in `style`; errors as in `core_of`, of this style."""
+    match style:
+        case "folded":
+            core = folded.generate(graph, room(board), rate_hz=rate_hz, clock_hz=clock_hz)
+        case "hardwired":
+            hardwired.refuse_unserved(graph)
+            _refuse_to_wire(graph, board)
+            core = hardwired.generate(graph, stages=stages)
+        case _:
+            assert_never(style)
+    needed = estimate.added([core.estimate, shell.RESOURCES])
+    estimate.refuse_too_large(graph.name, needed, board)
+    return core
+
+
+def _refuse_to_wire(graph: Graph, board: FpgaBoard) -> None:
+    """Raise DoesNotFitError for sums that are larger than the part however they are wired."""
+    least = hardwired.least_luts(graph)
+    if least > board.part.lut:
+        raise DoesNotFitError(
+            f"{graph.name} hard-wired takes at least {least:,} look-up tables for its weights in "
+            f"logic, and {board.part.device} has {board.part.lut:,}",
+            hint="fpga.style: folded, or a part with more of them, or fewer or narrower weights",
+        )
 
 
 def room(board: FpgaBoard) -> Resources:
@@ -199,17 +252,3 @@ def room(board: FpgaBoard) -> Resources:
         spram=part.spram,
         dsp=part.dsp,
     )
-
-
-def _weights(graph: Graph) -> int:
-    """Return the weights that would be wires: those that are not zero, once for every place."""
-    total = 0
-    for node in graph.nodes:
-        if isinstance(node, LowBitDense | LowBitConv2D | LowBitDepthwiseConv2D):
-            places = (
-                int(np.prod(graph.tensors[node.y].shape[:-1]))
-                if not isinstance(node, LowBitDense)
-                else 1
-            )
-            total += places * int(np.count_nonzero(graph.constants[node.weight]))
-    return total

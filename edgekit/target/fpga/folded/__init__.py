@@ -6,14 +6,14 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from edgekit.errors import UnsupportedError
+from edgekit.errors import DoesNotFitError, UnsupportedError
 from edgekit.ir.graph import Graph
 from edgekit.ir.types import DType
 from edgekit.target.fpga.core import Core, Resources
 from edgekit.target.fpga.folded import cost, emit, memory, timing
 from edgekit.target.fpga.folded.assemble import Ends, Fold, assemble, ends
 from edgekit.target.fpga.folded.buffers import check_buffers, size_buffers
-from edgekit.target.fpga.folded.fold import choose, clocks
+from edgekit.target.fpga.folded.fold import choose, clocks, least_clocks
 from edgekit.target.fpga.folded.layers import Ints, Layer, MatVec, Stream
 from edgekit.target.fpga.folded.lower import lower
 from edgekit.target.fpga.folded.units import Gather, Product, Unit
@@ -37,6 +37,7 @@ def generate(graph: Graph, resources: Resources, *, rate_hz: float, clock_hz: fl
         DoesNotFitError: the rate or the part cannot be kept; names layer and what is missing.
     """
     first, layers, last = lower(graph)
+    _refuse_rate(graph, first, layers, resources, rate_hz, clock_hz)
     lanes, folds = choose(first, layers, resources, int(clock_hz / rate_hz))
     return build(graph, first, layers, last, lanes, folds)
 
@@ -79,6 +80,24 @@ def build(
         estimate=cost.total(units),
         rest_cycles=still_at + _FIRST_WORDS,
     )
+
+
+def _refuse_rate(
+    graph: Graph,
+    first: Stream,
+    layers: list[Layer],
+    resources: Resources,
+    rate_hz: float,
+    clock_hz: float,
+) -> None:
+    slowest, least = least_clocks(first, layers, resources)
+    if least * rate_hz > clock_hz:
+        raise DoesNotFitError(
+            f"{graph.name} folded takes {least:,} clocks an inference or more ({slowest}): at "
+            f"{clock_hz / 1e6:g} MHz that is at most {clock_hz / least:,.0f} inferences per "
+            f"second, {rate_hz:,.0f} are wanted",
+            hint="lower the rate, raise the clock or make the layer smaller",
+        )
 
 
 def _comment(

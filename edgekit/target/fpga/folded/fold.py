@@ -66,6 +66,14 @@ def clocks(layer: Layer, fold: Fold) -> int:
             assert_never(layer)
 
 
+def least_clocks(first: Stream, layers: Sequence[Layer], room: Resources) -> tuple[str, int]:
+    """Return the slowest of input and layers at its most parallel, and its clocks."""
+    found = [("the input", min(first.size // n for n in in_lanes(first)))]
+    for layer in layers:
+        found.append((layer.label, min(clocks(layer, f) for f in _folds(layer, room.spram))))
+    return max(found, key=lambda row: row[1])
+
+
 def choose(
     first: Stream, layers: Sequence[Layer], room: Resources, most_clocks: int
 ) -> tuple[int, tuple[Fold, ...]]:

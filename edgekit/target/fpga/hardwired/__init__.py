@@ -13,8 +13,9 @@ from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import inputs_of
 from edgekit.target.fpga import estimate
 from edgekit.target.fpga.core import Core, Resources
+from edgekit.target.fpga.hardwired.bound import least_luts
 from edgekit.target.fpga.hardwired.circuit import TRUE, Adder, Builder, Circuit
-from edgekit.target.fpga.hardwired.lower import lower
+from edgekit.target.fpga.hardwired.lower import lower, refuse_unserved
 from edgekit.target.fpga.hardwired.plan import Costs
 from edgekit.target.fpga.hardwired.polarity import with_few_inverters
 from edgekit.target.fpga.hardwired.schedule import Schedule, by_layer, in_stages
@@ -29,7 +30,7 @@ from edgekit.target.fpga.hardwired.wire import (
 # becomes hard, and full adders of look-up tables take the place of short chains.
 _MAX_CHAINS = 580
 
-__all__ = ["circuit_of", "generate"]
+__all__ = ["circuit_of", "generate", "least_luts", "refuse_unserved"]
 
 
 def generate(graph: Graph, *, stages: int | None = None) -> Core:

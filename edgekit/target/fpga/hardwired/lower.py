@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,8 @@ Ints = NDArray[np.int64]
 Thresholds = Callable[[int], Sequence[int]]  # of an index along the last axis
 
 _OUTSIDE = -1  # index of a padded cell
+_MOVES = (Reshape, Transpose, Slice, Pad, MaxPool)
+_SERVED = (*_MOVES, *get_args(LowBitSum), Threshold, Thermometer, LutLayer, GroupCount)
 
 
 def lower(builder: Builder, graph: Graph, node: Node, x: Words, costs: Costs) -> Words:
@@ -68,12 +71,23 @@ def lower(builder: Builder, graph: Graph, node: Node, x: Words, costs: Costs) ->
         case MaxPool():
             words = _max_pool(builder, node, x, costs)
         case _:
-            raise UnsupportedError(
-                f"node {node.label} ({type(node).__name__}) has no hard-wired form",
-                hint="hard-wired logic takes binary and few-bit networks: LowBitDense, "
-                "convolutions of few bits, thresholds, thermometers, look-up tables, counts, pools",
-            )
+            raise _unserved(node)
     return words.reshape(y.shape)
+
+
+def refuse_unserved(graph: Graph) -> None:
+    """Raise UnsupportedError for a node without hard-wired form, before anything is planned."""
+    for node in graph.nodes:
+        if not isinstance(node, _SERVED):
+            raise _unserved(node)
+
+
+def _unserved(node: Node) -> UnsupportedError:
+    return UnsupportedError(
+        f"node {node.label} ({type(node).__name__}) has no hard-wired form",
+        hint="hard-wired logic takes binary and few-bit networks: LowBitDense, "
+        "convolutions of few bits, thresholds, thermometers, look-up tables, counts, pools",
+    )
 
 
 def _moved(node: Reshape | Transpose | Slice, x: Words, shape: tuple[int, ...]) -> Words:

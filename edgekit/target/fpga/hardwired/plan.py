@@ -20,6 +20,7 @@ LUT_DELAY = 30
 _ONTO_CHAIN = 26
 _CHAIN_BIT = 3
 _OFF_CHAIN = 15
+_BEAM_BITS = 2000  # of all states side by side: larger heaps are searched in a narrower beam
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ def plan(start: Arrivals, finish: Finish, costs: Costs) -> tuple[tuple[Move, ...
     """Return the moves and their cost; `finish` prices the last step, None: not yet possible."""
     levels: dict[int, dict[Arrivals, tuple[float, tuple[Move, ...]]]] = {}
     size = sum(map(len, start))
+    beam = max(1, min(costs.beam, _BEAM_BITS // max(size, 1)))
     levels[size] = {start: (0.0, ())}
     best: tuple[float, tuple[Move, ...]] | None = None
     for bits in range(size, -1, -1):
@@ -66,7 +68,7 @@ def plan(start: Arrivals, finish: Finish, costs: Costs) -> tuple[tuple[Move, ...
             levels.pop(bits, {}).items(),
             key=lambda entry: (entry[1][0] + costs.nanosecond * _latest(entry[0]) / 10, entry[0]),
         )
-        del states[costs.beam :]
+        del states[beam:]
         seen = {state for state, _ in states}
         for state, (spent, moves) in states:
             end = finish(state)
