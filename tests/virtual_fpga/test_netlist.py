@@ -86,6 +86,36 @@ def memories() -> Core:
     return Core("folded", files, (), 8, 1, 8, 1, (0,), 4, 4, b"", Resources(0, 0))
 
 
+# A table that nobody writes: its block RAM has no write clock.
+_ROM = """`default_nettype none
+module ek_core (
+    input wire clk, input wire rst, input wire in_valid, output wire in_ready,
+    input wire [7:0] in_data, output reg out_valid, input wire out_ready,
+    output reg [7:0] out_data, input wire load_valid, input wire [15:0] load_data
+);
+  reg [7:0] rom[0:511];
+  initial $readmemh("rtl/rom.hex", rom);
+  assign in_ready = !out_valid || out_ready;
+  always @(posedge clk) begin
+    if (rst) out_valid <= 1'b0;
+    else if (in_ready) out_valid <= in_valid;
+    if (in_ready) out_data <= rom[{1'b1, in_data}];
+  end
+endmodule
+`default_nettype wire
+"""
+
+
+def rom_answers(x: np.ndarray) -> np.ndarray:
+    return (37 * (256 + x.astype(np.int64)) + 11 & 255).astype(np.uint8)
+
+
+def rom() -> Core:
+    text = "\n".join(f"{37 * i + 11 & 255:02x}" for i in range(512))
+    files = {SOURCE: _ROM.encode(), PurePosixPath("rtl/rom.hex"): text.encode()}
+    return Core("folded", files, (), 8, 1, 8, 1, (0,), 1, 1, b"", Resources(0, 0))
+
+
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fpga")
@@ -163,6 +193,18 @@ def test_memories_as_icarus_has_them(work: Path) -> None:
     assert ours.cycles == theirs.cycles
     assert ours.activity.bram_reads_per_cycle == ours.activity.bram_writes_per_cycle == 1.0
     assert len(np.unique(theirs.outputs)) > 100
+
+
+def test_a_table_in_block_ram_is_only_read(work: Path) -> None:
+    core, x = rom(), random(300, 1)
+    net, verilog = synthesized(core, work)
+    assert len(net.block_rams) == 1
+    assert b".WCLK(1'h0)" in verilog
+    run = run_netlist(core, net, x, work)
+    np.testing.assert_array_equal(run.outputs, rom_answers(x))
+    assert run.cycles.latency == 1
+    assert run.activity.bram_reads_per_cycle == 1.0
+    assert run.activity.bram_writes_per_cycle == 0.0
 
 
 def test_a_flipped_table_is_found(work: Path) -> None:
