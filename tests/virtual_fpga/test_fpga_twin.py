@@ -19,10 +19,11 @@ import pytest
 from small_board import BUILD_ID, LATENCY, expected, sources, write
 
 from edgekit import board as boards
-from edgekit.device.layout import Kind
+from edgekit.device.layout import Command, Kind, RunRecord, RunState
 from edgekit.device.link import Link
 from edgekit.device.serial_port import open_port
 from edgekit.device.session import Run, RunStats, energy_run, run_samples
+from edgekit.device.wire import unpack
 from edgekit.errors import DeviceError, ToolError
 from edgekit.target.fpga.shell import MARK_US
 from edgekit.virtual.fpga import start_fpga_twin
@@ -117,6 +118,31 @@ def test_marks_and_sleep_in_virtual_time(cache: Path, tmp_path: Path) -> None:
     assert np.all(np.abs(np.diff(starts) - 200e6) < 200e3)
     asleep = sum(b["t_ns"] - a["t_ns"] for a, b in itertools.pairwise(log) if a["state"] == "sleep")
     assert 0.75e9 < asleep < 0.9e9
+
+
+def test_runs_that_are_too_fast_too_slow_or_left_alone(cache: Path, tmp_path: Path) -> None:
+    x = samples(20)
+    with twin_of(cache, tmp_path) as twin:
+        late = timed(twin, 1_000, 5, 100)  # 100 inferences in 5 us
+        assert (late.n, late.missed) == (1_000, 9)
+        began_ns = twin.stats()["t_ns"]
+        rare = timed(twin, 22, 1_000_000_000, 1)  # one every 1,000 s: the host need not wait hours
+        assert (rare.n, rare.missed) == (22, 0)
+        assert twin.stats()["t_ns"] - began_ns > 22_000e9
+        for period_us in (0, 1_000, 50_000):  # without pause, awake, asleep
+            with contextlib.closing(open_port(twin.link_url)) as port:
+                link = Link(port)
+                link.connect()
+                energy_run(link, samples(64), 30_000_000, period_us).start()
+            # The cable was pulled; who comes next ends the run.
+            with contextlib.closing(open_port(twin.link_url)) as port:
+                link = Link(port)
+                assert link.connect().boot_count == 1
+                record, _ = unpack(RunRecord, link.request(Command.RUN_STATUS))
+                assert record.state == RunState.STOPPED
+                assert 0 < record.n < 30_000_000
+                link.bye()
+            np.testing.assert_array_equal(run(twin, x).outputs, expected(x))
 
 
 FAULTS = {
