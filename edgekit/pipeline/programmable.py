@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -43,7 +42,6 @@ MODELLED_DEVICE = "up5k"
 # Simulated side by side; with delays fewer, so that every stream is long and its pipeline full.
 TIMED_STREAMS, ALL_STREAMS = 8, 64
 TIMED_SAMPLES = 512
-STORE_WIDTH = 16  # bits that a block RAM of the shell's store gives at once
 # What the shell's counters and its run sequencer switch while the network runs, in pins a cycle.
 SHELL_PIN_TOGGLES = 64.0
 
@@ -263,13 +261,17 @@ def _activity(
     activity = run_netlist(
         core, alone, inputs, settings.work, delays=True, streams=TIMED_STREAMS
     ).activity
-    words = math.ceil(core.in_width / STORE_WIDTH) * core.in_beats
+    kept, clocks = (
+        fpga_plan.store_of(core, fpga_board(settings.board)),
+        activity.cycles_per_inference,
+    )
     pins = activity.pin_toggles_per_cycle
     return replace(
         activity,
         ff_clocked=sizes.ff,
         lut=sizes.lut,
-        bram_reads_per_cycle=activity.bram_reads_per_cycle + words / activity.cycles_per_inference,
+        bram_reads_per_cycle=activity.bram_reads_per_cycle + kept.bram_accesses / clocks,
+        spram_accesses_per_cycle=activity.spram_accesses_per_cycle + kept.spram_accesses / clocks,
         pin_toggles_per_cycle=None if pins is None else pins + SHELL_PIN_TOGGLES,
     )
 

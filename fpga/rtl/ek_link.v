@@ -5,14 +5,16 @@
 // store of inputs, the network, the run control and the sleep, reached through ports.
 //
 // Memory, 2,048 bytes: received frame 000, variables 200, reply 400 (kept, to be sent again), event
-// 500, and from 600 the answers to HELLO and INFO as far as they never change. Cost: about 810
-// LUT4, 12 EBR (4 of memory, 8 of program).
+// 500, and from 600 the answers to HELLO and INFO as far as they never change. It takes one access
+// a clock: the processor's, else that of the receiver, else that of the sender.
+// Cost: about 810 LUT4; 12 EBR (4 of memory, 8 of program), or 9 EBR and 1 SPRAM.
 `default_nettype none
 
 module ek_link #(
     parameter integer DIV = 104,             // clocks per bit of the line
     parameter integer CLOCK_MHZ = 12,
     parameter integer CYCLE_BITS = 24,
+    parameter integer SPRAM = 0,             // 1: frames are kept in SPRAM
     parameter [991:0] HELLO = 992'd0,        // the Hello message, first byte lowest
     parameter [767:0] INFO = 768'd0,         // the Info message and the model's name
     parameter [151:0] LIMITS = 152'd0        // ek_link_1_names.asm has its fields
@@ -73,7 +75,8 @@ module ek_link #(
     reg [7:0] send_length;
     reg send_go;
     reg [7:0] flags;
-    reg [7:0] ram_q;  // the byte that the processor or the sender asked for
+    wire [7:0] ram_q;    // the byte that the processor asked for
+    wire [7:0] frame_q;  // ... or the sender
 
     ek_uart_rx #(.DIV(DIV)) u_uart_rx (
         .clk(clk), .rst(rst), .rx(rx), .busy(rx_busy), .valid(rx_valid), .data(rx_byte)
@@ -88,7 +91,7 @@ module ek_link #(
     );
     ek_frame_tx u_frame_tx (
         .clk(clk), .rst(rst), .start(send_go), .length(send_length), .busy(send_busy),
-        .read(send_read), .grant(send_grant), .index(send_index), .read_data(ram_q),
+        .read(send_read), .grant(send_grant), .index(send_index), .read_data(frame_q),
         .out_valid(tx_valid), .out_ready(tx_ready), .out_data(tx_byte)
     );
 
@@ -111,27 +114,69 @@ module ek_link #(
         .clk(clk), .read(program_read), .addr(program_addr), .data(program_data)
     );
 
-    // A received byte waits for the processor's write to pass.
+    // A received byte and the sender wait for the processor's access to pass.
     reg pending;
     reg [8:0] pending_index;
-    (* no_rw_check *) reg [7:0] ram [0:2047];  // nobody reads what another is writing
-    wire store_byte = pending && !ram_write;
-    wire [10:0] read_addr = fetch ? cpu_addr : {2'b10, send_event, send_index};
-    wire [10:0] write_addr = ram_write ? cpu_addr : {2'b00, pending_index};
-    integer i;
-    initial begin
-        for (i = 0; i < 2048; i = i + 1) ram[i] = 8'd0;
-        for (i = 0; i < 124; i = i + 1) ram[1536 + i] = HELLO[8*i +: 8];
-        for (i = 0; i < 96; i = i + 1) ram[1664 + i] = INFO[8*i +: 8];
-        for (i = 0; i < 19; i = i + 1) ram[512 + i] = LIMITS[8*i +: 8];
-    end
+    wire cpu_access = fetch || ram_write;
+    wire store_byte = pending && !cpu_access;
+    assign send_grant = !cpu_access && !pending;
+    wire write = ram_write || store_byte;
+    wire read = fetch || (send_read && send_grant);
+    wire [10:0] addr = cpu_access ? cpu_addr
+                                  : pending ? {2'b00, pending_index}
+                                            : {2'b10, send_event, send_index};
+    wire [7:0] written = ram_write ? a : got_data;
     always @(posedge clk) begin
-        if (ram_write || store_byte) ram[write_addr] <= ram_write ? a : got_data;
-        if (fetch || send_read) ram_q <= ram[read_addr];
         pending <= !rst && (got_valid || (pending && !store_byte));
         if (got_valid) pending_index <= got_index;
     end
-    assign send_grant = !fetch;
+
+    integer i;
+    generate
+        if (SPRAM != 0) begin : g_spram
+            // Frames need no contents at the start. The rest is where address bit 9 is 1.
+            reg [7:0] kept [0:511];
+            reg [7:0] kept_q;
+            reg from_kept;
+            wire [15:0] spram_q;
+            wire [8:0] kept_addr = {cpu_addr[10], cpu_addr[7:0]};
+            wire in_kept = addr[9];  // the processor's access
+            initial begin
+                for (i = 0; i < 512; i = i + 1) kept[i] = 8'd0;
+                for (i = 0; i < 124; i = i + 1) kept[256 + i] = HELLO[8*i +: 8];
+                for (i = 0; i < 96; i = i + 1) kept[384 + i] = INFO[8*i +: 8];
+                for (i = 0; i < 19; i = i + 1) kept[i] = LIMITS[8*i +: 8];
+            end
+            always @(posedge clk) begin
+                if (ram_write && in_kept) kept[kept_addr] <= a;
+                if (fetch && in_kept) kept_q <= kept[kept_addr];
+                if (fetch) from_kept <= cpu_addr[9];
+            end
+            ek_spram u_frames (
+                .clk(clk), .enable((write || read) && !in_kept), .write({1'b0, write}),
+                .addr({4'd0, addr[10], addr[8:0]}), .write_data({8'd0, written}),
+                .read_data(spram_q)
+            );
+            assign frame_q = spram_q[7:0];
+            assign ram_q = from_kept ? kept_q : frame_q;
+            wire unused = (&spram_q);
+        end else begin : g_ebr
+            reg [7:0] ram [0:2047];
+            reg [7:0] ram_out;
+            initial begin
+                for (i = 0; i < 2048; i = i + 1) ram[i] = 8'd0;
+                for (i = 0; i < 124; i = i + 1) ram[1536 + i] = HELLO[8*i +: 8];
+                for (i = 0; i < 96; i = i + 1) ram[1664 + i] = INFO[8*i +: 8];
+                for (i = 0; i < 19; i = i + 1) ram[512 + i] = LIMITS[8*i +: 8];
+            end
+            always @(posedge clk) begin
+                if (write) ram[addr] <= written;
+                if (read) ram_out <= ram[addr];
+            end
+            assign frame_q = ram_out;
+            assign ram_q = ram_out;
+        end
+    endgenerate
 
     // ---- time and events ---------------------------------------------------------------------
     localparam [5:0] LAST_CLOCK = CLOCK_MHZ[5:0] - 6'd1;

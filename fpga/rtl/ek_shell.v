@@ -24,6 +24,8 @@ module ek_shell #(
     parameter [INPUT_BYTES-1:0] KEEP = {INPUT_BYTES{1'b1}},
     parameter integer STORE_WIDTH = IN_WIDTH,
     parameter integer SLOTS = 64,
+    parameter integer STORE_SPRAM_BITS = 0,   // of STORE_WIDTH, in SPRAM
+    parameter integer LINK_SPRAM = 0,         // 1: the link's frames are in SPRAM
     parameter integer LOOPS = 0,              // the order of the store's words: see ek_store
     parameter [16*LOOPS+15:0] COUNTS = 16'd0,
     parameter [16*LOOPS+15:0] JUMPS = 16'd1,
@@ -122,8 +124,8 @@ module ek_shell #(
     wire unused = (&run_config) && slow_clk && sleep && run_slow;
 
     ek_link #(
-        .DIV(DIV), .CLOCK_MHZ(CLOCK_MHZ), .CYCLE_BITS(CYCLE_BITS), .HELLO(HELLO), .INFO(INFO),
-        .LIMITS(LIMITS)
+        .DIV(DIV), .CLOCK_MHZ(CLOCK_MHZ), .CYCLE_BITS(CYCLE_BITS), .SPRAM(LINK_SPRAM),
+        .HELLO(HELLO), .INFO(INFO), .LIMITS(LIMITS)
     ) u_link (
         .clk(clk), .rst(rst), .rx(rx), .tx(tx), .twin(twin), .idle(idle),
         .microsecond(microsecond), .skip(skip[15:0]), .ahead(link_ahead), .store_home(store_home), .store_spare(store_spare),
@@ -140,7 +142,7 @@ module ek_shell #(
 
     ek_store #(
         .WIDTH(STORE_WIDTH), .BYTES(INPUT_BYTES), .KEEP(KEEP), .WORDS(WORDS), .SLOTS(SLOTS),
-        .LOOPS(LOOPS), .COUNTS(COUNTS), .JUMPS(JUMPS), .ADDR_BITS(ADDR_BITS)
+        .SPRAM_BITS(STORE_SPRAM_BITS), .LOOPS(LOOPS), .COUNTS(COUNTS), .JUMPS(JUMPS), .ADDR_BITS(ADDR_BITS)
     ) u_store (
         .clk(clk), .rst(rst), .write_home(store_home), .write_spare(store_spare),
         .write(store_write), .write_data(data), .read(run_read), .read_addr(run_addr),

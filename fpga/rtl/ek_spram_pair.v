@@ -1,5 +1,5 @@
 // Two streams of narrow words that repeat for ever, from one single-port RAM without initial contents
-// (SB_SPRAM256KA of the iCE40 UltraPlus, 16 bits x 16K), which is loaded before the first inference.
+// (ek_spram), which is loaded before the first inference.
 //
 // A word has 4 bits, four lie in one of 16, the first in the low bits. WORDS is how many of 16 bits
 // each stream has, stream 0 in the low half; both together at most 16,384. A stream of none is never
@@ -8,7 +8,7 @@
 //
 // The streams read in turn, every second clock, each four words ahead: both give a word in every
 // clock, from the fifth after a reset or after the load.
-// Cost: one SPRAM (the attribute below makes yosys infer it) and about 130 LUT4.
+// Cost: one SPRAM and about 130 LUT4.
 `default_nettype none
 
 module ek_spram_pair #(
@@ -39,13 +39,11 @@ module ek_spram_pair #(
     wire [27:0] places;
     wire [13:0] place = write ? load_place : turn ? places[27:14] : places[13:0];
 
-    (* ram_style = "huge" *) reg [15:0] memory[0:16383];
-    reg [15:0] kept;
-    always @(posedge clk)
-        if (write | read) begin
-            if (write) memory[place] <= load_data;
-            else kept <= memory[place];
-        end
+    wire [15:0] kept;
+    ek_spram u_ram (
+        .clk(clk), .enable(write | read), .write({2{write}}), .addr(place),
+        .write_data(load_data), .read_data(kept)
+    );
 
     always @(posedge clk) begin
         if (write) load_place <= load_place + 14'd1;

@@ -1,10 +1,10 @@
-// As ek_rom_stream, its words in single-port RAM without initial contents (SB_SPRAM256KA of the
-// iCE40 UltraPlus, 16 bits x 16K each), which are loaded before the first inference.
+// As ek_rom_stream, its words in single-port RAM without initial contents (ek_spram), which are
+// loaded before the first inference.
 //
 // Each word takes LANES words of 16 bits, the low one first: DEPTH * LANES clocks with `load_valid`
 // fill it. `loaded` rises with the last; the memories of a network are chained, each passing on what
 // comes after its own. Without a load nothing is ever sent. A reset keeps what was loaded.
-// Cost: LANES SPRAM (the attribute below makes yosys infer them) and about 50 LUT4.
+// Cost: LANES SPRAM and about 50 LUT4.
 `default_nettype none
 
 module ek_spram_stream #(
@@ -52,15 +52,15 @@ module ek_spram_stream #(
     generate
         for (i = 0; i < LANES; i = i + 1) begin : g_lane
             localparam [31:0] NUMBER = i;
-            (* ram_style = "huge" *) reg [15:0] memory[0:16383];
-            reg [15:0] kept;
             wire here = write & (lane == NUMBER[LANE_BITS-1:0]);
-            always @(posedge clk)
-                if (here | step) begin
-                    if (here) memory[place] <= load_data;
-                    else kept <= memory[place];
-                end
-            assign word[16*i+:16] = kept;
+            ek_spram u_ram (
+                .clk(clk),
+                .enable(here | step),
+                .write({2{here}}),
+                .addr(place),
+                .write_data(load_data),
+                .read_data(word[16*i+:16])
+            );
         end
         if (16 * LANES > WIDTH) begin : g_spare
             wire unused = &{1'b0, word[16*LANES-1:WIDTH], 1'b0};

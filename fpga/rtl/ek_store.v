@@ -1,5 +1,5 @@
-// Keeps network inputs in block RAM: written byte by byte as they come over the link, read WIDTH
-// bits at a time.
+// Keeps network inputs in block RAM and SPRAM: written byte by byte as they come over the link, read
+// WIDTH bits at a time. A read and a write never come together.
 //
 // A slot holds one input: BYTES bytes on the wire, of which those whose bit is set in KEEP are
 // stored, WIDTH bits a word. `write_home` moves the write position to slot 0 and `write_spare` to
@@ -7,8 +7,9 @@
 // from slot to slot. Words are stored as they come, or where a nest of LOOPS loops leads: COUNTS has
 // 16 bits for the count of each loop, the innermost lowest, and JUMPS what is added to the address
 // when a loop goes on and those inside of it begin again; above them, what leads to the next slot.
-// That transposes an image while it comes in. `read` brings word `read_addr` to `read_data`, which holds it until the next
-// read. Timing: one clock. Cost: 1 EBR per 16 bits of WIDTH and 256 words, about 40 LUT4.
+// That transposes an image while it comes in. `read` brings word `read_addr` to `read_data`, which
+// holds it until the next read or write. Timing: one clock. Cost: for each 16 bits of WIDTH 1 EBR
+// for 256 words or, for the SPRAM_BITS lowest, 1 SPRAM for 16,384; about 40 LUT4.
 `default_nettype none
 
 module ek_store #(
@@ -17,6 +18,7 @@ module ek_store #(
     parameter [BYTES-1:0] KEEP = {BYTES{1'b1}},
     parameter integer WORDS = 1,             // words of an input
     parameter integer SLOTS = 64,
+    parameter integer SPRAM_BITS = 0,        // of WIDTH, in SPRAM: a multiple of 16, or WIDTH
     parameter integer LOOPS = 0,
     parameter [16*LOOPS+15:0] COUNTS = 16'd0,  // the uppermost is not used
     parameter [16*LOOPS+15:0] JUMPS = 16'd1,   // modulo 2^16
@@ -105,29 +107,31 @@ module ek_store #(
         end
     end
 
-    // Pieces of 16 bits, the width of a block RAM: each byte writes its whole piece, the lower one
+    // Pieces of 16 bits, the width of a memory: each byte writes its whole piece, the lower one
     // with something above it that the upper one replaces. Nobody reads what is being written.
     wire [15:0] piece = {write_data, lane[0] ? held : write_data};
+    wire [ADDR_BITS-1:0] only = take ? addr : read_addr;  // of memories with one port
+    wire only_unused = (&only);
     generate
-        for (i = 0; i < LANES / 2; i = i + 1) begin : g_piece
+        for (i = 0; i < (LANES + 1) / 2; i = i + 1) begin : g_piece
             localparam integer LOW = 2 * i, HIGH = 2 * i + 1;
-            (* no_rw_check *) reg [15:0] memory [0:DEPTH-1];
-            reg [15:0] out;
+            localparam integer BITS = (HIGH < LANES) ? 16 : 8;
             wire mine = (lane == LOW[LANE_BITS-1:0]) || (lane == HIGH[LANE_BITS-1:0]);
-            always @(posedge clk) begin
-                if (take && mine) memory[addr] <= piece;
-                if (read) out <= memory[read_addr];
+            wire here = take && ((BITS == 8) ? last_lane : mine);
+            if (LOW < SPRAM_BITS / 8) begin : g_spram
+                ek_spram_lane #(.BITS(BITS), .DEPTH(DEPTH), .ADDR_BITS(ADDR_BITS)) u_lane (
+                    .clk(clk), .write(here), .read(read), .addr(only), .write_data(piece[BITS-1:0]),
+                    .read_data(read_data[16*i +: BITS])
+                );
+            end else begin : g_ebr
+                (* no_rw_check *) reg [BITS-1:0] memory [0:DEPTH-1];
+                reg [BITS-1:0] out;
+                always @(posedge clk) begin
+                    if (here) memory[addr] <= piece[BITS-1:0];
+                    if (read) out <= memory[read_addr];
+                end
+                assign read_data[16*i +: BITS] = out;
             end
-            assign read_data[16*i +: 16] = out;
-        end
-        if (LANES % 2 == 1) begin : g_odd
-            (* no_rw_check *) reg [7:0] memory [0:DEPTH-1];
-            reg [7:0] out;
-            always @(posedge clk) begin
-                if (take && last_lane) memory[addr] <= write_data;
-                if (read) out <= memory[read_addr];
-            end
-            assign read_data[WIDTH-1 -: 8] = out;
         end
     endgenerate
 endmodule

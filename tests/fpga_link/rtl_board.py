@@ -28,7 +28,8 @@ SHAPE: Mapping[str, object] = {
     "NAME": f"512'h{b'ones'.ljust(64, bytes(1))[::-1].hex()}",
     "NAME_BYTES": 4,
 }
-SLEEPING = {**SHAPE, "SLEEPS": 1}
+# Half of the store and the frames of the link in SPRAM.
+SLEEPING = {**SHAPE, "SLEEPS": 1, "STORE_SPRAM_BITS": 32, "LINK_SPRAM": 1}
 
 
 def build(work: Path, core: str, parameters: Mapping[str, object]) -> Path:

@@ -11,6 +11,7 @@ import pytest
 from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.target.fpga import shell
 from edgekit.target.fpga.core import Core, Resources
+from edgekit.target.fpga.store import Store, choose
 
 HERE = Path(__file__).resolve().parent
 CORE = Core(
@@ -61,19 +62,26 @@ def test_the_wrapper_is_deterministic_and_says_who_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "beats", "blocks", "store"),
+    ("width", "beats", "bram", "spram", "kept"),
     [
-        (64, 1, 4, shell.Store(64, 1, 255)),
-        (8, 98, 16, shell.Store(8, 98, 82)),  # 28 x 28 bits, one byte a beat
-        (784, 1, 16, shell.Store(112, 7, 72)),  # the same at once: put together from 7 words
-        (8, 490, 4, shell.Store(8, 490, 3)),  # fewer than wanted
+        (64, 1, 16, 0, Store(64, 1, 255)),
+        (8, 98, 28, 0, Store(8, 98, 66)),  # 28 x 28 bits, one byte a beat
+        (784, 1, 28, 0, Store(112, 7, 72)),  # the same at once: put together from 7 words
+        (8, 490, 16, 0, Store(8, 490, 3)),  # fewer than wanted
+        (64, 1, 30, 4, Store(64, 1, 255)),  # SPRAM only where it is needed
+        (384, 1, 30, 4, Store(384, 1, 255, spram_bits=48, link_spram=True)),
+        (392, 1, 30, 4, Store(56, 7, 72)),  # no room for 25 memories
+        (8, 784, 12, 2, Store(8, 784, 82, spram_bits=8)),  # 28 x 28 bytes
+        (8, 784, 9, 3, Store(8, 784, 82, spram_bits=8, link_spram=True)),
+        (32, 196, 12, 2, Store(32, 196, 82, spram_bits=32)),
+        (8, 784, 12, 1, Store(8, 784, 40, spram_bits=8)),
     ],
 )
-def test_the_store_takes_the_blocks_it_is_given(
-    width: int, beats: int, blocks: int, store: shell.Store
+def test_the_store_takes_what_it_is_given(
+    width: int, beats: int, bram: int, spram: int, kept: Store
 ) -> None:
     core = replace(CORE, in_width=width, in_beats=beats)
-    assert shell.store(core, replace(FACTS, store_blocks=blocks)) == store
+    assert choose(core, bram=bram, spram=spram) == kept
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from edgekit.ir.lowbit import LowBitDense
 from edgekit.ir.types import DType, Edge, Tensor
 from edgekit.passes import optimize
 from edgekit.pipeline import energy
-from edgekit.target.fpga import hardwired, plan
+from edgekit.target.fpga import hardwired, plan, store
 
 ICEBREAKER = boards.fpga(boards.find("icebreaker"))
 
@@ -51,6 +51,16 @@ def test_millions_of_products_are_not_wired(mnist: Graph) -> None:
     ):
         plan.core_of(mnist, ICEBREAKER, FpgaWish(), clock_hz=12_000_000, rate_hz=1e6)
     assert time.process_time() - begun < 5.0
+
+
+def test_a_network_leaves_room_for_a_window_of_different_inputs(mnist: Graph) -> None:
+    for left in plan.rooms(ICEBREAKER, 784):
+        assert left.spram < plan.room(ICEBREAKER).spram
+        assert left.bram > plan.room(ICEBREAKER).bram
+    core = plan.core_of(mnist, ICEBREAKER, FpgaWish(), clock_hz=24_000_000, rate_hz=1000.0)
+    kept = plan.store_of(core, ICEBREAKER)
+    assert kept.slots >= store.SLOTS
+    assert (kept.spram_bits, kept.spram_accesses, kept.bram_accesses) == (kept.width, 784, 0)
 
 
 def test_overlapping_inferences_keep_a_rate_that_one_alone_would_miss() -> None:

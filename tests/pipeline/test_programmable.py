@@ -45,6 +45,9 @@ def test_switching_is_counted_on_distinct_inputs(
 
     monkeypatch.setattr(programmable, "_alone", lambda *_: None)
     monkeypatch.setattr(programmable, "run_netlist", run)
+    kept = SimpleNamespace(bram_accesses=1, spram_accesses=0)
+    monkeypatch.setattr(programmable.fpga_plan, "store_of", lambda *_: kept)
+    monkeypatch.setattr(programmable, "fpga_board", lambda _: None)
     monkeypatch.setattr(programmable.fpga_power, "powered_point", lambda *_, **__: None)
     monkeypatch.setattr(programmable.fpga_power, "source_of", lambda *_: "pin")
     programmable.powered(_settings(tmp_path), _prepared(graph, same), Silent())
@@ -81,7 +84,7 @@ def test_a_window_of_hours_is_refused_before_any_work() -> None:
 
 def _settings(work: Path) -> Settings:
     contract = SimpleNamespace(operating_point="run", scope="supply")
-    return cast(Settings, SimpleNamespace(work=work, seed=0, contract=contract))
+    return cast(Settings, SimpleNamespace(work=work, seed=0, contract=contract, board=None))
 
 
 def _prepared(graph: object, samples: Samples) -> FpgaPrepared:

@@ -19,6 +19,8 @@ _FACTS = {
     "CLOCK_MHZ": 12,
     "DIV": 8,
     "SLEEPS": 1,
+    "STORE_SPRAM_BITS": 16,
+    "LINK_SPRAM": 1,
     "BAUD": "32'd1500000",
     "NODES": "32'd1",
     "BUILD_ID": "`EK_BUILD_ID",
@@ -65,7 +67,7 @@ endmodule
 def sources() -> dict[PurePosixPath, bytes]:
     """What `sources_in` returns of a build: blocks, the network, and the board around it."""
     stems = ("clock", "crc32", "frame_rx", "frame_tx", "link", "link_program", "result", "run")
-    stems += ("sequencer", "shell", "store", "uart_rx", "uart_tx", "widen")
+    stems += ("sequencer", "shell", "spram", "spram_lane", "store", "uart_rx", "uart_tx", "widen")
     rtl = data_dir("fpga") / "rtl"
     files = {PurePosixPath(f"rtl/ek_{s}.v"): (rtl / f"ek_{s}.v").read_bytes() for s in stems}
     ports = ", ".join(

@@ -17,7 +17,7 @@ from edgekit.ir import text
 from edgekit.ir.graph import Graph
 from edgekit.ir.lowbit import LutLayer
 from edgekit.passes.memory import tensor_bytes
-from edgekit.target.fpga import estimate, folded, hardwired, shell, toolchain, vivado
+from edgekit.target.fpga import estimate, folded, hardwired, shell, store, toolchain, vivado
 from edgekit.target.fpga.core import Core, Resources, Style
 
 Refusal: TypeAlias = DoesNotFitError | UnsupportedError
@@ -107,7 +107,7 @@ def shell_facts(
 ) -> shell.ShellFacts:
     """Return what the shell of `core` on `board` has to know; Zynq's twin is clocked by a pin."""
     family, edge = board.part.family, graph.outputs[0]
-    left = room(board).bram - core.estimate.bram - (core.out_beats > 1)  # ek_result keeps beats
+    bram, spram = _left(core, board)
     return shell.ShellFacts(
         family="ice40" if family == "zynq7" else family,
         clock=board.clock_source(operating_point),
@@ -121,8 +121,24 @@ def shell_facts(
         name=graph.name,
         output_zero_point=edge.zero_point,
         output_scale=edge.scale,
-        store_blocks=max(1, left + shell.STORE_BLOCKS),
+        bram=bram,
+        spram=spram,
     )
+
+
+def store_of(core: Core, board: FpgaBoard) -> store.Store:
+    """Return how the shell around `core` keeps inputs.
+
+    Raises UnsupportedError where not even one has room.
+    """
+    bram, spram = _left(core, board)
+    return store.choose(core, bram=bram, spram=spram)
+
+
+def _left(core: Core, board: FpgaBoard) -> tuple[int, int]:
+    """Return the block RAMs and SPRAMs that the network leaves; ek_result keeps several beats."""
+    taken, part = core.estimate, board.part
+    return part.bram - taken.bram - (core.out_beats > 1), part.spram - taken.spram
 
 
 def network_alone(core: Core, name: str, board: FpgaBoard, wish: FpgaWish) -> BuildPlan:
@@ -218,15 +234,16 @@ def styled(
     """Return the network's RTL in `style`; errors as in `core_of`, of this style."""
     match style:
         case "folded":
-            core = folded.generate(graph, room(board), rate_hz=rate_hz, clock_hz=clock_hz)
+            core = _folded(graph, board, clock_hz=clock_hz, rate_hz=rate_hz)
         case "hardwired":
             hardwired.refuse_unserved(graph)
             _refuse_to_wire(graph, board)
             core = hardwired.generate(graph, stages=stages)
         case _:
             assert_never(style)
-    needed = estimate.added([core.estimate, shell.RESOURCES])
+    needed = estimate.added([core.estimate, shell.LOGIC])
     estimate.refuse_too_large(graph.name, needed, board)
+    store_of(core, board)
     return core
 
 
@@ -241,14 +258,53 @@ def _refuse_to_wire(graph: Graph, board: FpgaBoard) -> None:
         )
 
 
+def _folded(graph: Graph, board: FpgaBoard, *, clock_hz: int, rate_hz: float) -> Core:
+    """Return the folded network beside store.SLOTS inputs, or else beside as many as are left.
+
+    The first only where its look-up tables fit for certain: block RAM is what they are saved with.
+    """
+    best: Core | None = None
+    for left in rooms(board, tensor_bytes(graph.tensors[graph.inputs[0].tensor])):
+        try:
+            core = folded.generate(graph, left, rate_hz=rate_hz, clock_hz=clock_hz)
+        except DoesNotFitError:
+            continue
+        fits = core.estimate.lut * (1 + estimate.ERROR) <= left.lut
+        if fits and (best is None or core.estimate.lut < best.estimate.lut):
+            best = core
+    if best is not None:
+        return best
+    return folded.generate(graph, room(board), rate_hz=rate_hz, clock_hz=clock_hz)
+
+
+def rooms(board: FpgaBoard, input_bytes: int) -> tuple[Resources, ...]:
+    """Return what the part has left for a network beside store.SLOTS inputs in SPRAM.
+
+    With the link's frames in block RAM, and in SPRAM; only what is possible, so none on a part
+    without SPRAM. Inputs that fit into the block RAM of `room` take no SPRAM.
+    """
+    wanted = store.sprams_wanted(input_bytes)
+    found = []
+    for link in (store.LINK, store.LINK_SPRAM):
+        beside = store.FEWEST.bram - store.LINK.bram if wanted == 0 else 1  # 1: for ek_result
+        taken = replace(link, bram=link.bram + beside, spram=link.spram + wanted)
+        if taken.spram <= board.part.spram:
+            found.append(_beside(board, taken))
+    return tuple(found)
+
+
 def room(board: FpgaBoard) -> Resources:
-    """Return what the part has left for a network beside the shell."""
-    part, taken = board.part, shell.RESOURCES
+    """Return what the part has left for a network beside a shell with few stored inputs."""
+    return _beside(board, store.FEWEST)
+
+
+def _beside(board: FpgaBoard, memory: Resources) -> Resources:
+    part, taken = board.part, shell.LOGIC
     return Resources(
         lut=part.lut - taken.lut,
         ff=part.ff - taken.ff,
         carry=part.lut - taken.lut,
-        bram=part.bram - taken.bram,
-        spram=part.spram,
+        bram=part.bram - memory.bram,
+        spram=part.spram - memory.spram,
         dsp=part.dsp,
     )

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal, assert_never
 
-import numpy as np
-
 from edgekit._data import data_dir
 from edgekit.errors import ConfigError, UnsupportedError
+from edgekit.target.fpga import store
 from edgekit.target.fpga.core import Core, Resources
+from edgekit.target.fpga.verilog import number, vector
 
 ShellFamily = Literal["ice40", "ecp5", "gowin"]
 Clock = Literal["internal", "pin"]
@@ -36,15 +36,13 @@ BLOCKS = (
     "ek_run",
     "ek_sequencer",
     "ek_shell",
+    "ek_spram",
+    "ek_spram_lane",
     "ek_store",
     "ek_uart_rx",
     "ek_uart_tx",
     "ek_widen",
 )
-_LINK_BLOCKS = 12  # block RAMs of the link's processor
-STORE_BLOCKS = 4  # for stored inputs, unless more are offered
-_BLOCK_BITS, _BLOCK_WORDS = 16, 256  # of one block RAM
-_SLOTS = 64  # stored inputs wanted: a metered window runs that many different ones
 _NAME_BYTES = 64
 _DIV_MIN = 8
 # How much longer than its inferences a mark is on the pin: three samples of a meter at 100 kHz.
@@ -52,9 +50,9 @@ MARK_US = 32
 _BAUD_ERROR = 0.02
 _HFOSC_MHZ = (48, 24, 12, 6)
 
-# What all this takes around a network of 64 input bits and one output byte (iCE40, yosys 0.23:
-# docs/fpga/link.md has the command) with the stretched mark, and with STORE_BLOCKS.
-RESOURCES = Resources(lut=1170, ff=620, carry=274, bram=_LINK_BLOCKS + STORE_BLOCKS, spram=0, dsp=0)
+# The logic around a network of 64 input bits and one output byte (iCE40, yosys 0.23:
+# docs/fpga/link.md has the command) with the stretched mark. `store` says what memory there is.
+LOGIC = Resources(lut=1170, ff=620, carry=274)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,8 @@ class ShellFacts:
     """What HELLO says, and what the pads need.
 
     `pins` maps rx, tx, mark and, with `clock` "pin", clk to the package's pins. `input_bytes` are
-    the wire bytes of the network's input. `store_blocks` are the block RAMs of 4 kbit that the
-    store of inputs may take.
+    the wire bytes of the network's input. `bram` (of 4 kbit) and `spram` are what the network
+    leaves for the link and the store of inputs.
     """
 
     family: ShellFamily
@@ -78,21 +76,8 @@ class ShellFacts:
     name: str = ""
     output_zero_point: int = 0
     output_scale: float = 0.0
-    store_blocks: int = STORE_BLOCKS
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """How inputs are kept: bits of a word, words of an input, inputs.
-
-    `loops` (count, words apart) is the nest, innermost first, in which the words come over the
-    wire; empty where they come as they are read.
-    """
-
-    width: int
-    words: int
-    slots: int
-    loops: tuple[tuple[int, int], ...] = ()
+    bram: int = store.FEWEST.bram
+    spram: int = 0
 
 
 def pins_of(facts: ShellFacts) -> dict[str, str]:
@@ -111,7 +96,7 @@ def build_id(digest: str) -> bytes:
     """Return `rtl/ek_build_id.vh`; `digest` is of all other files, 32 hexadecimal digits."""
     return (
         "// Says which files and commands made this design.\n"
-        f"`define EK_BUILD_ID {_vector(bytes.fromhex(digest), 16)}\n"
+        f"`define EK_BUILD_ID {vector(bytes.fromhex(digest), 16)}\n"
     ).encode()
 
 
@@ -126,85 +111,6 @@ def wrap(core: Core, facts: ShellFacts) -> dict[PurePosixPath, bytes]:
     files[PurePosixPath(f"rtl/{BOARD}.v")] = _board(core, facts).encode()
     files[PurePosixPath(f"rtl/{TOP}.v")] = _top(facts).encode()
     return files
-
-
-def store(core: Core, facts: ShellFacts) -> Store:
-    """Return how inputs are stored: as wide as a beat if the block RAMs allow, 64 if they fit.
-
-    Raises DoesNotFitError's ground, an UnsupportedError, when not even one input fits.
-    """
-    beat_bytes = core.in_width // 8
-    total = beat_bytes * core.in_beats
-    best: Store | None = None
-    for size in range(1, beat_bytes + 1):
-        nest = None if beat_bytes % size else _nest(core, size)
-        if nest is None:
-            continue
-        lanes = -(-size * 8 // _BLOCK_BITS)
-        depth = (_BLOCK_WORDS * _BLOCK_BITS // 8 if size == 1 else _BLOCK_WORDS) * (
-            facts.store_blocks // lanes
-        )
-        words = total // size
-        slots = depth // words - 1
-        if slots >= 1 and (best is None or min(slots, _SLOTS) >= min(best.slots, _SLOTS)):
-            best = Store(8 * size, words, min(slots, 4 * _SLOTS), nest)
-    if best is None and _nest(core, 1) is None:
-        raise UnsupportedError(
-            f"the network takes its {facts.input_bytes} input bytes in another order than they "
-            "come",
-            hint="transpose the input in front of the model",
-        )
-    if best is None:
-        raise UnsupportedError(
-            f"two inputs of {total} bytes do not fit into {facts.store_blocks} block RAMs",
-            hint="a smaller input, or a part with more block RAM",
-        )
-    return best
-
-
-def _nest(core: Core, size: int) -> tuple[tuple[int, int], ...] | None:
-    """Return the loops in which words of `size` bytes come over the wire, innermost first.
-
-    None where bytes of a word come apart, or in an order that is no nest of loops. A word's place
-    is a sum over the loops of round times distance: what reshaping and transposing lead to.
-    """
-    if list(core.kept_bytes) == sorted(core.kept_bytes):
-        return ()
-    if len(core.kept_bytes) % size:
-        return None
-    places = np.argsort(np.asarray(core.kept_bytes, np.int64))
-    pieces = places.reshape(-1, size)
-    if np.any(pieces != pieces[:, :1] + np.arange(size)) or np.any(pieces[:, 0] % size):
-        return None
-    left = pieces[:, 0] // size
-    loops = []
-    while left.size > 1:
-        steps = np.diff(left)
-        other = np.flatnonzero(steps != steps[0])
-        count = int(other[0]) + 1 if other.size else left.size
-        rounds = left.reshape(-1, count) if left.size % count == 0 else None
-        if rounds is None or np.any(rounds != rounds[:, :1] + steps[0] * np.arange(count)):
-            return None
-        loops.append((count, int(steps[0])))
-        left = rounds[:, 0]
-    return tuple(loops) if left[0] == 0 else None
-
-
-def _loops(kept: Store) -> dict[str, str]:
-    """Return the store's parameters for its nest of loops."""
-    if not kept.loops:
-        return {}
-    jumps, back = [], 0  # from a loop's last round to its first
-    for count, apart in kept.loops:
-        jumps.append(apart - back)
-        back += (count - 1) * apart
-    jumps.append(kept.words - back)
-    counts = [count for count, _ in kept.loops]
-    return {
-        "LOOPS": _number(len(counts)),
-        "COUNTS": _vector(np.array([*counts, 0], "<u2").tobytes(), 2 * len(jumps)),
-        "JUMPS": _vector(np.array(jumps, "<i2").tobytes(), 2 * len(jumps)),
-    }
 
 
 def _board(core: Core, facts: ShellFacts) -> str:
@@ -243,32 +149,34 @@ endmodule
 
 
 def _parameters(core: Core, facts: ShellFacts) -> dict[str, str]:
-    kept = store(core, facts)
+    kept = store.choose(core, bram=facts.bram, spram=facts.spram)
     return {
-        "IN_WIDTH": _number(core.in_width),
-        "IN_BEATS": _number(core.in_beats),
-        "OUT_WIDTH": _number(core.out_width),
-        "OUT_BEATS": _number(core.out_beats),
-        "INPUT_BYTES": _number(facts.input_bytes),
-        "OUTPUT_BYTES": _number(core.out_width // 8 * core.out_beats),
+        "IN_WIDTH": number(core.in_width),
+        "IN_BEATS": number(core.in_beats),
+        "OUT_WIDTH": number(core.out_width),
+        "OUT_BEATS": number(core.out_beats),
+        "INPUT_BYTES": number(facts.input_bytes),
+        "OUTPUT_BYTES": number(core.out_width // 8 * core.out_beats),
         "KEEP": _keep(core, facts.input_bytes),
-        "STORE_WIDTH": _number(kept.width),
-        "SLOTS": _number(kept.slots),
-        **_loops(kept),
-        "WEIGHT_BYTES": _number(_weight_bytes(core)),
-        "CYCLE_BITS": _number(min(24, max(8, (4 * core.latency_cycles).bit_length()))),
-        "CLOCK_MHZ": _number(_mhz(facts)),
-        "DIV": _number(_div(facts)),
-        "SLEEPS": _number(int(facts.family == "ice40")),
-        "NODES": _number(facts.nodes),
-        "BAUD": _number(facts.baud),
+        "STORE_WIDTH": number(kept.width),
+        "SLOTS": number(kept.slots),
+        "STORE_SPRAM_BITS": number(kept.spram_bits),
+        "LINK_SPRAM": number(int(kept.link_spram)),
+        **store.loops(kept),
+        "WEIGHT_BYTES": number(_weight_bytes(core)),
+        "CYCLE_BITS": number(min(24, max(8, (4 * core.latency_cycles).bit_length()))),
+        "CLOCK_MHZ": number(_mhz(facts)),
+        "DIV": number(_div(facts)),
+        "SLEEPS": number(int(facts.family == "ice40")),
+        "NODES": number(facts.nodes),
+        "BAUD": number(facts.baud),
         "BUILD_ID": "`EK_BUILD_ID",
-        "MODEL_HASH": _vector(facts.model_hash, 16),
-        "BOARD": _vector(facts.board.encode()[:23], 24),
+        "MODEL_HASH": vector(facts.model_hash, 16),
+        "BOARD": vector(facts.board.encode()[:23], 24),
         "OUTPUT_ZERO_POINT": f"32'h{facts.output_zero_point & 0xFFFFFFFF:08X}",
-        "OUTPUT_SCALE_NANO": _number(min(round(facts.output_scale * 1e9), 0xFFFFFFFF)),
-        "NAME_BYTES": _number(len(facts.name.encode()[:_NAME_BYTES])),
-        "NAME": _vector(facts.name.encode()[:_NAME_BYTES], _NAME_BYTES),
+        "OUTPUT_SCALE_NANO": number(min(round(facts.output_scale * 1e9), 0xFFFFFFFF)),
+        "NAME_BYTES": number(len(facts.name.encode()[:_NAME_BYTES])),
+        "NAME": vector(facts.name.encode()[:_NAME_BYTES], _NAME_BYTES),
     }
 
 
@@ -307,16 +215,6 @@ def _div(facts: ShellFacts) -> int:
             hint=f"at least {_DIV_MIN} clocks a bit and at most {100 * _BAUD_ERROR:.0f} % off",
         )
     return div
-
-
-def _number(value: int) -> str:
-    """Return a parameter's value with its width, which a number of its own has not."""
-    return f"32'd{value}"
-
-
-def _vector(data: bytes, size: int) -> str:
-    """Return `data`, padded with zeros, as a Verilog number whose lowest byte is the first."""
-    return f"{8 * size}'h{data.ljust(size, bytes(1))[::-1].hex().upper()}"
 
 
 def _top(facts: ShellFacts) -> str:

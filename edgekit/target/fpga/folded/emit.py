@@ -47,9 +47,9 @@ def blocks(units: Sequence[Unit]) -> tuple[str, ...]:
         if isinstance(unit, Product):
             found |= {"ek_rom_stream", "ek_dot", "ek_popcount", "ek_compressor"}
         if isinstance(unit, Product | Gather) and unit.memory == "spram":
-            found.add("ek_spram_stream")
+            found |= {"ek_spram", "ek_spram_stream"}
         if isinstance(unit, Product) and unit.memory == "pair":
-            found.add("ek_spram_pair")
+            found |= {"ek_spram", "ek_spram_pair"}
         if isinstance(unit, Gather):
             found.add("ek_rom_stream")
         if isinstance(unit, Compare):
