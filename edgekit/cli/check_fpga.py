@@ -43,7 +43,7 @@ def refuse_all(found: Found) -> None:
 
 def rows(found: Found, board: FpgaBoard) -> list[dict[str, Any]]:
     """Return one object a style: served or why not, cells with the shell, and clocks."""
-    from edgekit.target.fpga import estimate, shell
+    from edgekit.target.fpga import plan
     from edgekit.target.fpga.core import Core
 
     made: list[dict[str, Any]] = []
@@ -52,7 +52,7 @@ def rows(found: Found, board: FpgaBoard) -> list[dict[str, Any]]:
             nothing = dict.fromkeys((*_KINDS, "latency_cycles", "interval_cycles"))
             made.append({"style": style, "why": core.message, **nothing})
             continue
-        needed: Resources = estimate.added([core.estimate, shell.RESOURCES])
+        needed: Resources = plan.with_shell(core, board)
         clocks = {"latency_cycles": core.latency_cycles, "interval_cycles": core.interval_cycles}
         sizes = {kind: getattr(needed, kind) for kind in _KINDS}
         made.append({"style": style, "why": "", **sizes, **clocks})

@@ -82,6 +82,8 @@ def test_the_store_takes_what_it_is_given(
 ) -> None:
     core = replace(CORE, in_width=width, in_beats=beats)
     assert choose(core, bram=bram, spram=spram) == kept
+    assert kept.memory.bram <= bram
+    assert kept.memory.spram <= spram
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,12 @@ def store_of(core: Core, board: FpgaBoard) -> store.Store:
     return store.choose(core, bram=bram, spram=spram)
 
 
+def with_shell(core: Core, board: FpgaBoard) -> Resources:
+    """Return what the network and the shell around it are expected to take; errors of store_of."""
+    result = Resources(0, 0, bram=int(core.out_beats > 1))
+    return estimate.added([core.estimate, shell.LOGIC, store_of(core, board).memory, result])
+
+
 def _left(core: Core, board: FpgaBoard) -> tuple[int, int]:
     """Return the block RAMs and SPRAMs that the network leaves; ek_result keeps several beats."""
     taken, part = core.estimate, board.part
@@ -241,9 +247,7 @@ def styled(
             core = hardwired.generate(graph, stages=stages)
         case _:
             assert_never(style)
-    needed = estimate.added([core.estimate, shell.LOGIC])
-    estimate.refuse_too_large(graph.name, needed, board)
-    store_of(core, board)
+    estimate.refuse_too_large(graph.name, with_shell(core, board), board)
     return core
 
 

@@ -40,19 +40,25 @@ class Store:
     link_spram: bool = False
 
     @property
+    def memory(self) -> Resources:
+        """Return the memories of the store and of the link."""
+        link = LINK_SPRAM if self.link_spram else LINK
+        depth, big = self.words * (self.slots + 1), _pieces(self.spram_bits)
+        small = _pieces(self.width) - big
+        bram = small * -(-depth // _bram_words(self.width))
+        spram = big * -(-depth // _spram_words(self.width))
+        return Resources(0, 0, bram=link.bram + bram, spram=link.spram + spram)
+
+    @property
     def bram_accesses(self) -> int:
-        """Return the block RAMs that one input is read from, once for each of its words."""
-        return self.words * (_pieces(self.width) - self.spram_accesses // self.words) * self._deep
+        """Return the reads of block RAMs for one input; those of a deep piece are read together."""
+        link = LINK_SPRAM if self.link_spram else LINK
+        return self.words * (self.memory.bram - link.bram)
 
     @property
     def spram_accesses(self) -> int:
         """Return the words of SPRAM that are read for one input."""
         return self.words * _pieces(self.spram_bits)
-
-    @property
-    def _deep(self) -> int:
-        """Return the block RAMs that are read at once for one piece."""
-        return -(-self.words * (self.slots + 1) // _bram_words(self.width))
 
 
 def choose(core: Core, *, bram: int, spram: int) -> Store:
@@ -121,7 +127,7 @@ def _depth(width: int, in_spram: int, bram: int, spram: int, wanted: int) -> int
     """
     in_bram, depth = _pieces(width) - in_spram, _ADDRESSES
     if in_spram:
-        per = 2 * _SPRAM_WORDS if width == 8 else _SPRAM_WORDS  # two bytes are two words
+        per = _spram_words(width)
         depth = min(depth, min(spram // in_spram, -(-wanted // per)) * per)
     if in_bram:
         per = _bram_words(width)
@@ -135,6 +141,10 @@ def _pieces(bits: int) -> int:
 
 def _bram_words(width: int) -> int:
     return 2 * _BRAM_WORDS if width == 8 else _BRAM_WORDS
+
+
+def _spram_words(width: int) -> int:
+    return 2 * _SPRAM_WORDS if width == 8 else _SPRAM_WORDS  # two bytes are two words
 
 
 def _nest(core: Core, size: int) -> tuple[tuple[int, int], ...] | None:
