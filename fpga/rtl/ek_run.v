@@ -45,6 +45,7 @@ module ek_run #(
     output reg  [CYCLE_BITS-1:0] cycles_max,
     output wire                  read,       // of the store
     output reg  [ADDR_BITS-1:0]  read_addr,
+    output wire                  read_first, // word of an input
     output wire                  in_valid,   // of the network
     input  wire                  in_ready,
     input  wire                  out_valid,
@@ -89,6 +90,7 @@ module ek_run #(
     assign gap = (state == GAP);
     assign mark = (state == GROUP);
     assign read = fetched;
+    assign read_first = first_beat;
     assign in_valid = have;
     assign hold = (state != POP) && (state != GROUP || group_last);
     assign counting = working;

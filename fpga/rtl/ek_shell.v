@@ -58,7 +58,8 @@ module ek_shell #(
     output wire running,
     output wire idle
 );
-    localparam integer PIECES = IN_WIDTH / STORE_WIDTH;  // words of a beat
+    localparam integer PIECES = (IN_WIDTH + STORE_WIDTH - 1) / STORE_WIDTH;  // words of a beat
+    localparam integer SKIP = (PIECES * STORE_WIDTH - IN_WIDTH) / 8;  // bytes of the first one
     localparam integer WORDS = IN_BEATS * PIECES;        // words of an input
     localparam integer SPARE = SLOTS * WORDS;
     localparam integer ADDR_BITS = $clog2(SPARE + WORDS);
@@ -105,7 +106,7 @@ module ek_shell #(
     wire [15:0] loaded;
     wire [7:0] data;
     wire run_start, run_stop, run_more, run_slow, run_busy, run_gap, run_borrow, run_missed;
-    wire run_counting, run_read, word_valid, word_ready, hold, out_select, out_next, out_last;
+    wire run_counting, run_read, run_first, word_valid, word_ready, hold, out_select, out_next, out_last;
     wire [87:0] run_config;
     wire [15:0] run_left;
     wire [CYCLE_BITS-1:0] cycles_min, cycles_max;
@@ -141,12 +142,12 @@ module ek_shell #(
     );
 
     ek_store #(
-        .WIDTH(STORE_WIDTH), .BYTES(INPUT_BYTES), .KEEP(KEEP), .WORDS(WORDS), .SLOTS(SLOTS),
-        .SPRAM_BITS(STORE_SPRAM_BITS), .LOOPS(LOOPS), .COUNTS(COUNTS), .JUMPS(JUMPS), .ADDR_BITS(ADDR_BITS)
+        .WIDTH(STORE_WIDTH), .BYTES(INPUT_BYTES), .KEEP(KEEP), .WORDS(WORDS), .PIECES(PIECES),
+        .SKIP(SKIP), .SLOTS(SLOTS), .SPRAM_BITS(STORE_SPRAM_BITS), .LOOPS(LOOPS), .COUNTS(COUNTS), .JUMPS(JUMPS), .ADDR_BITS(ADDR_BITS)
     ) u_store (
         .clk(clk), .rst(rst), .write_home(store_home), .write_spare(store_spare),
         .write(store_write), .write_data(data), .read(run_read), .read_addr(run_addr),
-        .read_data(word)
+        .read_first(run_first && (IN_BEATS == 1)), .read_data(word)
     );
 
     ek_run #(.ADDR_BITS(ADDR_BITS), .BEATS(WORDS), .CYCLE_BITS(CYCLE_BITS)) u_run (
@@ -157,14 +158,15 @@ module ek_shell #(
         .batch(run_config[47:32]), .period(run_config[71:48]), .borrow(run_borrow),
         .missed(run_missed), .busy(run_busy), .gap(run_gap), .mark(mark),
         .counting(run_counting), .left(run_left), .cycles_min(cycles_min),
-        .cycles_max(cycles_max), .read(run_read), .read_addr(run_addr), .in_valid(word_valid),
+        .cycles_max(cycles_max), .read(run_read), .read_addr(run_addr), .read_first(run_first),
+        .in_valid(word_valid),
         .in_ready(word_ready), .out_valid(out_valid), .out_last(out_last),
         .hold(hold)
     );
 
     generate
         if (PIECES > 1) begin : g_widen
-            ek_widen #(.IN_WIDTH(STORE_WIDTH), .PIECES(PIECES)) u_widen (
+            ek_widen #(.IN_WIDTH(STORE_WIDTH), .OUT_WIDTH(IN_WIDTH)) u_widen (
                 .clk(clk), .rst(rst), .in_valid(word_valid), .in_ready(word_ready),
                 .in_data(word), .out_valid(in_valid), .out_ready(in_ready), .out_data(in_data)
             );

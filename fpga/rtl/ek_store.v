@@ -2,7 +2,8 @@
 // WIDTH bits at a time. A read and a write never come together.
 //
 // A slot holds one input: BYTES bytes on the wire, of which those whose bit is set in KEEP are
-// stored, WIDTH bits a word. `write_home` moves the write position to slot 0 and `write_spare` to
+// stored, WIDTH bits a word; the first word of a beat has only its upper bytes, from SKIP on.
+// `write_home` moves the write position to slot 0 and `write_spare` to
 // the slot behind the last one, which is for inputs that come inside a request; writing goes on
 // from slot to slot. Words are stored as they come, or where a nest of LOOPS loops leads: COUNTS has
 // 16 bits for the count of each loop, the innermost lowest, and JUMPS what is added to the address
@@ -17,6 +18,8 @@ module ek_store #(
     parameter integer BYTES = 1,             // of an input on the wire
     parameter [BYTES-1:0] KEEP = {BYTES{1'b1}},
     parameter integer WORDS = 1,             // words of an input
+    parameter integer PIECES = 1,            // ... of a beat
+    parameter integer SKIP = 0,              // bytes that the first word of a beat leaves out
     parameter integer SLOTS = 64,
     parameter integer SPRAM_BITS = 0,        // of WIDTH, in SPRAM: a multiple of 16, or WIDTH
     parameter integer LOOPS = 0,
@@ -31,6 +34,7 @@ module ek_store #(
     input  wire                 write,
     input  wire [7:0]           write_data,
     input  wire                 read,
+    input  wire                 read_first,  // the word is the first one of a beat
     input  wire [ADDR_BITS-1:0] read_addr,
     output wire [WIDTH-1:0]     read_data
 );
@@ -41,6 +45,8 @@ module ek_store #(
     localparam integer SPARE = SLOTS * WORDS;
     localparam integer LAST_LANE = LANES - 1;
     localparam integer LAST_BYTE = BYTES - 1;
+    localparam integer PIECE_BITS = (PIECES > 1) ? $clog2(PIECES) : 1;
+    localparam integer LAST_PIECE = PIECES - 1;
 
     reg [ADDR_BITS-1:0] addr;
     reg [LANE_BITS-1:0] lane;
@@ -64,6 +70,22 @@ module ek_store #(
     wire take = write && keep;
     wire unused = (&piece);  // with lanes of one byte
     wire last_lane = (lane == LAST_LANE[LANE_BITS-1:0]);
+
+    // Where the next word begins.
+    wire [LANE_BITS-1:0] start;
+    generate
+        if (SKIP == 0) begin : g_even
+            assign start = {LANE_BITS{1'b0}};
+        end else begin : g_uneven
+            reg [PIECE_BITS-1:0] part;  // of the beat
+            wire last_part = (part == LAST_PIECE[PIECE_BITS-1:0]);
+            assign start = last_part ? SKIP[LANE_BITS-1:0] : {LANE_BITS{1'b0}};
+            always @(posedge clk) begin
+                if (take && last_lane) part <= last_part ? {PIECE_BITS{1'b0}} : part + 1'b1;
+                if (rst || write_home || write_spare) part <= {PIECE_BITS{1'b0}};
+            end
+        end
+    endgenerate
 
     wire [15:0] jump;  // from this word's place to the next one's
     wire jump_unused = (&jump);
@@ -98,11 +120,11 @@ module ek_store #(
     always @(posedge clk) begin
         if (take) begin
             held <= write_data;
-            lane <= last_lane ? {LANE_BITS{1'b0}} : lane + 1'b1;
+            lane <= last_lane ? start : lane + 1'b1;
             if (last_lane) addr <= addr + jump[ADDR_BITS-1:0];
         end
         if (rst || write_home || write_spare) begin
-            lane <= {LANE_BITS{1'b0}};
+            lane <= SKIP[LANE_BITS-1:0];
             addr <= write_spare ? SPARE[ADDR_BITS-1:0] : {ADDR_BITS{1'b0}};
         end
     end
@@ -117,10 +139,11 @@ module ek_store #(
             localparam integer LOW = 2 * i, HIGH = 2 * i + 1;
             localparam integer BITS = (HIGH < LANES) ? 16 : 8;
             wire mine = (lane == LOW[LANE_BITS-1:0]) || (lane == HIGH[LANE_BITS-1:0]);
+            wire asked = read && !(HIGH < SKIP && read_first);
             wire here = take && ((BITS == 8) ? last_lane : mine);
             if (LOW < SPRAM_BITS / 8) begin : g_spram
                 ek_spram_lane #(.BITS(BITS), .DEPTH(DEPTH), .ADDR_BITS(ADDR_BITS)) u_lane (
-                    .clk(clk), .write(here), .read(read), .addr(only), .write_data(piece[BITS-1:0]),
+                    .clk(clk), .write(here), .read(asked), .addr(only), .write_data(piece[BITS-1:0]),
                     .read_data(read_data[16*i +: BITS])
                 );
             end else begin : g_ebr
@@ -128,7 +151,7 @@ module ek_store #(
                 reg [BITS-1:0] out;
                 always @(posedge clk) begin
                     if (here) memory[addr] <= piece[BITS-1:0];
-                    if (read) out <= memory[read_addr];
+                    if (asked) out <= memory[read_addr];
                 end
                 assign read_data[16*i +: BITS] = out;
             end

@@ -48,7 +48,7 @@ def test_instructions_have_these_codes() -> None:
     "parameters",
     [
         {"SLEEPS": 1},
-        {"LINK_SPRAM": 1, "STORE_SPRAM_BITS": 48},
+        {"LINK_SPRAM": 1, "STORE_WIDTH": 48, "STORE_SPRAM_BITS": 32},
         {"STORE_WIDTH": 8, "STORE_SPRAM_BITS": 8, "SLOTS": 4000},
         {"STORE_WIDTH": 16, "WEIGHT_BYTES": "32'd64", "OUT_BEATS": 2},
         {"INPUT_BYTES": 9, "KEEP": "9'h17F", "CYCLE_BITS": 8, "STORE_WIDTH": 8},

@@ -66,11 +66,11 @@ def test_the_wrapper_is_deterministic_and_says_who_it_is() -> None:
     [
         (64, 1, 16, 0, Store(64, 1, 255)),
         (8, 98, 28, 0, Store(8, 98, 66)),  # 28 x 28 bits, one byte a beat
-        (784, 1, 28, 0, Store(112, 7, 72)),  # the same at once: put together from 7 words
+        (784, 1, 28, 0, Store(128, 7, 72, skip=14)),  # the same at once: put together from 7 words
         (8, 490, 16, 0, Store(8, 490, 3)),  # fewer than wanted
         (64, 1, 30, 4, Store(64, 1, 255)),  # SPRAM only where it is needed
         (384, 1, 30, 4, Store(384, 1, 255, spram_bits=48, link_spram=True)),
-        (392, 1, 30, 4, Store(56, 7, 72)),  # no room for 25 memories
+        (448, 1, 30, 4, Store(384, 2, 127, spram_bits=48, link_spram=True, skip=40)),
         (8, 784, 12, 2, Store(8, 784, 82, spram_bits=8)),  # 28 x 28 bytes
         (8, 784, 9, 3, Store(8, 784, 82, spram_bits=8, link_spram=True)),
         (32, 196, 12, 2, Store(32, 196, 82, spram_bits=32)),

@@ -17,7 +17,8 @@ from edgekit.target.fpga.core import Core
 from edgekit.virtual.fpga import programs
 
 RTL = Path(__file__).resolve().parent.parent.parent / "fpga" / "rtl"
-SOURCES = [str(RTL / f"{stem}.v") for stem in ("ek_store", "ek_spram_lane", "ek_spram")]
+STEMS = ("ek_store", "ek_spram_lane", "ek_spram", "ek_widen")
+SOURCES = [str(RTL / f"{stem}.v") for stem in STEMS]
 SIDE, BLOCK = 6, 2
 WIRE_BYTES = SIDE * SIDE + 1
 SKIPPED = 5  # of the bytes on the wire, which the network does not read
@@ -27,11 +28,15 @@ module bench;
     reg [7:0] sent [0:{total}-1];
     reg [15:0] at;
     wire [{width}-1:0] word;
+    reg valid = 1'b0, first = 1'b0;
     integer n;
     always #1 clk = !clk;
     ek_store {parameters} u_store (
         .clk(clk), .rst(1'b0), .write_home(home), .write_spare(spare), .write(write),
-        .write_data(sent[n]), .read(read), .read_addr(at), .read_data(word));
+        .write_data(sent[n]), .read(read), .read_addr(at), .read_first(first),
+        .read_data(word));
+    {shows}
+    always @(posedge clk) valid <= read;
     initial begin
         $readmemh("sent.hex", sent);
         n = 0; home = 1'b1; @(negedge clk); home = 1'b0; write = 1'b1;
@@ -43,12 +48,19 @@ module bench;
         end
         write = 1'b0; read = 1'b1; n = 0;
         for (at = 0; at < {words} * ({slots} + 1); at = at + 1) begin
-            @(negedge clk); $display("%h", word);
+            first = (at % {words} == 0); @(negedge clk);
         end
-        $finish;
+        read = 1'b0; @(negedge clk); $finish;
     end
 endmodule
 """
+WORDS = 'always @(negedge clk) if (valid) $display("%h", word);'
+BEATS = """wire whole;
+    wire [{beat}-1:0] beat;
+    ek_widen #(.IN_WIDTH({width}), .OUT_WIDTH({beat})) u_widen (
+        .clk(clk), .rst(home), .in_valid(valid), .in_ready(), .in_data(word),
+        .out_valid(whole), .out_ready(1'b1), .out_data(beat));
+    always @(negedge clk) if (whole) $display("%h", beat);"""
 
 
 def _blocks() -> np.ndarray:
@@ -68,6 +80,8 @@ def _parameters(kept: store.Store) -> dict[str, str]:
         "BYTES": str(WIRE_BYTES),
         "KEEP": f"{WIRE_BYTES}'h{((1 << WIRE_BYTES) - 1) ^ (1 << SKIPPED):x}",
         "WORDS": str(kept.words),
+        "PIECES": str(kept.words),
+        "SKIP": str(kept.skip),
         "SLOTS": str(kept.slots),
         "SPRAM_BITS": str(kept.spram_bits),
         "ADDR_BITS": "16",
@@ -83,12 +97,14 @@ def _simulated(
     sent = np.random.default_rng(3).integers(0, 256, (slots + 1, WIRE_BYTES), dtype=np.uint8)
     (folder / "sent.hex").write_text("\n".join(f"{byte:02x}" for byte in sent.reshape(-1)))
     numbers = {"total": sent.size, "bytes": WIRE_BYTES, "words": kept.words, "slots": slots}
-    text = BENCH.format(parameters=parameters, width=kept.width, **numbers)
+    beat = 8 * (WIRE_BYTES - 1) if kept.skip else kept.width
+    shows = BEATS.format(width=kept.width, beat=beat) if kept.skip else WORDS
+    text = BENCH.format(parameters=parameters, width=kept.width, shows=shows, **numbers)
     (folder / "bench.v").write_text(text)
     argv = ["iverilog", "-g2005", "-s", "bench", "-o", "bench", "bench.v", *sources]
     subprocess.run(argv, cwd=folder, check=True)
     done = subprocess.run(["vvp", "bench"], cwd=folder, capture_output=True, text=True, check=True)
-    expected = np.delete(sent, SKIPPED, axis=1)[:, order].reshape(slots + 1, -1, kept.width // 8)
+    expected = np.delete(sent, SKIPPED, axis=1)[:, order].reshape(slots + 1, -1, beat // 8)
     read = np.frombuffer(bytes.fromhex("".join(done.stdout.split())), np.uint8)
     return read.reshape(expected.shape)[:, :, ::-1], expected
 
@@ -112,6 +128,19 @@ def test_inputs_are_read_as_they_were_sent(
     core = _core(order, width)
     kept = replace(store.choose(core, bram=30, spram=4), slots=slots, spram_bits=spram_bits)
     assert kept.width == width
+    given = ", ".join(f".{name}({value})" for name, value in _parameters(kept).items())
+    read, expected = _simulated(tmp_path, order, kept, SOURCES, f"#({given})")
+    np.testing.assert_array_equal(read, expected)
+
+
+@pytest.mark.iverilog
+@pytest.mark.parametrize(("width", "spram_bits"), [(104, 32), (208, 16), (272, 0)])
+def test_beats_are_put_together_from_uneven_words(
+    width: int, spram_bits: int, tmp_path: Path
+) -> None:
+    order = np.arange(SIDE * SIDE)
+    words, size = -(-len(order) * 8 // width), width // 8
+    kept = store.Store(width, words, 3, (), spram_bits, skip=words * size - len(order))
     given = ", ".join(f".{name}({value})" for name, value in _parameters(kept).items())
     read, expected = _simulated(tmp_path, order, kept, SOURCES, f"#({given})")
     np.testing.assert_array_equal(read, expected)

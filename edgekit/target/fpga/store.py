@@ -30,6 +30,7 @@ class Store:
 
     `loops` (count, words apart) is the nest, innermost first, in which the words come over the
     wire; empty where they come as they are read. The lowest `spram_bits` of a word are in SPRAM.
+    `skip` bytes of the first word are left out where an input is no multiple of a word.
     """
 
     width: int
@@ -38,27 +39,33 @@ class Store:
     loops: tuple[tuple[int, int], ...] = ()
     spram_bits: int = 0
     link_spram: bool = False
+    skip: int = 0
 
     @property
     def memory(self) -> Resources:
         """Return the memories of the store and of the link."""
         link = LINK_SPRAM if self.link_spram else LINK
-        depth, big = self.words * (self.slots + 1), _pieces(self.spram_bits)
-        small = _pieces(self.width) - big
-        bram = small * -(-depth // _bram_words(self.width))
-        spram = big * -(-depth // _spram_words(self.width))
+        big = _pieces(self.spram_bits)
+        bram = (_pieces(self.width) - big) * self._deep
+        spram = big * -(-self.words * (self.slots + 1) // _spram_words(self.width))
         return Resources(0, 0, bram=link.bram + bram, spram=link.spram + spram)
 
     @property
     def bram_accesses(self) -> int:
         """Return the reads of block RAMs for one input; those of a deep piece are read together."""
-        link = LINK_SPRAM if self.link_spram else LINK
-        return self.words * (self.memory.bram - link.bram)
+        pieces = self.words * _pieces(self.width) - self.skip // 2 - self.spram_accesses
+        return pieces * self._deep
 
     @property
     def spram_accesses(self) -> int:
         """Return the words of SPRAM that are read for one input."""
-        return self.words * _pieces(self.spram_bits)
+        big = _pieces(self.spram_bits)
+        return self.words * big - min(big, self.skip // 2)
+
+    @property
+    def _deep(self) -> int:
+        """Return the block RAMs of one piece."""
+        return -(-self.words * (self.slots + 1) // _bram_words(self.width))
 
 
 def choose(core: Core, *, bram: int, spram: int) -> Store:
@@ -98,12 +105,11 @@ def sprams_wanted(input_bytes: int) -> int:
 
 def _possible(core: Core, bram: int, spram: int) -> Iterator[Store]:
     beat_bytes = core.in_width // 8
-    total = beat_bytes * core.in_beats
-    for size in (size for size in range(1, beat_bytes + 1) if beat_bytes % size == 0):
-        nest = _nest(core, size)
-        if nest is None:
+    for size in range(1, beat_bytes + 1):
+        nest, skip = _nest(core, size), -beat_bytes % size
+        if nest is None or (skip and (nest or core.in_beats > 1)):
             continue
-        words = total // size
+        words = -(-beat_bytes // size) * core.in_beats
         for link in (LINK, LINK_SPRAM):
             if link.bram > bram or link.spram > spram:
                 continue
@@ -113,7 +119,8 @@ def _possible(core: Core, bram: int, spram: int) -> Iterator[Store]:
                 slots = min(depth // words - 1, 4 * SLOTS)
                 if slots >= 1:
                     bits = min(_PIECE_BITS * pieces, 8 * size)
-                    yield Store(8 * size, words, slots, nest, bits, link is LINK_SPRAM)
+                    spram_link = link is LINK_SPRAM
+                    yield Store(8 * size, words, slots, nest, bits, spram_link, skip)
 
 
 def _worth(kept: Store) -> tuple[int, int, bool, int]:
