@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -247,6 +247,10 @@ class EnergyRun:
         self._link = link
         self._request = request
         self._ask_after = 0.0
+
+    def again(self, n: int, period_us: int, batch: int) -> EnergyRun:
+        """Return another run over the inputs that this one stored."""
+        return EnergyRun(self._link, replace(self._request, n=n, period_us=period_us, batch=batch))
 
     def start(self) -> None:
         """Begin; the device sleeps between inferences and cannot be heard from until it is done."""

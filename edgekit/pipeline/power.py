@@ -9,7 +9,7 @@ from edgekit.board import Board, FpgaBoard, McuBoard, PoweredPoint
 from edgekit.build.plan import FpgaSizes, Sizes
 from edgekit.device.layout import Kind
 from edgekit.device.link import Link
-from edgekit.device.session import RunStats, energy_run
+from edgekit.device.session import EnergyRun, RunStats, energy_run
 from edgekit.device.transfer import upload_weights
 from edgekit.errors import UnsureError
 from edgekit.measure import meter as meters
@@ -116,6 +116,12 @@ def _model(settings: Settings, point: PoweredPoint | None, counts: Counts | None
     """
     board, name = settings.board, settings.contract.operating_point
     if counts is None:
+        if point is None and settings.virtual:
+            raise UnsureError(
+                f"no power coefficients of {_device(board)} are known, so that the virtual "
+                f"{board.name} says nothing of power",
+                hint="measure on the board",
+            )
         return None if point is None else Model(point)
     if counts.cycles_lo is None or counts.cycles_hi is None:
         core = board.cpu if isinstance(board, McuBoard) else board.name
@@ -129,6 +135,10 @@ def _model(settings: Settings, point: PoweredPoint | None, counts: Counts | None
             hint="measure on the board",
         )
     return Model(point, counts.cycles_lo, counts.cycles_hi)
+
+
+def _device(board: Board) -> str:
+    return board.part.device if isinstance(board, FpgaBoard) else board.name
 
 
 def _without_meter(settings: Settings, model: Model | None, busy_s: float) -> Metered:
@@ -166,7 +176,8 @@ class _Window:
         contract = self.settings.contract
         rate_hz = self.meter.info.sample_rate_hz
         plan = energy.contract_schedule(contract, busy_s, rate_hz, interval_s=self.interval_s)
-        trace, stats = self._record(plan)
+        session = self._session(plan)
+        trace, stats = self._record(session, plan)
         try:
             figures = self._figures(trace, plan)
         except UnsureError as error:
@@ -176,7 +187,7 @@ class _Window:
             return Metered(None, _in_time(cut, stats, plan), trace, None, ())
         notes: tuple[str, ...] = ()
         if contract.mode == "average":
-            figures, notes = self._several(figures, busy_s)
+            figures, notes = self._several(figures, busy_s, session)
         judgement = verdict.judge(
             figures,
             contract.limit_mw,
@@ -189,7 +200,7 @@ class _Window:
         return Metered(figures, judgement, trace, None, notes)
 
     def _several(
-        self, figures: PowerFigures, busy_s: float
+        self, figures: PowerFigures, busy_s: float, before: EnergyRun
     ) -> tuple[PowerFigures, tuple[str, ...]]:
         """Return `figures` with the energy per inference from marks long enough for the meter.
 
@@ -202,7 +213,8 @@ class _Window:
             plan = energy.overlapped_schedule(contract, self.interval_s, rate_hz)
         if plan.batch == 1:
             return figures, ()
-        trace, _ = self._record(plan)
+        session = before.again(plan.inferences, plan.period_us, plan.batch)
+        trace, _ = self._record(session, plan)
         try:
             apart = self._figures(trace, plan)
         except UnsureError as error:
@@ -219,8 +231,9 @@ class _Window:
         )
         return found, (note,)
 
-    def _record(self, plan: Schedule) -> tuple[Trace, RunStats]:
-        session = energy_run(
+    def _session(self, plan: Schedule) -> EnergyRun:
+        """Store the inputs on the board and prepare `plan`."""
+        return energy_run(
             self.link,
             self.stimuli.as_bytes(),
             plan.inferences,
@@ -228,6 +241,8 @@ class _Window:
             batch=plan.batch,
             progress=self.progress,
         )
+
+    def _record(self, session: EnergyRun, plan: Schedule) -> tuple[Trace, RunStats]:
         point = self.settings.board.operating_points[self.settings.contract.operating_point]
         return energy.record(
             self.meter,
