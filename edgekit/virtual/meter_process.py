@@ -16,7 +16,7 @@ from edgekit.errors import DeviceError
 from edgekit.virtual.ppk2_emulator.device import SAMPLES_PER_S, Faults
 
 _END_S = 5.0
-_ANSWER_S = 30.0  # it may first have seconds of virtual time to turn into samples
+_ANSWER_S = 180.0  # a pause of a minute that the twin skipped is millions of samples
 
 
 @dataclass(frozen=True, slots=True)
