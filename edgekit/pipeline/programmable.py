@@ -95,6 +95,8 @@ def prepare(settings: Settings, progress: Progress) -> FpgaPrepared:
         made, artifact = chosen.design, chosen.artifact
     else:
         made = designed(settings, lowered)
+        if zynq.is_wanted(settings):
+            zynq.refuse(settings, lowered, made.core)
         artifact = _built(settings, made, progress)
     if board.part.family == "zynq7":
         _write(hls.generate(lowered), settings.work / "hls")

@@ -17,6 +17,7 @@ from edgekit.progress import Progress
 from edgekit.target.fpga.bundle import read_bundle
 from edgekit.target.fpga.core import Core
 from edgekit.target.fpga.plan import zynq_project
+from edgekit.target.fpga.vivado import VivadoProject
 
 BUNDLE = "bundle"  # among an artifact's products: the directory
 
@@ -25,6 +26,15 @@ def is_wanted(settings: Settings) -> bool:
     """Say whether this deployment ends on a Zynq, whose bitstream only the vendor's tool makes."""
     board = settings.board
     return isinstance(board, FpgaBoard) and board.part.family == "zynq7" and not settings.virtual
+
+
+def refuse(settings: Settings, graph: Graph, core: Core) -> None:
+    """Raise what is wrong with the named bitstream and machines; to be asked before any build."""
+    if settings.port is not None:
+        _board(settings, settings.port)
+    _build_host(settings)
+    if settings.fpga.bitstream is not None:
+        bundle_of(_project(settings, graph, core), core, settings.work, settings.fpga.bitstream)
 
 
 def bundled(
@@ -36,15 +46,11 @@ def bundled(
     ToolError where there is no Vivado (the project is written), DoesNotFitError where the clock is
     missed, ConfigError for a bitstream of something else.
     """
-    board, point = fpga_board(settings.board), settings.contract.operating_point
-    made = zynq_project(
-        graph, core, board, point, allow_timing_failure=settings.fpga.allow_timing_failure
-    )
+    made = _project(settings, graph, core)
     if settings.fpga.bitstream is not None:
         bundle = bundle_of(made, core, settings.work, settings.fpga.bitstream)
     else:
-        named = settings.fpga.build_host
-        host = None if named is None else Remote.parse(f"ssh://{named}")
+        host = _build_host(settings)
         bundle = build_bundle(made, core, settings.work, host=host, progress=progress).bundle
     products = {**artifact.products, BUNDLE: bundle.directory}
     return replace(artifact, plan=bundle.identity.build_id, products=products)
@@ -55,10 +61,26 @@ def bring(settings: Settings, artifact: Artifact, url: str, progress: Progress) 
 
     Raises DeviceError where the machine, the way to it or the bundle is not what it should be.
     """
+    board = _board(settings, url)
+    bundle = read_bundle(artifact.products[BUNDLE], settings.board.name)
+    deploy_bundle(board, bundle, progress=progress)
+
+
+def _project(settings: Settings, graph: Graph, core: Core) -> VivadoProject:
+    board, point = fpga_board(settings.board), settings.contract.operating_point
+    allow = settings.fpga.allow_timing_failure
+    return zynq_project(graph, core, board, point, allow_timing_failure=allow)
+
+
+def _build_host(settings: Settings) -> Remote | None:
+    named = settings.fpga.build_host
+    return None if named is None else Remote.parse(f"ssh://{named}")
+
+
+def _board(settings: Settings, url: str) -> Remote:
     if not url.startswith("ssh://"):
         raise DeviceError(
             f"{settings.board.name} is reached by ssh, and the port is {url}",
             hint="name it with --port ssh://user@host",
         )
-    bundle = read_bundle(artifact.products[BUNDLE], settings.board.name)
-    deploy_bundle(Remote.parse(url), bundle, progress=progress)
+    return Remote.parse(url)
