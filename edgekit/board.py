@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args, get_origin
 
@@ -171,6 +172,41 @@ class McuBoard(Board):
     weights_in: Literal["flash", "ram"] = "flash"  # ram: copied at the start, if there is room
 
 
+# Names of devices and packages as the families' tools take them.
+
+_PARTS: dict[Family, tuple[str, str]] = {
+    "ice40": (r"(lp|hx)(1k|4k|8k)|lp384|up[35]k|u[124]k", r"[a-z]{2,3}\d+(tr)?(:4k)?"),
+    "ecp5": (r"(um5g-|um-)?(12|25|45|85)k", r"(CABGA|CSFBGA|TQFP)\d+"),
+    "gowin": (r"GW\d\w*-\w+/\w+", r"[A-Z]+\d+[A-Z]*"),
+    "zynq7": (r"xc7z\d{3}s?[a-z]{3}\d{3}-\d\w*", r"[a-z]{3}\d{3}"),
+}
+_UP_PACKAGES = r"sg48|uwg30"
+HFOSC_MHZ = (48, 24, 12, 6)  # of the iCE40 UltraPlus' own oscillator
+_DIV_MIN = 8  # clocks a bit of the link
+_BAUD_ERROR = 0.02
+
+
+def whole_mhz(clock_hz: int) -> int:
+    """Return the clock in MHz; ConfigError where the link in logic cannot be clocked by it."""
+    mhz, rest = divmod(clock_hz, 1_000_000)
+    if rest or not 1 <= mhz <= 63:
+        raise ConfigError(f"clock_hz is {clock_hz}, the link wants whole MHz up to 63")
+    return mhz
+
+
+def clocks_a_bit(clock_hz: int, baud: int) -> int:
+    """Return the clocks of one bit on the serial line; ConfigError where too few or not whole."""
+    div = round(clock_hz / baud)
+    error = abs(clock_hz / div / baud - 1.0) if div else 1.0
+    if div < _DIV_MIN or error > _BAUD_ERROR:
+        raise ConfigError(
+            f"{baud} baud cannot be made of {clock_hz} Hz: {div} clocks a bit, "
+            f"{100 * error:.1f} % off",
+            hint=f"at least {_DIV_MIN} clocks a bit and at most {100 * _BAUD_ERROR:.0f} % off",
+        )
+    return div
+
+
 class FpgaPart(_Strict):
     """An FPGA by the names its tools know it by, and what it holds.
 
@@ -189,6 +225,17 @@ class FpgaPart(_Strict):
     spram_bits: int = Field(default=0, ge=0)
     dsp: int = Field(ge=0)
     source: str
+
+    @model_validator(mode="after")
+    def _is_of_its_family(self) -> Self:
+        device, package = _PARTS[self.family]
+        if not re.fullmatch(device, self.device):
+            raise ValueError(f"device: {self.family} has no {self.device!r}, wanted {device}")
+        if self.family == "ice40" and self.device.startswith("up"):
+            package = _UP_PACKAGES
+        if not re.fullmatch(package, self.package):
+            raise ValueError(f"package: {self.device} has no {self.package!r}, wanted {package}")
+        return self
 
 
 PinName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
@@ -215,6 +262,25 @@ class FpgaBoard(Board):
         twice = sorted({pin for pin in self.pins.values() if [*self.pins.values()].count(pin) > 1})
         if twice:
             raise ValueError(f"pins: {', '.join(twice)} named twice")
+        return self
+
+    @model_validator(mode="after")
+    def _clocks_can_be_made(self) -> Self:
+        for name, point in self.operating_points.items():
+            try:
+                mhz = whole_mhz(point.clock_hz)
+                clocks_a_bit(point.clock_hz, self.link.baud)
+            except ConfigError as exc:
+                raise ValueError(f"operating_points.{name}: {exc.message}") from exc
+            source = self.clock_source(name)
+            ultra_plus = self.part.device.startswith("up")
+            if source == "internal" and not (ultra_plus and mhz in HFOSC_MHZ):
+                raise ValueError(
+                    f"operating_points.{name}: {self.part.device} has no oscillator of {mhz} MHz; "
+                    "iCE40 UltraPlus have one of 48, 24, 12 or 6 MHz"
+                )
+            if source == "pin" and self.clock != "ps" and "clk" not in self.pins:
+                raise ValueError(f"operating_points.{name}: its clock comes from no pin: pins.clk")
         return self
 
 
@@ -293,6 +359,8 @@ def problems(error: ValidationError, model: type[BaseModel]) -> str:
     for item in error.errors():
         key = ".".join(str(part) for part in item["loc"]) or "file"
         text = item["msg"].lower()
+        if item["type"] == "value_error":  # our own words
+            text = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             text = f"unknown key{_meant(model, item['loc'])}"
         rows.append(f"{key}: {text}")

@@ -179,3 +179,37 @@ def test_pins_that_cannot_be(tmp_path: Path, pins: dict[str, str], said: str) ->
     file.write_text(json.dumps({**raw("icebreaker"), "pins": pins}))
     with pytest.raises(ConfigError, match=said):
         board.find(str(file))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("icebreaker", {"part": {"device": "25k"}}, "part: device: ice40 has no '25k'"),
+        ("icebreaker", {"part": {"package": "sg49"}}, "part: .*up5k has no 'sg49'"),
+        ("icebreaker", {"link": {"baud": 1700000}}, "run_12mhz: 1700000 baud cannot be made of"),
+        ("icebreaker", {"link": {"baud": 4000000}}, "3 clocks a bit"),
+        ("icebreaker", {"run_12mhz": {"clock_hz": 0}}, "run_12mhz.clock_hz: .*greater than 0"),
+        ("icebreaker", {"run_12mhz": {"clock_hz": -12}}, "run_12mhz.clock_hz: .*greater than 0"),
+        ("icebreaker", {"run_12mhz": {"clock_hz": 12500000}}, "run_12mhz: .* wants whole MHz"),
+        ("icebreaker", {"run_12mhz": {"clock_hz": 150000000}}, "run_12mhz: .* wants whole MHz"),
+        ("icebreaker", {"run_12mhz": {"clock": "moon"}}, "run_12mhz.clock: .*'internal' or 'pin'"),
+        ("icebreaker", {"hfosc_24mhz": {"clock_hz": 18000000}}, "no oscillator of 18 MHz"),
+        ("icebreaker", {"pins": {"clk": None}}, r"pins\.clk"),
+        ("ulx3s", {"part": {"device": "up5k"}}, "part: .*ecp5 has no 'up5k'"),
+        ("ulx3s", {"run_25mhz": {"clock": "internal"}}, "85k has no oscillator of 25 MHz"),
+        ("tang-nano-9k", {"part": {"device": "GW1N"}}, "part: .*gowin has no 'GW1N'"),
+        ("pynq-z2", {"part": {"device": "xc7a35tcpg236-1"}}, "part: .*zynq7 has no"),
+    ],
+)
+def test_a_part_that_no_tool_knows_or_no_clock_makes(
+    tmp_path: Path, name: str, changes: dict[str, dict[str, Any]], said: str
+) -> None:
+    data = raw(name)
+    for key, change in changes.items():
+        where = data["operating_points"] if key in data["operating_points"] else data
+        where[key] = {k: v for k, v in {**where[key], **change}.items() if v is not None}
+    file = tmp_path / f"{name}.yaml"
+    file.write_text(json.dumps(data))
+    with pytest.raises(ConfigError, match=said) as caught:
+        board.find(str(file))
+    assert caught.value.message.startswith(f"board file {file}: ")

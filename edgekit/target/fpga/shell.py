@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Literal, assert_never
 
 from edgekit._data import data_dir
+from edgekit.board import HFOSC_MHZ, clocks_a_bit, whole_mhz
 from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.target.fpga import store
 from edgekit.target.fpga.core import Core, Resources
@@ -44,11 +45,8 @@ BLOCKS = (
     "ek_widen",
 )
 _NAME_BYTES = 64
-_DIV_MIN = 8
 # How much longer than its inferences a mark is on the pin: three samples of a meter at 100 kHz.
 MARK_US = 32
-_BAUD_ERROR = 0.02
-_HFOSC_MHZ = (48, 24, 12, 6)
 
 # The logic around a network of 64 input bits and one output byte (iCE40, yosys 0.23:
 # docs/fpga/link.md has the command) with the stretched mark. `store` says what memory there is.
@@ -165,8 +163,8 @@ def _parameters(core: Core, facts: ShellFacts) -> dict[str, str]:
         **store.loops(kept),
         "WEIGHT_BYTES": number(_weight_bytes(core)),
         "CYCLE_BITS": number(min(24, max(8, (4 * core.latency_cycles).bit_length()))),
-        "CLOCK_MHZ": number(_mhz(facts)),
-        "DIV": number(_div(facts)),
+        "CLOCK_MHZ": number(whole_mhz(facts.clock_hz)),
+        "DIV": number(clocks_a_bit(facts.clock_hz, facts.baud)),
         "SLEEPS": number(int(facts.family == "ice40")),
         "NODES": number(facts.nodes),
         "BAUD": number(facts.baud),
@@ -196,25 +194,6 @@ def _weight_bytes(core: Core) -> int:
             hint="keep a layer's weights in block RAM",
         )
     return len(core.weights)
-
-
-def _mhz(facts: ShellFacts) -> int:
-    mhz, rest = divmod(facts.clock_hz, 1_000_000)
-    if rest or not 1 <= mhz <= 63:
-        raise ConfigError(f"clock_hz is {facts.clock_hz}, the link wants whole MHz up to 63")
-    return mhz
-
-
-def _div(facts: ShellFacts) -> int:
-    div = round(facts.clock_hz / facts.baud)
-    error = abs(facts.clock_hz / div / facts.baud - 1.0) if div else 1.0
-    if div < _DIV_MIN or error > _BAUD_ERROR:
-        raise ConfigError(
-            f"{facts.baud} baud cannot be made of {facts.clock_hz} Hz: {div} clocks a bit, "
-            f"{100 * error:.1f} % off",
-            hint=f"at least {_DIV_MIN} clocks a bit and at most {100 * _BAUD_ERROR:.0f} % off",
-        )
-    return div
 
 
 def _top(facts: ShellFacts) -> str:
@@ -251,7 +230,7 @@ module {TOP} (
         .clk(clock), .slow_clk(slow_clock), .rst(rst), .twin(1'b0), .skip(24'd0),
         .ahead(ahead), .rx(rx), .tx(tx), .mark(busy), .awake(awake), .running(running), .idle(idle)
     );
-    ek_mark #(.CLOCKS({MARK_US * _mhz(facts)})) u_mark (
+    ek_mark #(.CLOCKS({MARK_US * whole_mhz(facts.clock_hz)})) u_mark (
         .clk(clock), .rst(rst), .busy(busy), .mark(mark)
     );
     wire unused = running && idle && (&ahead);
@@ -279,11 +258,11 @@ def _ice40(facts: ShellFacts) -> str:
     always @(negedge clk) enable <= {{enable[0], wanted}};
     assign clock = clk && enable[1];
 {slow}"""
-    mhz = _mhz(facts)
-    if mhz not in _HFOSC_MHZ:
-        choices = ", ".join(str(m) for m in _HFOSC_MHZ)
+    mhz = whole_mhz(facts.clock_hz)
+    if mhz not in HFOSC_MHZ:
+        choices = ", ".join(str(m) for m in HFOSC_MHZ)
         raise ConfigError(f"the oscillator of the iCE40 makes {choices} MHz, not {mhz}")
-    divider = f"0b{_HFOSC_MHZ.index(mhz):02b}"
+    divider = f"0b{HFOSC_MHZ.index(mhz):02b}"
     return f"""\
     // The oscillator stops while it is not wanted. It may be 10 % off: a UART needs a trimmed part.
     SB_HFOSC #(.CLKHF_DIV("{divider}")) u_fast (.CLKHFPU(1'b1), .CLKHFEN(wanted), .CLKHF(clock));

@@ -185,6 +185,15 @@ def _tool(name: str, flow: Flow) -> str:
     return f"yowasp-{name}" if flow == "yowasp" or tools.from_wheel(name) else name
 
 
+def _gowin_die(device: str) -> str:
+    if device not in _GOWIN_DIES:
+        raise UnsupportedError(
+            f"edgekit does not know the die of {device}, which Gowin's tools want to be told",
+            hint=f"it knows: {', '.join(_GOWIN_DIES)}",
+        )
+    return _GOWIN_DIES[device]
+
+
 def _script(family: Family, top: str, sources: Sequence[PurePosixPath]) -> bytes:
     *synth, stat = _SYNTH[family]
     rows = [f"read_verilog {path}" for path in sources]
@@ -221,7 +230,7 @@ def _backend(part: FpgaPart, flow: Flow) -> _Backend | None:
                 constraints="pins.lpf",
             )
         case "gowin":
-            layout, die = f"placed-{SEED}.json", _GOWIN_DIES[part.device]
+            layout, die = f"placed-{SEED}.json", _gowin_die(part.device)
             gowin = ("--device", part.device, "--vopt", f"family={die}")
             nextpnr = _tool("nextpnr-himbaechel-gowin", flow)
             return _Backend(
