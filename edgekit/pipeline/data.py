@@ -6,7 +6,7 @@ import hashlib
 import tokenize
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ _MAX_BYTES = 1 << 30
 _MAX_ELEMENTS = 1 << 26  # 2 GiB or so, with the copies that a comparison makes
 MIN_STIMULI = 64  # different inputs that a metered window runs
 _RANDOM_SAMPLES = 64
+_DRAWN = 16  # random inputs for each that is wanted, where of the first some were equal
 _UNREADABLE = (
     *(OSError, ValueError, EOFError, KeyError, MemoryError),
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),  # compressed, encrypted
@@ -104,22 +105,38 @@ def grid_of(path: Path | None) -> InputGrid | None:
 def stimuli(samples: Samples, graph: Graph, *, room: int, seed: int) -> tuple[Samples, str]:
     """Return distinct inputs for the energy window and a note on where they come from.
 
-    At most `room` of them; fewer than 64 distinct ones are made up to 64 with random inputs.
+    At most `room` of them; fewer than 64 distinct ones are made up to 64 with random inputs, as
+    far as a small input has that many.
     """
-    rows = samples.as_bytes()
-    _, first = np.unique(rows, axis=0, return_index=True)
-    keep = np.sort(first)[:room]
-    chosen = Samples(
-        samples.source[keep], samples.integers[keep], None, samples.origin, samples.tensor
-    )
+    chosen = _taken(samples, _distinct(samples, room))
     missing = min(MIN_STIMULI, room) - len(chosen)
     if missing <= 0:
         return chosen, f"{len(chosen)} distinct inputs of {samples.origin}"
-    extra = random(graph, missing, seed)
-    integers = np.concatenate([chosen.integers, extra.integers])
-    source = np.concatenate([chosen.source, extra.source])
-    note = f"{len(chosen)} distinct inputs of {samples.origin} and {missing} random ones"
-    return Samples(source, integers, None, note, samples.tensor), note
+    drawn = _joined(chosen, random(graph, missing, seed))
+    found = _taken(drawn, _distinct(drawn, len(drawn)))
+    if len(found) < len(drawn):
+        drawn = _joined(chosen, random(graph, _DRAWN * missing, seed))
+        found = _taken(drawn, _distinct(drawn, len(chosen) + missing))
+    added = len(found) - len(chosen)
+    note = f"{len(chosen)} distinct inputs of {samples.origin} and {added} random ones"
+    return replace(found, origin=note), note
+
+
+def _distinct(samples: Samples, most: int) -> NDArray[np.intp]:
+    """Return where the first `most` different inputs are."""
+    _, first = np.unique(samples.as_bytes(), axis=0, return_index=True)
+    return np.sort(first)[:most]
+
+
+def _joined(a: Samples, b: Samples) -> Samples:
+    integers = np.concatenate([a.integers, b.integers])
+    return replace(a, source=np.concatenate([a.source, b.source]), integers=integers)
+
+
+def _taken(samples: Samples, where: NDArray[np.intp]) -> Samples:
+    return replace(
+        samples, source=samples.source[where], integers=samples.integers[where], labels=None
+    )
 
 
 def digest(samples: Samples) -> str:

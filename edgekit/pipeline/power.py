@@ -288,8 +288,8 @@ def _varied(judgement: Judgement, count: int, board: Board) -> Judgement:
     if count >= data.MIN_STIMULI or not isinstance(board, FpgaBoard):
         return judgement
     why = (
-        f"the board has room for {count} different inputs, a window runs {data.MIN_STIMULI}; "
-        f"{judgement.why}"
+        f"the window ran {count} different inputs, {data.MIN_STIMULI} are wanted (the board has "
+        f"room for so many, or the network so few); {judgement.why}"
     )
     return Judgement("unsure", why, judgement.limit_mw)
 

@@ -10,15 +10,16 @@ from typing import cast
 
 import numpy as np
 import pytest
-from writers.random_lowbit import random_chain
+from writers.random_lowbit import ChainBuilder, random_chain
 
 from edgekit import board as boards
 from edgekit.build.plan import Artifact, FpgaSizes
 from edgekit.cost.fpga_activity import Activity
 from edgekit.errors import UnsureError
+from edgekit.ir.types import DType
 from edgekit.measure.types import Judgement, Verdict
 from edgekit.pipeline import power, programmable
-from edgekit.pipeline.data import Samples, random
+from edgekit.pipeline.data import Samples, random, stimuli
 from edgekit.pipeline.programmable import FpgaPrepared
 from edgekit.pipeline.settings import Settings
 from edgekit.progress import Silent
@@ -52,6 +53,21 @@ def test_switching_is_counted_on_distinct_inputs(
     monkeypatch.setattr(programmable.fpga_power, "source_of", lambda *_: "pin")
     programmable.powered(_settings(tmp_path), _prepared(graph, same), Silent())
     assert len(given[0]) == len(np.unique(given[0], axis=0)) == 64
+
+
+@pytest.mark.parametrize(("bits", "most"), [(7, 64), (5, 32), (40, 64)])
+@pytest.mark.parametrize("rows", [1, 30])
+def test_random_inputs_for_a_window_are_distinct(bits: int, most: int, rows: int) -> None:
+    builder = ChainBuilder(1)
+    builder.start(bits, dtype=DType.BINARY)
+    builder.dense(2, DType.BINARY, DType.INT16)
+    graph = builder.graph(builder.last)
+    given = random(graph, rows, seed=0)  # the same seed as of those that are added
+    chosen, note = stimuli(given, graph, room=512, seed=0)
+    assert len(chosen) == len(np.unique(chosen.as_bytes(), axis=0)) == most
+    own = len(np.unique(given.as_bytes(), axis=0))
+    assert note.endswith(f"and {most - own} random ones")
+    assert len(stimuli(given, graph, room=10, seed=0)[0]) == 10
 
 
 @pytest.mark.parametrize(
