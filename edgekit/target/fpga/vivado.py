@@ -198,7 +198,7 @@ def project(
     identity = Identity(
         board=board,
         part=part,
-        model=re.sub(r"[^\w.+-]", "_", model, flags=re.ASCII),  # it stands in comments
+        model=re.sub(r"[^\w.+-]", "_", model[:64], flags=re.ASCII),  # it stands in comments
         build_id="0" * 32,
         model_hash=model_hash,
         clock_hz=clock_hz,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from edgekit.ir.types import DType
+from edgekit.target.fpga import verilog
 from edgekit.target.fpga.folded import memory, streams
 from edgekit.target.fpga.folded.assemble import Ends
 from edgekit.target.fpga.folded.layers import Stream
@@ -80,7 +81,7 @@ def core_text(
         between: beats of both ends.
         comment: lines for the head of the file.
     """
-    parts = ["".join(f"// {line}".rstrip() + "\n" for line in comment)]
+    parts = ["".join(f"{verilog.comment(line)}\n" for line in comment)]
     parts.append(_PORTS.format(in_high=between.in_width - 1, out_high=between.out_width - 1))
     parts.append(_entry(first, between))
     valid, ready, data, pad = "in_valid", "in_ready", "first_data", "1'b0"

@@ -137,7 +137,7 @@ void ek_model(ek::Stream &in, ek::Stream &out)
 
 
 def _array(name: str, each: Activation) -> str:
-    line = f"    {each.type} {name}[{each.size}]; // {each.tensor}\n"
+    line = f"    {each.type} {name}[{each.size}]; // {ctext.comment(each.tensor)}\n"
     if each.lanes == 1:
         return line
     how = "complete" if each.lanes == each.size else f"cyclic factor={each.lanes}"
