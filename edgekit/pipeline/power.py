@@ -138,7 +138,9 @@ def _model(settings: Settings, point: PoweredPoint | None, counts: Counts | None
 
 
 def _device(board: Board) -> str:
-    return board.part.device if isinstance(board, FpgaBoard) else board.name
+    if isinstance(board, FpgaBoard):
+        return f"{board.part.family} {board.part.device}"
+    return board.name
 
 
 def _without_meter(settings: Settings, model: Model | None, busy_s: float) -> Metered:

@@ -1,0 +1,51 @@
+"""Whole deployments on every virtual FPGA board: `edgekit deploy` as a user types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from deploying import ROOT, edgekit
+
+pytestmark = [
+    *(pytest.mark.nightly, pytest.mark.virtual, pytest.mark.cc),
+    *(pytest.mark.yowasp, pytest.mark.fpga_wheels),
+]
+LUTS = ROOT / "examples" / "digits_fpga" / "digits_luts.safetensors"
+BINARY = ROOT / "examples" / "digits_binary" / "digits_binary.safetensors"
+HELD_OUT = ROOT / "examples" / "digits_binary" / "held_out.npz"
+# Board, model, style (None: edgekit's choice); what it ends with, and the first words of why.
+KNOWN, UNKNOWN = (0, "pass", ""), (9, "unsure", "no power coefficients of")
+TABLE = [
+    ("upduino", LUTS, None, KNOWN),
+    ("upduino", BINARY, "folded", KNOWN),
+    ("ulx3s", LUTS, None, UNKNOWN),
+    ("ulx3s", BINARY, None, UNKNOWN),
+    ("ulx3s", BINARY, "folded", UNKNOWN),
+    ("tang-nano-9k", LUTS, None, UNKNOWN),
+    ("tang-nano-9k", BINARY, "folded", UNKNOWN),
+    ("pynq-z2", LUTS, None, UNKNOWN),
+    ("pynq-z2", BINARY, "folded", UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("board", "model", "style", "end"), TABLE)
+def test_deploys(
+    board: str, model: Path, style: str | None, end: tuple[int, str, str], tmp_path: Path
+) -> None:
+    wish = "toolchain: yowasp" + (f", style: {style}" if style else "")
+    (tmp_path / "edgekit.yaml").write_text(f"fpga: {{{wish}}}\n")
+    arguments = ("deploy", model, "--data", HELD_OUT, "--board", board, "--virtual", "--json")
+    done = edgekit(tmp_path, *arguments)
+    code, verdict, why = end
+    assert done.code == code, done.err
+    found = done.json
+    assert found["verdict"] == verdict
+    assert found["why"].startswith(why)
+    assert found["equality"]["samples"] == 450
+    assert found["equality"]["mismatches"] == 0
+    netlist = ["netlist"] if verdict == "pass" else []  # of iCE40 parts
+    assert found["equality"]["chain"] == ["graph", "hls", *netlist, "board"]
+    if board != "pynq-z2":  # whose timing the vendor's tool alone knows
+        assert found["sizes"]["fmax_mhz"] > found["budget"]["clock_mhz"]
+    assert 0 < found["sizes"]["lut"] < found["budget"]["lut"]
