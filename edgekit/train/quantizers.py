@@ -49,17 +49,17 @@ class _Sign(torch.autograd.Function):
 
 
 class _Ternary(torch.autograd.Function):
-    """Sign where |x| > 1/2, else 0; the gradient passes where |x| <= 1."""
+    """Sign where |x| > threshold, else 0; the gradient passes where |x| <= 1."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, x: Tensor, threshold: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return torch.sign(x) * (x.abs() > 0.5)
+        return torch.sign(x) * (x.abs() > threshold)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
         (x,) = ctx.saved_tensors
-        return gradient * (x.abs() <= 1)
+        return gradient * (x.abs() <= 1), None
 
 
 class _Round(torch.autograd.Function):
@@ -81,7 +81,18 @@ def sign(x: Tensor) -> Tensor:
 
 def ternary(x: Tensor) -> Tensor:
     """Return -1, 0 or +1 with thresholds at -1/2 and +1/2, with a straight-through gradient."""
-    return cast("Tensor", _Ternary.apply(x))
+    return cast("Tensor", _Ternary.apply(x, torch.tensor(0.5)))
+
+
+def ternary_weights(x: Tensor) -> Tensor:
+    """Return -1, 0 or +1 with thresholds at -t and +t, with a straight-through gradient.
+
+    t is 0.7 of the mean |x| (ternary weight networks, arXiv 1605.04711, section 2.3), over those
+    that are not pruned to 0, so that a third or so of what is left becomes 0.
+    """
+    size = x.detach().abs()
+    mean = size.sum(dtype=torch.float64) / torch.count_nonzero(size).clamp(min=1)
+    return cast("Tensor", _Ternary.apply(x, (0.7 * mean).float()))
 
 
 def round_through(x: Tensor) -> Tensor:
@@ -107,6 +118,16 @@ class Ternary(nn.Module):
     def forward(self, x: Tensor) -> Coded:
         """Return -1, 0 and +1."""
         return Coded(ternary(x), None, 1.0)
+
+
+class TernaryWeights(nn.Module):
+    """Ternary codes with a threshold from all weights of the layer, scale 1."""
+
+    low, high = -1, 1
+
+    def forward(self, x: Tensor) -> Coded:
+        """Return -1, 0 and +1."""
+        return Coded(ternary_weights(x), None, 1.0)
 
 
 class Real(nn.Module):
@@ -188,7 +209,7 @@ def for_weights(kind: Weight, channels: tuple[int, ...]) -> nn.Module:
         case "binary":
             return Sign()
         case "ternary":
-            return Ternary()
+            return TernaryWeights()
         case "int2" | "int4" | "int8":
             low, high, _ = WEIGHTS[kind]
             return Uniform(low, high, channels)

@@ -55,6 +55,19 @@ def _values(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
+def _latents(kind: str, *shape: int) -> Tensor:
+    """Return weights within [-1, 1]; ternary ones have their threshold at 1/2, as theirs do."""
+    values = _values(*shape, seed=1).clamp(-1, 1)
+    if kind != "ternary":
+        return values
+    low, high = 0.0, 1.0  # the smaller the power, the larger the mean
+    for _ in range(60):
+        power = (low + high) / 2
+        mean = (values.abs() ** power).mean().item()
+        low, high = (power, high) if mean > 0.5 / 0.7 else (low, power)
+    return values.sign() * values.abs() ** power
+
+
 def _with_step(quantizer: nn.Module, scale: Tensor) -> nn.Module:
     """Give a uniform quantizer exactly this scale."""
     if isinstance(quantizer, Uniform):
@@ -74,8 +87,9 @@ def _real(coded: Coded) -> Tensor:
 def test_weights(kind: str) -> None:
     theirs = {"binary": BinaryWeight, "ternary": TernaryWeight, "int4": Int4Weight}[kind]
     layer = qnn.QuantConv2d(3, 5, 3, bias=False, weight_quant=theirs)
-    layer.weight.data.copy_(_values(5, 3, 3, 3).clamp(-1, 1))
-    layer.weight.data[0, 0, 0] = torch.tensor([0.0, 0.5, -0.5])
+    layer.weight.data.copy_(_latents(kind, 5, 3, 3, 3))
+    if kind != "ternary":
+        layer.weight.data[0, 0, 0] = torch.tensor([0.0, 0.5, -0.5])
     wanted = layer.quant_weight()
     ours = for_weights(kind, (5, 1, 1, 1))
     if kind == "int4":
@@ -119,7 +133,7 @@ def test_layers_with_batch_norm_and_their_gradients(kind: str, bits: str) -> Non
     outputs = 6 if kind == "depthwise" else 4
     spec = WeightedSpec(kind, 6, outputs, bits, bits, "batch", window)
     ours = Weighted(spec, torch.Generator().manual_seed(0))
-    ours.latent.data.copy_(_values(*spec.shape, seed=1).clamp(-1, 1))
+    ours.latent.data.copy_(_latents(bits, *spec.shape))
     norm = nn.BatchNorm1d(outputs) if kind == "dense" else nn.BatchNorm2d(outputs)
     if kind == "dense":
         sums = qnn.QuantLinear(6, outputs, bias=False, weight_quant=weight)

@@ -31,6 +31,16 @@ def test_ternary_thresholds_are_halves() -> None:
     assert _gradient(quantizers.ternary, x) == [0, 1, 1, 1, 1, 1]
 
 
+def test_thresholds_of_ternary_weights_follow_their_mean() -> None:
+    x = [-2.0, -0.71, 0.69, 0.0, 0.0, 0.6, 1.0]  # a mean of 1 over those that are not 0
+    for size in (1.0, 0.01):
+        codes, scale, bound = quantizers.TernaryWeights()(torch.tensor(x) * size)
+        assert codes.tolist() == [-1, -1, 0, 0, 0, 0, 1]
+        assert (scale, bound) == (None, 1.0)
+    assert _gradient(quantizers.ternary_weights, x) == [0, 1, 1, 1, 1, 1, 1]
+    assert quantizers.ternary_weights(torch.zeros(3)).tolist() == [0, 0, 0]
+
+
 def test_rounding_goes_to_even_and_passes_gradients() -> None:
     x = [-1.5, -0.5, 0.5, 1.5, 2.4]
     assert quantizers.round_through(torch.tensor(x)).tolist() == [-2, 0, 0, 2, 2]

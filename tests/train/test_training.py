@@ -20,6 +20,7 @@ from small import BINARY, archive, training
 from edgekit.errors import ConfigError, UnsupportedError
 from edgekit.progress import Silent
 from edgekit.train import checkpoint, config, run
+from edgekit.train.quantizers import ternary_weights
 
 pytestmark = pytest.mark.torch
 
@@ -50,6 +51,17 @@ def test_a_binary_network_learns_and_the_seed_decides_the_weights(tmp_path: Path
     _assert_same(_weights(tmp_path / "1"), _weights(tmp_path / "2"))
     one, other = _weights(tmp_path / "1"), _weights(tmp_path / "3")
     assert not np.array_equal(one["blocks.0.latent"], other["blocks.0.latent"])
+
+
+def test_a_ternary_network_learns_with_weights_that_are_not_all_zeros(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.npz")
+    network = [dict(layer, weight="ternary") for layer in BINARY]
+    done = _train(path, tmp_path / "1", network=network, train={"epochs": 30, "batch": 16})
+    assert done.result["accuracy"]["validation"] > 0.8
+    for name, latent in _weights(tmp_path / "1").items():
+        if name.endswith("latent"):
+            codes = ternary_weights(torch.from_numpy(latent))
+            assert 0.15 < (codes == 0).float().mean().item() < 0.7, name
 
 
 @pytest.mark.parametrize(
