@@ -1,6 +1,6 @@
 // Sleep: stops the main oscillator between inferences and while nobody talks, and wakes it.
 //
-// Runs on `slow_clk` (10 kHz), which never stops. With `timed`, `tick` pulses every `period` slow
+// Runs on `slow_clk` (10 kHz), which never stops. With `timed`, `tick` pulses every `period` + 1 slow
 // clocks, awake or not. `sleep`, held, puts `awake` low (the oscillator off) a slow clock later;
 // the next tick, or the start bit of a byte on `rx`, puts it high again; the byte itself is lost,
 // since the oscillator needs longer to start. `woken` is then high until `sleep` falls. A tick that
@@ -32,7 +32,8 @@ module ek_clock (
     reg armed = 1'b0;       // this `sleep` has been slept, or is being
     reg asleep = 1'b0;
     reg [23:0] count;
-    wire expire = timed_seen && (count == 24'd1);
+    wire [24:0] later = {1'b0, count} - 25'd1 - {1'b0, skip};
+    wire expire = timed_seen && later[24];
     wire enter = sleep_seen && !armed && !expired && !expire;
     wire rouse = !rx || rst;
 
@@ -42,7 +43,7 @@ module ek_clock (
         expired <= expire;
         turn <= turn ^ expire;
         armed <= sleep_seen && (armed || enter);
-        count <= (!timed_seen || expire) ? period : count - 24'd1 - skip;
+        count <= (!timed_seen || expire) ? period : later[23:0];
     end
 
     always @(posedge slow_clk or posedge rouse) begin
@@ -57,7 +58,7 @@ module ek_clock (
     assign awake = !asleep;
     assign still = !(sleep || sleep_seen || timed || timed_seen || expired || armed || asleep);
     wire deep = asleep && armed && sleep_seen && timed_seen && !expired;
-    assign ahead = (deep && count > 24'd3) ? count - 24'd3 : 24'd0;
+    assign ahead = (deep && count > 24'd2) ? count - 24'd2 : 24'd0;
     assign tick = turns[2] ^ turns[1];
     assign woken = wakes[1];
 

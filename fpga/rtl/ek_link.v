@@ -7,7 +7,7 @@
 // Memory, 2,048 bytes: received frame 000, variables 200, reply 400 (kept, to be sent again), event
 // 500, and from 600 the answers to HELLO and INFO as far as they never change. It takes one access
 // a clock: the processor's, else that of the receiver, else that of the sender.
-// Cost: about 810 LUT4; 12 EBR (4 of memory, 8 of program), or 9 EBR and 1 SPRAM.
+// Cost: about 780 LUT4; 12 EBR (4 of memory, 8 of program), or 9 EBR and 1 SPRAM.
 `default_nettype none
 
 module ek_link #(
@@ -41,7 +41,9 @@ module ek_link #(
     output wire                  run_stop,
     output reg                   run_more,
     output reg                   run_slow,
-    output reg  [87:0]           run_config, // base 16, limit 16, batch 16, period 24, left 16
+    output reg                   run_timed,
+    output reg  [71:0]           run_config, // base 16, limit 16, batch 16, period 24
+    output wire                  left_write,
     input  wire                  run_busy,
     input  wire                  run_gap,
     input  wire [23:0]           run_ahead,
@@ -183,7 +185,7 @@ module ek_link #(
     reg [5:0] clocks;
     reg [15:0] time_us = 16'd0;
     reg [15:0] sum_cycles;
-    reg [15:0] missed;
+    reg [7:0] missed;
     assign microsecond = (clocks == LAST_CLOCK);
 
     reg ticked;      // a slow period has ended
@@ -211,10 +213,10 @@ module ek_link #(
         clocks <= (microsecond || run_start) ? 6'd0 : clocks + 6'd1;  // a RUN's first is whole
         if (microsecond) time_us <= time_us + 16'd1 + skip;
         if (run_counting) sum_cycles <= sum_cycles + 16'd1;
-        if (run_missed) missed <= missed + 16'd1;
+        if (run_missed) missed <= missed + 8'd1;
         if (run_start) begin
             sum_cycles <= 16'd0;
-            missed <= 16'd0;
+            missed <= 8'd0;
         end
         flags <= (flags & ~(ack ? a : 8'd0)) |
                  {run_borrow, run_missed && (&missed), run_counting && (&sum_cycles),
@@ -237,7 +239,7 @@ module ek_link #(
         case (port[1:0])
             2'd0: number = time_us;
             2'd1: number = sum_cycles;
-            2'd2: number = missed;
+            2'd2: number = {8'd0, missed};
             default: number = run_left;
         endcase
         case (port[3:0])
@@ -269,6 +271,7 @@ module ek_link #(
     assign out_select = port_write && (port == 5'd7);
     assign out_next = port_read && (port[3:0] == 4'd3);
     assign load_write = port_write && (port == 5'd8);
+    assign left_write = port_write && (port == 5'd10);
     assign data = a;
     assign run_start = run_control && a[0];
     assign run_stop = run_control && a[1];
@@ -281,10 +284,11 @@ module ek_link #(
         end
         if (port_read && port[3:2] == 2'd1) high <= number[15:8];
         if (port_read && port[3:0] == 4'd15) high <= loaded[15:8];
-        if (port_write && port == 5'd5) run_config <= {a, run_config[87:8]};
+        if (port_write && port == 5'd5) run_config <= {a, run_config[71:8]};
         if (run_control) begin
             run_more <= a[2];
             run_slow <= a[3];
+            run_timed <= a[4];
         end
         if (port_write && port == 5'd9) sleep <= a[0];
         if (rst) begin

@@ -114,7 +114,7 @@ no_time:    ld FLAGS
 no_sum:     ld FLAGS
             and #F_MISSED
             jz no_missed
-            inc RUN+RUN_RECORD_MISSED+2 2
+            inc RUN+RUN_RECORD_MISSED+1 3
 no_missed:  ld FLAGS
             and #F_BORROW
             jz no_borrow

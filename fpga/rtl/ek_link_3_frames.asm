@@ -182,8 +182,8 @@ hello_long: ld #PROTOCOL
 stale_hello:
             inc STATS+STATS_STALE 4
             jmp done
-fresh:      call run_halt
-            copy S_NONCE RX_PAYLOAD+HELLO_REQUEST_NONCE 4
+fresh:      jmp run_halt
+fresh_go:   copy S_NONCE RX_PAYLOAD+HELLO_REQUEST_NONCE 4
             ld S_NONCE          ; a number that differs from the last one and between starts
             xor S_NONCE+2
             xor S_ID

@@ -12,7 +12,7 @@ locate_on:  plus PLACE L_WORDS 2
             dec SLOT 2
             jmp located
 
-; Configures the run control: from PLACE to LIMIT, BATCH, PERIOD and N.
+; Configures the run control: from PLACE to LIMIT, BATCH, PERIOD less 1 and N.
 configure:  setp PLACE
             ld p+
             out O_CONFIG
@@ -35,9 +35,9 @@ configure:  setp PLACE
             ld p+
             out O_CONFIG
             ld N
-            out O_CONFIG
+            out O_LEFT
             ld N+1
-            out O_CONFIG
+            out O_LEFT
             copy N_HIGH N+2 2
             ret
 
@@ -89,7 +89,6 @@ infer_go:   copy LIMIT PLACE 2
             plus LIMIT L_WORDS 2
             dec LIMIT 2
             zero BATCH 2
-            zero PERIOD 3
             zero N 4
             ld #1
             st N

@@ -80,6 +80,17 @@ divided:    dec COUNT 1
             st STEP_US+3
 run_fast:   ld PERIOD+3
             jnz bad_arg
+            ld PERIOD
+            jnz run_timed
+            ld PERIOD+1
+            jnz run_timed
+            ld PERIOD+2
+            jz run_range
+run_timed:  ld CONTROL
+            add #16
+            st CONTROL
+            dec PERIOD 3
+run_range:
             copy SLOT RX_PAYLOAD+RUN_REQUEST_FIRST 2
             plus RX_PAYLOAD+RUN_REQUEST_COUNT SLOT 2
             copy SLOT RX_PAYLOAD+RUN_REQUEST_COUNT 2
@@ -124,6 +135,7 @@ run_went:   ld CONTROL
 
 run_end:    ld #0               ; quiet counts from here: the event wants to go out
             st QUIET
+            call count_run
             ld #RUN_DONE
             call record
             setq EVENT_PAYLOAD
@@ -160,9 +172,8 @@ run_end:    ld #0               ; quiet counts from here: the event wants to go 
             out O_EVENT
             jmp main
 
-; Fills RUN with the state in A, everything of a run that has ended.
+; Fills RUN with the state in A, and what count_run leaves of a run that has ended.
 record:     st RUN+RUN_RECORD_STATE
-            call count_run
             plus STATS+STATS_INFERENCES RUN+RUN_RECORD_N 4
             setq RUN+RUN_RECORD_CYCLES_MIN
             in I_LEAST
@@ -187,8 +198,6 @@ record:     st RUN+RUN_RECORD_STATE
             st q+
             in I_MISSED
             st RUN+RUN_RECORD_MISSED
-            in I_HIGH
-            st RUN+RUN_RECORD_MISSED+1
             ret
 
 ; n and t_us of RUN as of now.
@@ -221,7 +230,9 @@ run_steady: copy RUN+RUN_RECORD_N N 4
 run_counted:
             ret
 
-; Ends a RUN, if there is one, when its group has ended.
+; Ends a RUN, if there is one, when its group has ended. There are two return addresses only: it goes
+; on where the command says.
+run_stop:
 run_halt:   ld RUN+RUN_RECORD_STATE
             xor #RUN_RUNNING
             jnz run_halted
@@ -236,17 +247,19 @@ run_halting:
             in I_STATE
             and #ST_RUNNING
             jnz run_halting
+            call count_run
             ld #RUN_STOPPED
-            jmp record
-run_halted: ret
+            call record
+run_halted: ld RX_COMMAND
+            xor #CMD_HELLO
+            jz fresh_go
+            jmp run_tell
 run_never:  ld #0
             st PENDING
             ld #RUN_STOPPED
             st RUN+RUN_RECORD_STATE
-            ret
+            jmp run_halted
 
-run_stop:   call run_halt
-            jmp run_tell
 run_status: ld RUN+RUN_RECORD_STATE
             xor #RUN_RUNNING
             jnz run_tell

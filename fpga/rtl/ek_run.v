@@ -1,23 +1,24 @@
 // Runs inferences over stored inputs: groups of `batch`, one group a period, with their cycles.
 //
 // `start` begins at word `base`; words are read up to `limit` and then from `base` again. `left`
-// counts inferences down from the configuration and stops at 0 unless `more`, which stands for
+// counts inferences down from what `left_write` shifted in and stops at 0 unless `more`, which stands for
 // another 65,536: `borrow` then asks for its update. Inside a group inputs follow as fast as the
-// network takes them. A group starts every `period` microseconds (0: back to back), or, with
-// `slow` and a `period` that is not 0, at every `slow_tick`. After the last group its period passes too; `busy` falls.
+// network takes them. With `timed` a group starts every `period` + 1 microseconds, or, with `slow`,
+// at every `slow_tick`; else at once. After the last group its period passes too; `busy` falls.
 // Where a period is over before its group, `missed` pulses and the next group starts at once.
 //
 // `mark` is high while a group has work. The cycles of an inference are the clocks to the last
 // beat of its output: from the acceptance of its first beat for the first of a group (the
 // network's latency), from the output before for the others (its interval). `counting` is high
 // for their sum. A group's last output waits in the network (`hold`) until the next group.
-// Cost: about 280 LUT4.
+// Cost: about 230 LUT4.
 `default_nettype none
 
 module ek_run #(
     parameter integer ADDR_BITS = 7,
     parameter integer BEATS = 1,        // words of an input
-    parameter integer CYCLE_BITS = 24   // of one inference's cycles, at most 24
+    parameter integer CYCLE_BITS = 24,  // of one inference's cycles, at most 24
+    parameter integer FLYING_BITS = 8   // of the inferences that may be in the network at once
 ) (
     input  wire                  clk,
     input  wire                  rst,
@@ -30,10 +31,12 @@ module ek_run #(
     input  wire                  slow_tick,
     input  wire [ADDR_BITS-1:0]  base,
     input  wire [ADDR_BITS-1:0]  limit,
-    input  wire [15:0]           left_start,
+    input  wire                  left_write,
+    input  wire [7:0]            left_data,
     input  wire                  more,
     input  wire [15:0]           batch,      // less 1
-    input  wire [23:0]           period,
+    input  wire                  timed,
+    input  wire [23:0]           period,     // less 1
     output reg                   borrow,
     output reg                   missed,
     output wire                  busy,
@@ -54,6 +57,7 @@ module ek_run #(
 );
     localparam integer BEAT_BITS = (BEATS > 1) ? $clog2(BEATS) : 1;
     localparam integer LAST_BEAT = BEATS - 1;
+    localparam [FLYING_BITS-1:0] ONE = 1;
     localparam [1:0] IDLE = 2'd0, GROUP = 2'd1, GAP = 2'd2, POP = 2'd3;
 
     reg [1:0] state = IDLE;
@@ -62,7 +66,7 @@ module ek_run #(
     reg [BEAT_BITS-1:0] beat;       // of the word to read next
     reg [15:0] group_left;          // inputs still to begin in this group, less 1
     reg group_done;                 // ... none
-    reg [7:0] flying;               // inputs begun and not answered
+    reg [FLYING_BITS-1:0] flying;   // inputs begun and not answered
     reg [CYCLE_BITS-1:0] cycles;
     reg [23:0] timer;
     reg over;                       // the period has ended
@@ -79,8 +83,9 @@ module ek_run #(
     wire begun = fetched && first_beat;
     wire finished = out_valid && out_last && (state == GROUP);
     wire nothing_more = (group_done || !some_left) && !have && first_beat;
-    wire group_last = nothing_more && (flying == 8'd1);
-    wire timed = (period != 24'd0);
+    wire group_last = nothing_more && (flying == ONE);
+    wire [24:0] later = {1'b0, timer} - 25'd1 - {1'b0, skip};
+    wire [16:0] group_less = {1'b0, group_left} - 17'd1;
     wire start_group = (state == IDLE) ? start
                                        : (state == GAP) && some_left && !stopping &&
                                          (over || !timed);
@@ -94,7 +99,7 @@ module ek_run #(
     assign in_valid = have;
     assign hold = (state != POP) && (state != GROUP || group_last);
     assign counting = working;
-    assign ahead = (gap && !slow && timer > 24'd2) ? timer - 24'd2 : 24'd0;
+    assign ahead = (gap && !slow && timed && !over && timer > 24'd1) ? timer - 24'd1 : 24'd0;
 
     always @(posedge clk) begin
         borrow <= 1'b0;
@@ -105,13 +110,14 @@ module ek_run #(
             beat <= last_beat ? {BEAT_BITS{1'b0}} : beat + 1'b1;
         end
         if (step) have <= want;
+        if (left_write) left <= {left_data, left[15:8]};
+        else if (begun) left <= left - 16'd1;
         if (begun) begin
-            left <= left - 16'd1;
             borrow <= (left == 16'd0);
-            group_left <= group_left - 16'd1;
-            group_done <= (group_left == 16'd0);
+            group_left <= group_less[15:0];
+            group_done <= group_less[16];
         end
-        flying <= flying + {7'd0, begun} - {7'd0, finished};
+        if (begun != finished) flying <= flying + {{(FLYING_BITS-1){finished}}, 1'b1};
 
         if (finished) begin
             if (cycles < cycles_min) cycles_min <= cycles;
@@ -122,19 +128,18 @@ module ek_run #(
         if (finished && group_last) working <= 1'b0;
         else if (accept) working <= 1'b1;
 
-        if (microsecond && timer != 24'd0) timer <= timer - 24'd1 - skip;
-        if (slow ? slow_tick : (microsecond && timer == 24'd1)) over <= 1'b1;
+        if (microsecond) timer <= later[23:0];
+        if (slow ? slow_tick : (microsecond && later[24])) over <= 1'b1;
 
         case (state)
             IDLE: if (start) begin
                 read_addr <= base;
-                left <= left_start;
                 stopping <= 1'b0;
                 cycles_min <= {CYCLE_BITS{1'b1}};
                 cycles_max <= {CYCLE_BITS{1'b0}};
             end
             POP: state <= GROUP;
-            GROUP: if (nothing_more && flying == 8'd0 || group_last && finished) begin
+            GROUP: if (nothing_more && flying == {FLYING_BITS{1'b0}} || group_last && finished) begin
                 state <= GAP;
                 missed <= timed && over && some_left;
             end
@@ -153,7 +158,7 @@ module ek_run #(
             state <= IDLE;
             have <= 1'b0;
             beat <= {BEAT_BITS{1'b0}};
-            flying <= 8'd0;
+            flying <= {FLYING_BITS{1'b0}};
             working <= 1'b0;
             group_done <= 1'b1;
             stopping <= 1'b0;

@@ -2,7 +2,7 @@
 // instruction.
 //
 // It has an accumulator A, a carry C, two pointers P and Q into a memory of 2,048 bytes, and
-// three return addresses. A program word is 16 bits; edgekit/device/sequencer.py documents and
+// two return addresses. A program word is 16 bits; edgekit/device/sequencer.py documents and
 // assembles them, fpga/rtl/ek_link_*.asm is the program. In the first clock of an instruction
 // that reads memory `fetch` is high, and `ram_data` has to hold the byte at `ram_addr` in the
 // second clock, where it also writes. Ports answer in the second clock too. WAIT holds the
@@ -30,7 +30,7 @@ module ek_sequencer (
     reg phase = 1'b1;  // 0: address and jump, 1: result
     reg live = 1'b0;   // the program memory's output is an instruction
     reg [10:0] pc = 11'd0;
-    reg [10:0] back0, back1, back2;
+    reg [10:0] back0, back1;
     reg [10:0] p, q;
     reg [7:0] a;
     reg c;
@@ -86,7 +86,6 @@ module ek_sequencer (
             if (ret) begin
                 pc <= back0;
                 back0 <= back1;
-                back1 <= back2;
             end else if (jump && met) begin
                 pc <= word[10:0];
             end else begin
@@ -95,7 +94,6 @@ module ek_sequencer (
             if (call) begin
                 back0 <= pc + 11'd1;
                 back1 <= back0;
-                back2 <= back1;
             end
         end
         if (step1) begin

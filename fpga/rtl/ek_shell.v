@@ -31,6 +31,7 @@ module ek_shell #(
     parameter [16*LOOPS+15:0] JUMPS = 16'd1,
     parameter [31:0]  WEIGHT_BYTES = 32'd0,   // to load before the first inference, < 131,072
     parameter integer CYCLE_BITS = 24,        // of one inference's cycles
+    parameter integer FLYING_BITS = 8,        // of the inferences that are under way at once
     parameter integer CLOCK_MHZ = 12,
     parameter integer DIV = 104,
     parameter integer SLEEPS = 0,
@@ -107,7 +108,8 @@ module ek_shell #(
     wire [7:0] data;
     wire run_start, run_stop, run_more, run_slow, run_busy, run_gap, run_borrow, run_missed;
     wire run_counting, run_read, run_first, word_valid, word_ready, hold, out_select, out_next, out_last;
-    wire [87:0] run_config;
+    wire [71:0] run_config;
+    wire run_timed, left_write;
     wire [15:0] run_left;
     wire [CYCLE_BITS-1:0] cycles_min, cycles_max;
     wire [ADDR_BITS-1:0] run_addr;
@@ -133,7 +135,8 @@ module ek_shell #(
         .store_write(store_write), .load_start(load_start), .load_write(load_write),
         .loaded(loaded), .data(data),
         .run_start(run_start), .run_stop(run_stop), .run_more(run_more), .run_slow(run_slow),
-        .run_config(run_config), .run_busy(run_busy), .run_gap(run_gap), .run_ahead(run_ahead),
+        .run_timed(run_timed),
+        .run_config(run_config), .left_write(left_write), .run_busy(run_busy), .run_gap(run_gap), .run_ahead(run_ahead),
         .run_borrow(run_borrow), .run_missed(run_missed), .run_tick(slow_tick && run_slow), .run_counting(run_counting),
         .run_left(run_left), .cycles_min(cycles_min), .cycles_max(cycles_max),
         .out_select(out_select), .out_next(out_next), .out_data(out_byte),
@@ -150,11 +153,11 @@ module ek_shell #(
         .read_first(run_first && (IN_BEATS == 1)), .read_data(word)
     );
 
-    ek_run #(.ADDR_BITS(ADDR_BITS), .BEATS(WORDS), .CYCLE_BITS(CYCLE_BITS)) u_run (
+    ek_run #(.ADDR_BITS(ADDR_BITS), .BEATS(WORDS), .CYCLE_BITS(CYCLE_BITS), .FLYING_BITS(FLYING_BITS)) u_run (
         .clk(clk), .rst(rst), .start(run_start), .stop(run_stop), .microsecond(microsecond),
         .skip(skip), .ahead(run_ahead),
         .slow(run_slow), .slow_tick(slow_tick), .base(run_config[ADDR_BITS-1:0]),
-        .limit(run_config[16+ADDR_BITS-1:16]), .left_start(run_config[87:72]), .more(run_more),
+        .limit(run_config[16+ADDR_BITS-1:16]), .left_write(left_write), .left_data(data), .timed(run_timed), .more(run_more),
         .batch(run_config[47:32]), .period(run_config[71:48]), .borrow(run_borrow),
         .missed(run_missed), .busy(run_busy), .gap(run_gap), .mark(mark),
         .counting(run_counting), .left(run_left), .cycles_min(cycles_min),

@@ -50,7 +50,7 @@ MARK_US = 32
 
 # The logic around a network of 64 input bits and one output byte (iCE40, yosys 0.23:
 # docs/fpga/link.md has the command) with the stretched mark. `store` says what memory there is.
-LOGIC = Resources(lut=1170, ff=620, carry=274)
+LOGIC = Resources(lut=1126, ff=577, carry=260)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,7 @@ def _parameters(core: Core, facts: ShellFacts) -> dict[str, str]:
         **store.loops(kept),
         "WEIGHT_BYTES": number(_weight_bytes(core)),
         "CYCLE_BITS": number(min(24, max(8, (4 * core.latency_cycles).bit_length()))),
+        "FLYING_BITS": number(_flying_bits(core)),
         "CLOCK_MHZ": number(whole_mhz(facts.clock_hz)),
         "DIV": number(clocks_a_bit(facts.clock_hz, facts.baud)),
         "SLEEPS": number(int(facts.family == "ice40")),
@@ -176,6 +177,11 @@ def _parameters(core: Core, facts: ShellFacts) -> dict[str, str]:
         "NAME_BYTES": number(len(facts.name.encode()[:_NAME_BYTES])),
         "NAME": vector(facts.name.encode()[:_NAME_BYTES], _NAME_BYTES),
     }
+
+
+def _flying_bits(core: Core) -> int:
+    """Return the bits of a counter of the inferences that the network works on at once."""
+    return min(8, max(3, (core.latency_cycles // core.interval_cycles + 4).bit_length()))
 
 
 def _keep(core: Core, input_bytes: int) -> str:

@@ -14,7 +14,7 @@ module ek_counted #(
     output wire running
 );
     ek_shell #(
-        .IN_WIDTH(64), .INPUT_BYTES(8), .SLOTS(255), .CYCLE_BITS(8), .DIV(8), .SLEEPS(1),
+        .IN_WIDTH(64), .INPUT_BYTES(8), .SLOTS(255), .CYCLE_BITS(8), .FLYING_BITS(3), .DIV(8), .SLEEPS(1),
         .LINK_SPRAM(LINK_SPRAM)
     ) u_shell (
         .clk(clk), .slow_clk(slow_clk), .rst(rst), .twin(1'b0), .skip(24'd0), .ahead(), .rx(rx),
