@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.board import FpgaBoard
 from edgekit.build.hold import InUseError, hold
 from edgekit.build.plan import Sizes
 from edgekit.device.layout import Kind
@@ -208,10 +209,15 @@ def _scores(graph: Graph, stored: NDArray[np.int8]) -> NDArray[Any]:
 
 
 def _cold_start_us(settings: Settings, prepared: Prepared, done: Run) -> float | None:
-    """Return reset to first result; where weights are loaded that is, in essence, their loading."""
-    if not prepared.weights:
+    """Return reset to first result, as the board says.
+
+    An FPGA that says nothing loads its weights over the link and infers once; reading its
+    bitstream comes before the reset.
+    """
+    if done.cold_start_us is not None or not isinstance(settings.board, FpgaBoard):
         return done.cold_start_us
-    return len(prepared.weights) * _BITS_A_BYTE / settings.board.link.baud * 1e6
+    loading_s = len(prepared.weights) * _BITS_A_BYTE / settings.board.link.baud
+    return (loading_s + float(done.cycles.max()) / done.hello.clock_hz) * 1e6
 
 
 def _histogram(done: Run, counts: Counts | None) -> Histogram | None:

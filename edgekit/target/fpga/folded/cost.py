@@ -68,7 +68,7 @@ def of_unit(unit: Unit) -> Resources:
     match unit:
         case Resize():
             narrows = unit.in_width > unit.out_width
-            lut = 7 + 0.9 * unit.in_width if narrows else 6
+            lut = 7 + 0.86 * (unit.in_width - unit.out_width) if narrows else 6
             return Resources(int(lut), max(unit.in_width, unit.out_width) + 4)
         case Windows():
             return _windows(unit)
@@ -86,7 +86,8 @@ def of_unit(unit: Unit) -> Resources:
             return Resources(int(lut) + 4, unit.out_width + 1)
         case Search():
             groups = _bits(len(unit.table))
-            lut = unit.lanes * (5 + 2.1 * unit.bits + 0.5 * unit.out_bits) + 4.2 * groups
+            compared = (2.0 if unit.steps > 1 else 1.1) * unit.bits
+            lut = unit.lanes * (5 + compared + 0.5 * unit.out_bits) + 4 * groups
             words = len(unit.table) << unit.steps
             ff = unit.lanes * (unit.bits + unit.steps + unit.out_bits) + 2 * groups + unit.steps
             return Resources(int(lut), ff + 2, bram=unit.lanes * block_rams(unit.bits + 1, words))
@@ -110,33 +111,29 @@ def _windows(unit: Windows) -> Resources:
     counters = sum(
         _bits(n) for n in (unit.folds, *w.kernel, unit.repeat, w.out_height, w.out_width)
     )
-    lut, ff = 24 + 6.0 * lead, lead + counters + 2 * _bits(unit.depth) + 1
+    lut, ff = 39 + 0.7 * lead + 2.9 * counters, lead + counters + 2 * _bits(unit.depth) + 1
     if w.padded:
         corner = _bits(w.height) + _bits(w.width) + 4
-        lut, ff = lut + 5.6 * corner + 0.9 * unit.in_width, ff + 2 * corner + 1
+        lut, ff = lut + 6.3 * corner + 0.9 * unit.in_width, ff + 2 * corner + 1
     if unit.depth * unit.in_width > _SMALL_BITS:
         return Resources(int(lut), ff, bram=block_rams(unit.in_width, unit.depth))
     stored = unit.depth * unit.in_width
-    return Resources(int(lut + 0.7 * stored), ff + stored)
+    return Resources(int(lut + 1.65 * unit.depth), ff + stored)
 
 
 def _product(unit: Product) -> Resources:
-    layer, products = unit.layer, unit.pe * unit.simd
-    wide = (layer.weight_bits, layer.input_bits)
-    if wide == (1, 1):
-        dot = 2.3 * products
-    else:
-        added = unit.pe * (unit.simd - 1) * sum(wide)
-        dot = added + (5.0 * max(wide) if 1 in wide else 2.9 * wide[0] * wide[1]) * products
-    starts = _table(unit.pe * layer.acc_bits, unit.groups)
-    lut = 5 + 2 * _bits(unit.folds) + 1.86 * unit.pe * layer.acc_bits + dot + starts
+    layer = unit.layer
+    starts = 0.34 * unit.pe * layer.acc_bits + 0.52 * unit.groups if unit.groups > 1 else 0.0
+    counted = _bits(unit.folds) if unit.lists is None else 1
+    sums = unit.pe * (2.04 * layer.acc_bits + 1.04 * _dot(unit))
+    lut = 9 + 2.1 * counted + sums + starts
     ff = unit.pe * (2 * layer.acc_bits + layer.out_bits) + _bits(unit.folds) + 4
     if unit.lists is not None:
         return Resources(int(lut), ff)
     depth = unit.weight_words
     stored = unit.weight_width * depth
     if unit.memory == "logic":
-        more = 0.25 * unit.weight_width + 0.03 * depth + 0.115 * stored
+        more = 0.25 * unit.weight_width + 0.14 * depth + 0.12 * stored if depth > 1 else 0.0
         return Resources(int(lut + more), ff + unit.weight_width + _bits(depth))
     if unit.memory == "bram":
         blocks = block_rams(unit.weight_width, depth)
@@ -146,16 +143,30 @@ def _product(unit: Product) -> Resources:
     beside = unit.weight_width - unit.spram_bits
     blocks = block_rams(beside, depth)
     more = 2.5 * _bits(depth) if beside else 0.0
-    return Resources(int(lut + more) + 60, ff + 17 + (_bits(depth) if beside else 0), bram=blocks)
+    return Resources(int(lut + more) + 45, ff + 17 + (_bits(depth) if beside else 0), bram=blocks)
+
+
+def _dot(unit: Product) -> float:
+    """LUT4 of one ek_dot: SIMD products and their sum."""
+    layer, simd = unit.layer, unit.simd
+    narrow, wide = sorted((layer.weight_bits, layer.input_bits))
+    total = min(narrow + wide + _bits(simd), layer.acc_bits)
+    if wide == 1:
+        return max(0, 2 * simd - 3)
+    if narrow > 1:
+        return simd * wide * (3.2 * narrow - 3.5) + 1.35 * (simd - 1) * total
+    if simd == 1:
+        return 3 * wide - 2
+    return (5 * simd - 3) * total - 9 * simd + 6
 
 
 def _gather(unit: Gather) -> Resources:
     length = sum(unit.lengths)
-    lut = 25 + 2 * _bits(length) + 2 * unit.index_bits
+    lut = 20 + 2 * _bits(length) + unit.index_bits
     ff = unit.index_bits + 2 * _bits(length) + unit.lanes * unit.layer.weight_bits + 8
     copies = unit.lanes * block_rams(unit.in_width, 2 << unit.index_bits)
     if unit.memory == "spram":
-        return Resources(lut + 60, ff, bram=copies)
+        return Resources(lut + 45, ff, bram=copies)
     return Resources(lut, ff, bram=copies + block_rams(unit.list_width, length))
 
 
