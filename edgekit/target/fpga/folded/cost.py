@@ -86,8 +86,8 @@ def of_unit(unit: Unit) -> Resources:
             return Resources(int(lut) + 4, unit.out_width + 1)
         case Search():
             groups = _bits(len(unit.table))
-            compared = (2.0 if unit.steps > 1 else 1.1) * unit.bits
-            lut = unit.lanes * (5 + compared + 0.5 * unit.out_bits) + 4 * groups
+            level = (2.0 if unit.steps > 1 else 1.1) * unit.bits
+            lut = unit.lanes * (5 + level + 0.5 * unit.out_bits) + 4 * groups
             words = len(unit.table) << unit.steps
             ff = unit.lanes * (unit.bits + unit.steps + unit.out_bits) + 2 * groups + unit.steps
             return Resources(int(lut), ff + 2, bram=unit.lanes * block_rams(unit.bits + 1, words))
