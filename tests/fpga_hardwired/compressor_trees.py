@@ -13,14 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from counting import ROOT
-from fixed_networks import NETWORKS, Array, load, score_width, wrapper
+from counting_wrapper import score_width, wrapper
+from writers.fixed_digits import NAMES, Ints, arrays_of
 
 from edgekit.target.fpga.core import Core, Resources
 
 _SUM_BITS = 7
 
 
-def core_of(arrays: dict[str, Array]) -> tuple[Core, str]:
+def core_of(arrays: dict[str, Ints]) -> tuple[Core, str]:
     """Return the interface and the text of ek_core: two layers of compressor trees."""
     inputs = arrays["W1"].shape[1]
     in_width = -(-inputs // 32) * 32
@@ -56,7 +57,7 @@ def core_of(arrays: dict[str, Array]) -> tuple[Core, str]:
     return core, head + "".join(lines) + "endmodule\n"
 
 
-def _used(weights: Array) -> Iterator[tuple[int, int]]:
+def _used(weights: Ints) -> Iterator[tuple[int, int]]:
     return ((j, int(w)) for j, w in enumerate(weights) if w)
 
 
@@ -89,8 +90,8 @@ def _tree(lines: list[str], stem: str, bits: list[str], constant: int = 0) -> st
 
 
 def main() -> None:
-    for name in sys.argv[1:] or NETWORKS:
-        arrays = load(ROOT.parent / "shared" / "data", name)
+    for name in sys.argv[1:] or NAMES:
+        arrays = arrays_of(ROOT.parent / "shared" / "data", name)
         core, text = core_of(arrays)
         with tempfile.TemporaryDirectory() as folder:
             work = Path(folder)

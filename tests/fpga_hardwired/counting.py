@@ -20,14 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "fpga_hardwired")]
 
 from circuits import run_circuit  # noqa: E402
-from fixed_networks import (  # noqa: E402
-    NETWORKS,
-    Array,
-    graph_of,
-    load,
-    score_width,
-    wrapper,
-)
+from counting_wrapper import score_width, wrapper  # noqa: E402
+from writers.fixed_digits import NAMES, Ints, arrays_of, graph_of  # noqa: E402
 
 from edgekit.target.fpga.hardwired import circuit_of, generate  # noqa: E402
 from edgekit.target.fpga.hardwired.netlist import Netlist, clocked, read_netlist  # noqa: E402
@@ -42,7 +36,7 @@ from edgekit.target.fpga.hardwired.row_proof import Held  # noqa: E402
 
 # The better baseline of each network: LUT4 and Fmax in MHz.
 BASELINES = dict(
-    zip(NETWORKS, ((3503, 13.0), (1358, 30.0), (718, 30.6), (4581, 0.0), (2094, 28.3)), strict=True)
+    zip(NAMES, ((3503, 13.0), (1358, 30.0), (718, 30.6), (4581, 0.0), (2094, 28.3)), strict=True)
 )
 _PLACE = ["nextpnr-ice40", "--up5k", "--package", "sg48", "--json", "net.json", "--asc", "net.asc"]
 _PLACE += ["--pcf-allow-unconstrained", "--seed", "1", "--freq", "24"]
@@ -59,7 +53,7 @@ class Row:
     fmax_mhz: float
 
 
-def synthesize(name: str, arrays: dict[str, Array], work: Path, stages: int | None) -> Row:
+def synthesize(name: str, arrays: dict[str, Ints], work: Path, stages: int | None) -> Row:
     """Generate, synthesize and route one network in `work`; net.json is left there."""
     core = generate(graph_of(name, arrays), stages=stages)
     for path, data in core.files.items():
@@ -83,7 +77,7 @@ def synthesize(name: str, arrays: dict[str, Array], work: Path, stages: int | No
     )
 
 
-def prove(netlist: Netlist, arrays: dict[str, Array]) -> None:
+def prove(netlist: Netlist, arrays: dict[str, Ints]) -> None:
     """Prove the whole netlist, input register to label, for all inputs."""
     needed = np.any(arrays["W2"] != 0, axis=0)
     wanted = thresholds(arrays["t1"])
@@ -94,7 +88,7 @@ def prove(netlist: Netlist, arrays: dict[str, Array]) -> None:
     prove_argmax(netlist, prove_layer(netlist, hidden, arrays["W2"], scores), "label")
 
 
-def classes(netlist: Netlist, x: Array) -> Array:
+def classes(netlist: Netlist, x: Ints) -> Ints:
     """Return the label that the netlist gives to each image (n, inputs) of 0 and 1."""
     words = np.zeros((x.shape[1], -(-len(x) // 64) * 8), np.uint8)
     words[:, : -(-len(x) // 8)] = np.packbits(x.T.astype(np.uint8), axis=1, bitorder="little")
@@ -106,7 +100,7 @@ def classes(netlist: Netlist, x: Array) -> Array:
     return sum(bit[: len(x)].astype(np.int64) << k for k, bit in enumerate(spread))
 
 
-def check(name: str, arrays: dict[str, Array], work: Path, stages: int | None) -> None:
+def check(name: str, arrays: dict[str, Ints], work: Path, stages: int | None) -> None:
     """Compare circuit and netlist with the data's expected outputs, then prove the netlist."""
     graph = graph_of(name, arrays)
     scores = run_circuit(graph, circuit_of(graph), 2 * arrays["x_test"] - 1)
@@ -127,14 +121,14 @@ def _call(argv: list[str], work: Path, wanted: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="*", default=list(NETWORKS))
+    parser.add_argument("networks", nargs="*", default=list(NAMES))
     parser.add_argument("--stages", type=int, help="register stages of the core; default 2")
     options = parser.parse_args()
     write = sys.stdout.write
     write("| network | LUT4 | CARRY | FF | logic cells | Fmax MHz | baseline LUT4, MHz |\n")
     write("|---|---|---|---|---|---|---|\n")
     for name in options.networks:
-        arrays = load(ROOT.parent / "shared" / "data", name)
+        arrays = arrays_of(ROOT.parent / "shared" / "data", name)
         with tempfile.TemporaryDirectory() as folder:
             row = synthesize(name, arrays, Path(folder), options.stages)
             check(name, arrays, Path(folder), options.stages)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from counting import BASELINES, check, classes, prove, synthesize
-from fixed_networks import NETWORKS, load
+from writers.fixed_digits import NAMES, arrays_of
 
 from edgekit.errors import MismatchError
 from edgekit.target.fpga.hardwired.netlist import read_netlist
@@ -16,9 +16,9 @@ from edgekit.target.fpga.hardwired.netlist import read_netlist
 pytestmark = [pytest.mark.data, pytest.mark.nextpnr, pytest.mark.nightly]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_area_clock_and_proof(name: str, shared_data: Path, tmp_path: Path) -> None:
-    arrays = load(shared_data, name)
+    arrays = arrays_of(shared_data, name)
     row = synthesize(name, arrays, tmp_path, None)
     check(name, arrays, tmp_path, None)
     lut4, fmax_mhz = BASELINES[name]
@@ -29,8 +29,8 @@ def test_area_clock_and_proof(name: str, shared_data: Path, tmp_path: Path) -> N
 
 def test_one_wrong_look_up_table_is_found(shared_data: Path, tmp_path: Path) -> None:
     """One bit of a table turned over: an error, unless its place is never reached."""
-    name = NETWORKS[2]
-    arrays = load(shared_data, name)
+    name = NAMES[2]
+    arrays = arrays_of(shared_data, name)
     synthesize(name, arrays, tmp_path, None)
     text = json.loads((tmp_path / "net.json").read_bytes())
     cells = text["modules"]["top"]["cells"].values()

@@ -35,10 +35,19 @@ class FixedNet:
 
 def load(folder: Path, name: str) -> FixedNet:
     """Return network `name` of the data folder."""
+    found = arrays_of(folder, name)
+    return FixedNet(graph_of(name, found), 2 * found["x_test"] - 1, found["score_test"])
+
+
+def arrays_of(folder: Path, name: str) -> dict[str, Ints]:
+    """Return all arrays of network `name`."""
     with np.load(folder / "fpga" / f"{name}.npz", allow_pickle=False) as stored:
-        arrays = {key: stored[key].astype(np.int64) for key in stored.files}
-    graph = two_layers(name, arrays["W1"], arrays["t1"], arrays["W2"], arrays["b2"])
-    return FixedNet(graph, 2 * arrays["x_test"] - 1, arrays["score_test"])
+        return {key: stored[key].astype(np.int64) for key in stored.files}
+
+
+def graph_of(name: str, found: dict[str, Ints]) -> Graph:
+    """Return the network of these arrays: bits in, class scores out."""
+    return two_layers(name, found["W1"], found["t1"], found["W2"], found["b2"])
 
 
 def two_layers(name: str, w1: Ints, t1: Ints, w2: Ints, b2: Ints) -> Graph:
