@@ -40,3 +40,23 @@ def test_refused_first(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert app.run(deploy) == code
     assert words in json.loads(capsys.readouterr().out)["error"]["message"]
     assert not (work / "build").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [("--bitstream", "net.onnx"), ("--build-host", "user@host")], ids=["bit", "host"]
+)
+@pytest.mark.parametrize(
+    "board", [("icebreaker",), ("pynq-z2", "--virtual")], ids=["ice40", "twin"]
+)
+def test_a_bitstream_from_elsewhere_is_for_a_zynq(
+    option: tuple[str, str],
+    board: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").touch()
+    assert app.run(("deploy", "net.onnx", "--json", *option, "--board", *board)) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "names a bitstream made elsewhere, which is for a Zynq's logic" in error["message"]

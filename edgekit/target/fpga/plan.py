@@ -210,11 +210,21 @@ def attempt(
     clock_hz: int,
     rate_hz: float,
 ) -> Core | Refusal:
-    """Return what `styled` returns, or why it does not."""
+    """Return the network's RTL in `style`, or why there is none or no room for it."""
     try:
-        return styled(graph, board, style, stages, clock_hz=clock_hz, rate_hz=rate_hz)
+        match style:
+            case "folded":
+                core = _folded(graph, board, clock_hz=clock_hz, rate_hz=rate_hz)
+            case "hardwired":
+                hardwired.refuse_unserved(graph)
+                _refuse_to_wire(graph, board)
+                core = hardwired.generate(graph, stages=stages)
+            case _:
+                assert_never(style)
+        estimate.refuse_too_large(graph.name, with_shell(core, board), board)
     except (DoesNotFitError, UnsupportedError) as error:
         return error
+    return core
 
 
 def refusal(refused: Mapping[Style, Refusal]) -> Refusal:
@@ -226,29 +236,6 @@ def refusal(refused: Mapping[Style, Refusal]) -> Refusal:
     last = next((error for error in errors if isinstance(error, DoesNotFitError)), errors[0])
     words = "; ".join(f"{style}: {error.message}" for style, error in refused.items())
     return type(last)(words, hint=last.hint)
-
-
-def styled(
-    graph: Graph,
-    board: FpgaBoard,
-    style: Style,
-    stages: int | None,
-    *,
-    clock_hz: int,
-    rate_hz: float,
-) -> Core:
-    """Return the network's RTL in `style`; errors as in `core_of`, of this style."""
-    match style:
-        case "folded":
-            core = _folded(graph, board, clock_hz=clock_hz, rate_hz=rate_hz)
-        case "hardwired":
-            hardwired.refuse_unserved(graph)
-            _refuse_to_wire(graph, board)
-            core = hardwired.generate(graph, stages=stages)
-        case _:
-            assert_never(style)
-    estimate.refuse_too_large(graph.name, with_shell(core, board), board)
-    return core
 
 
 def _refuse_to_wire(graph: Graph, board: FpgaBoard) -> None:
