@@ -15,7 +15,6 @@ from edgekit.ir.edges import to_bytes
 from edgekit.ir.graph import Graph
 from edgekit.ir.nodes import Pad
 from edgekit.ir.types import DType, Edge
-from edgekit.target.fpga import plan
 from edgekit.target.fpga.core import Core, Resources
 from edgekit.virtual.fpga.bench import CoreRun, run_core
 
@@ -24,7 +23,6 @@ UP5K = Resources(lut=5280, ff=5280, carry=5280, bram=30, spram=4, dsp=8)
 
 ICEBREAKER = board.find("icebreaker")
 assert isinstance(ICEBREAKER, board.FpgaBoard)
-BESIDE_THE_SHELL = plan.room(ICEBREAKER)
 
 
 @dataclass

@@ -6,22 +6,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from folded_nets import BESIDE_THE_SHELL, BLOCKS, answers, stored
+from folded_nets import BLOCKS, ICEBREAKER, answers, stored
 
 from edgekit.audio import mfcc
 from edgekit.audio import recordings as sets
 from edgekit.audio.perturb import centred
 from edgekit.audio.tables import WORD_8K
+from edgekit.config import FpgaWish
 from edgekit.frontend import load
 from edgekit.ir.graph import Graph
 from edgekit.passes import optimize
-from edgekit.target.fpga import folded
+from edgekit.pipeline.data import MIN_STIMULI
+from edgekit.target.fpga import plan
 from edgekit.target.fpga.core import Core
 from edgekit.train import config
 from edgekit.train.config import WavData
 from edgekit.virtual.fpga.bench import run_core
 
-CLOCK_HZ = 12e6
+CLOCK_HZ = 12_000_000
 RATE_HZ = 20.0
 
 
@@ -32,14 +34,14 @@ def graph(root: Path) -> Graph:
 
 @pytest.fixture(scope="module")
 def core(graph: Graph) -> Core:
-    return folded.generate(graph, BESIDE_THE_SHELL, rate_hz=RATE_HZ, clock_hz=CLOCK_HZ)
+    wish = FpgaWish(style="folded")
+    return plan.core_of(graph, ICEBREAKER, wish, clock_hz=CLOCK_HZ, rate_hz=RATE_HZ)
 
 
 def test_the_rate_is_kept_and_it_fits(core: Core) -> None:
     assert CLOCK_HZ / core.interval_cycles >= RATE_HZ
-    assert core.estimate.bram <= BESIDE_THE_SHELL.bram
-    assert core.estimate.spram <= BESIDE_THE_SHELL.spram
-    assert core.estimate.lut <= BESIDE_THE_SHELL.lut
+    assert plan.store_of(core, ICEBREAKER).slots >= MIN_STIMULI
+    assert core.estimate.lut <= plan.room(ICEBREAKER).lut
 
 
 @pytest.mark.data
