@@ -17,7 +17,11 @@ from edgekit.target.fpga.estimate import ERROR, added, refuse_too_large, table
 ICEBREAKER = board.find("icebreaker")
 assert isinstance(ICEBREAKER, board.FpgaBoard)
 BY_NAME = {case.name: case for case in CASES}
-SMALL = ("mlp 40-20-20-5, 70 % zeros", "coded 12x2-20-10, 70 % zeros")
+SMALL = (
+    "mlp 40-20-20-5, 70 % zeros",
+    "coded 12x2-20-10, 70 % zeros",
+    "mlp 400-48-10, 85 % zeros, 2 kHz",
+)
 
 
 @pytest.mark.nextpnr
@@ -30,9 +34,10 @@ def test_small_networks_are_within_the_error(tmp_path: Path) -> None:
 @pytest.mark.nextpnr
 @pytest.mark.data
 @pytest.mark.nightly
-def test_ten_networks_that_took_no_part_in_the_fit(tmp_path: Path) -> None:
-    tested = [case for case in CASES if case.use == "test"]
-    assert len(tested) >= 10
+@pytest.mark.parametrize(("style", "least"), [("hardwired", 8), ("folded", 10)])
+def test_networks_that_took_no_part_in_the_fit(style: str, least: int, tmp_path: Path) -> None:
+    tested = [case for case in CASES if (case.use, case.style) == ("test", style)]
+    assert len(tested) >= least
     rows = compare(tested, tmp_path)
     assert {row.name: row.error for row in rows if abs(row.error) > ERROR} == {}, table(rows)
 
