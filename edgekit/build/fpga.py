@@ -19,16 +19,17 @@ from edgekit.build.fpga_reports import Cells, Placement
 from edgekit.build.plan import Artifact, BuildPlan, Command, FpgaSizes
 from edgekit.build.run import prepare
 from edgekit.build.seal import is_whole, seal
-from edgekit.build.spread import spread
+from edgekit.build.spread import spread, tabled
 from edgekit.errors import DoesNotFitError, ToolError
 from edgekit.progress import Progress, Silent
 
 SEED = "{seed}"  # in arguments and file names of place and route: the seed
 DEFAULT_SEEDS = 8
 # Products of a plan: what each command has to leave behind.
-NETLIST, STATISTICS, LOOSE, SPREAD, REPORT, LAYOUT, BITSTREAM = (
+NETLIST, STATISTICS, TABLED, LOOSE, SPREAD, REPORT, LAYOUT, BITSTREAM = (
     "netlist",
     "statistics",
+    "tabled",  # the netlist with a table beside each carry
     "loose",  # a first placement, whose cells are then spread
     "spread",  # the netlist with cells pinned
     "report",
@@ -82,8 +83,8 @@ def execute(
 
     Its commands are synthesis and, where a free tool can do that for the part, place and route
     (SEED in its arguments) and the packing of the bitstream; before them, where the plan is roomy,
-    a first placement, whose cells build/spread.py moves apart. Place and route is repeated with up
-    to `seeds` seeds until the clock is met.
+    a first placement, whose cells build/spread.py moves apart with each seed. Place and route is
+    repeated with up to `seeds` seeds until the clock is met.
 
     Raises DoesNotFitError for a design that is larger than the part, that cannot be placed or
     routed, or that misses its clock: no bitstream is made then, unless `allow_timing_failure`.
@@ -118,8 +119,8 @@ class _Build:
         *loose, place, pack = rest
         for command in loose:
             self.progress.stage("first placement")
+            tabled(self._path(NETLIST), self._path(TABLED))
             self._step("loose", command, (LOOSE,))
-            spread(self._path(NETLIST), self._path(LOOSE), self._path(SPREAD))
         best, tried = self._place(place, seeds)
         assert best.placement is not None
         if cells.ff and not best.placement.clocks:
@@ -151,6 +152,8 @@ class _Build:
         return max(routed, key=_speed), len(routed) + len(lost)
 
     def _try(self, place: Command, seed: int) -> _Attempt:
+        if SPREAD in self.plan.products:
+            spread(self._path(TABLED), self._path(LOOSE), self._path(SPREAD), seed)
         outcome = self._call("place", place, (LAYOUT, REPORT), seed)
         if outcome.ending == "ok":
             self._need((LAYOUT,), outcome, seed)

@@ -2,247 +2,228 @@
 
 A tile of iCE40 holds eight cells and 32 local wires. Eight 4-input tables that share no input need
 all 32, which no router finds a way for; nextpnr fills tiles all the same, as that keeps wires
-short. Here its placement is taken apart again: tables and their flip-flops move to tiles of their
-own choice, a few to each, near the cells that they are wired to, and are pinned there in the
-netlist (attribute BEL) for a second run, which places the rest and routes.
+short. Here its placement is taken apart again: logic cells move to tiles that read fewer different
+nets (build/anneal.py), and are pinned there in the netlist (attribute BEL) for a second run, which
+routes. Carry chains keep their order, so each of their cells needs a counterpart in the netlist:
+build/carry.py.
 
-Simulated annealing over the half perimeters of all nets (Kirkpatrick et al., 1983), seeded.
+The wire that a pinned cell drives is reserved for its net (attribute ROUTING): the router2 of
+nextpnr 0.4 else leads other nets through tables that are in use, and never gives that up.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import random
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.errors import DoesNotFitError, ToolError
+from edgekit.build import carry
+from edgekit.build.anneal import Cell, Problem, Tile, anneal
+from edgekit.errors import ToolError
 
 _CELLS_PER_TILE = 8
-_MOST_PER_TILE = 7
-_FEWEST_PER_TILE = 4
-_SLACK = 1.1  # tiles for so many times the cells
-_MOVES_PER_CELL = 150
 _COLUMNS = (*range(1, 6), *range(7, 19), *range(20, 25))  # of logic on the UP5K
 _ROWS = range(1, 31)
-_CLOCKS = {"CLK", "RCLK", "WCLK"}
-_WIDEST = 200  # pins; wider nets are global or everywhere
-_FIRST_TEMPERATURE, _LAST_TEMPERATURE = 3.0, 0.01  # in tiles of wire
-_FIRST_REACH, _LAST_REACH = 12, 2  # tiles
+_CLOCKS = {"CLK", "RCLK", "WCLK", "CLOCK"}
+_WIDEST = 64  # pins; wider nets are everywhere
+_RESERVED = 3  # nextpnr's STRENGTH_PLACER: for the net alone, but bound anew
 
-Tile = tuple[int, int]
 Netlist = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A placed netlist: where each cell is, and which of its logic cells may move."""
+    """A placed netlist: where each logic cell is, and which of the netlist's it was made of."""
 
+    cells: Mapping[str, Any]
+    original: Mapping[str, str]
     tile: Mapping[str, Tile]
-    closed: frozenset[Tile]  # left to carry chains and to flip-flops of other controls
-    movable: Mapping[str, str]  # logic cell -> its cell in the netlist
-    nets: tuple[tuple[str, ...], ...]
+    slot: Mapping[str, int]
+    chains: tuple[frozenset[str], ...]
+    loose: frozenset[str]  # logic cells that cannot be pinned
+
+    def closed(self) -> set[Tile]:
+        """Return the tiles that are left to cells that cannot be pinned."""
+        chained = {name for chain in self.chains for name in chain}
+        return {self.tile[name] for name in self.loose & chained}
 
 
-@dataclass(slots=True)
-class _Layout:
-    """Where everything is while cells move."""
+def tabled(netlist: Path, target: Path) -> None:
+    """Write `netlist` of yosys with a table beside each carry; raise ToolError if it is none."""
+    try:
+        design = json.loads(netlist.read_text(encoding="utf-8"))
+        top = _top(design)
+        top["cells"] = carry.tabled(top["cells"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise ToolError(
+            f"{netlist} is no netlist: {type(exc).__name__} {exc}",
+            hint="see the log of yosys beside it",
+        ) from exc
+    target.write_text(json.dumps(design), encoding="utf-8")
 
-    placed: _Placed
-    room: Mapping[Tile, int]
-    tile: dict[str, Tile]
-    within: dict[Tile, list[str]] = field(default_factory=lambda: defaultdict(list))
 
-
-def spread(netlist: Path, placed: Path, target: Path) -> int:
-    """Write `netlist` with its tables pinned to half-empty tiles; return how many tables share one.
+def spread(netlist: Path, placed: Path, target: Path, seed: int = 1) -> int:
+    """Write `netlist` with its logic cells pinned; return the most nets that a tile reads.
 
     Args:
-        netlist: JSON of yosys for iCE40, one module.
+        netlist: JSON of yosys for iCE40, one module, from `tabled`.
         placed: JSON that nextpnr-ice40 wrote of it after placement (`--no-route --write`).
         target: what the second run of nextpnr reads.
+        seed: another one gives another arrangement.
 
-    Raises ToolError where a file is not what the tool should have written, and DoesNotFitError
-    where tiles would have to be full.
+    Raises ToolError where a file is not what the tool should have written.
     """
     try:
         design = json.loads(netlist.read_text(encoding="utf-8"))
-        cells = _top(design)["cells"]
-        found = _read(_top(json.loads(placed.read_text(encoding="utf-8")))["cells"], cells)
+        top = _top(design)
+        module = _top(json.loads(placed.read_text(encoding="utf-8")))
+        found = _read(module["cells"], top["cells"])
+        problem = _problem(found)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ToolError(
             f"{placed} is no placement of {netlist}: {type(exc).__name__} {exc}",
             hint="see the logs of yosys and nextpnr beside it",
         ) from exc
-    share = _share(found)
-    layout = _begin(found, share)
-    _anneal(layout)
-    for tile, names in layout.within.items():
-        for slot, name in enumerate(sorted(names)):
-            attributes = cells[found.movable[name]].setdefault("attributes", {})
-            attributes["BEL"] = f"X{tile[0]}/Y{tile[1]}/lc{slot}"
+    at = anneal(problem, seed)
+    _pin(top, found, at)
     target.write_text(json.dumps(design), encoding="utf-8")
-    return share
+    reads: dict[Tile, set[int]] = defaultdict(set)
+    for name, tile in at.items():
+        reads[tile].update(problem.cells[name].reads)
+    return max(map(len, reads.values()), default=0)
 
 
 def _top(design: Netlist) -> Netlist:
     """Return the module that is no library cell."""
     modules = design["modules"].values()
     (top,) = [m for m in modules if "top" in m.get("attributes", {})] or list(modules)
-    return dict(top)
+    return top  # type: ignore[no-any-return]
 
 
 def _read(cells: Mapping[str, Any], originals: Mapping[str, Any]) -> _Placed:
     tile: dict[str, Tile] = {}
-    carrying: set[Tile] = set()
-    others: Counter[Tile] = Counter()
-    movable: dict[str, str] = {}
-    common = _common_controls(cells)
+    slot: dict[str, int] = {}
     for name, cell in cells.items():
         bel = cell["attributes"].get("NEXTPNR_BEL")
-        if bel is None:
-            continue
-        x, y, _ = bel.split("/")
-        tile[name] = int(x[1:]), int(y[1:])
-        if cell["type"] != "ICESTORM_LC":
-            continue
-        original = name.removesuffix("_LC").removesuffix("_DFFLC")
-        if original in originals and _alone(cell) and _controls(cell) in (None, common):
-            movable[name] = original
-        elif not _alone(cell):
-            carrying.add(tile[name])
-        elif _controls(cell) not in (None, common):
-            others[tile[name]] += 1
-    closed = carrying | _fullest(others, carrying)
-    return _Placed(tile, frozenset(closed), movable, _nets(cells, tile))
+        if bel is not None:
+            x, y, place = bel.split("/")
+            tile[name] = int(x[1:]), int(y[1:])
+            if cell["type"] == "ICESTORM_LC":
+                slot[name] = int(place.removeprefix("lc"))
+    chains = _chains({name: cells[name] for name in slot})
+    original = {
+        name: made
+        for name in slot
+        if (made := name.removesuffix("_LC").removesuffix("_DFFLC")) in originals
+    }
+    lost = {name for chain in chains if not chain <= original.keys() for name in chain}
+    closed = {tile[name] for name in lost}
+    loose = lost | {name for name in slot if name not in original or tile[name] in closed}
+    return _Placed(cells, original, tile, slot, chains, frozenset(loose))
 
 
-def _fullest(others: Counter[Tile], carrying: set[Tile]) -> set[Tile]:
-    """Return as many tiles as the cells of `others` need, those that hold most of them first."""
-    wanted = math.ceil(others.total() * _SLACK / _CELLS_PER_TILE)
-    tiles = sorted(others.keys() - carrying, key=lambda tile: (-others[tile], tile))
-    return set(tiles[:wanted])
+def _bit(cell: Mapping[str, Any], port: str) -> int | None:
+    bits = cell["connections"].get(port)
+    return bits[0] if bits else None
 
 
-def _alone(cell: Mapping[str, Any]) -> bool:
-    wired = cell["connections"]
-    carries = wired.get("CIN") or wired.get("COUT")
-    return not carries and int(cell["parameters"]["CARRY_ENABLE"], 2) == 0
-
-
-def _controls(cell: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Return what all flip-flops of a tile share; None for a cell without one."""
-    if int(cell["parameters"]["DFF_ENABLE"], 2) == 0:
-        return None
-    return tuple(tuple(cell["connections"].get(port, ())) for port in ("CLK", "CEN", "SR"))
-
-
-def _common_controls(cells: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    found = Counter(_controls(c) for c in cells.values() if c["type"] == "ICESTORM_LC")
-    found.pop(None, None)
-    return found.most_common(1)[0][0] if found else None
-
-
-def _nets(cells: Mapping[str, Any], tile: Mapping[str, Tile]) -> tuple[tuple[str, ...], ...]:
-    pins: dict[int, dict[str, None]] = defaultdict(dict)
+def _chains(cells: Mapping[str, Any]) -> tuple[frozenset[str], ...]:
+    """Return the logic cells that each carry chain runs through, from its first to its last."""
+    after: dict[str, str] = {}
+    driver = {_bit(cell, "COUT"): name for name, cell in cells.items()}
+    driver.pop(None, None)
     for name, cell in cells.items():
-        if name not in tile:
-            continue
-        for port, bits in cell["connections"].items():
-            for bit in () if port in _CLOCKS else bits:
-                pins[bit][name] = None
-    return tuple(tuple(names) for names in pins.values() if 1 < len(names) <= _WIDEST)
+        for port in ("CIN", "I3"):
+            if _bit(cell, port) in driver:
+                after[driver[_bit(cell, port)]] = name
+    later = set(after.values())
+    firsts = [name for name, cell in cells.items() if _carries(cell) and name not in later]
+    return tuple(frozenset(_along(first, after)) for first in firsts)
 
 
-def _columns(placed: _Placed) -> list[list[Tile]]:
-    """Return the tiles that may take cells, by column."""
-    return [[(x, y) for y in _ROWS if (x, y) not in placed.closed] for x in _COLUMNS]
+def _carries(cell: Mapping[str, Any]) -> bool:
+    return int(cell["parameters"]["CARRY_ENABLE"], 2) == 1
 
 
-def _share(placed: _Placed) -> int:
-    """Return the fewest cells to a tile with which all find room.
+def _along(name: str | None, after: Mapping[str, str]) -> Iterator[str]:
+    while name is not None:
+        yield name
+        name = after.get(name)
 
-    Raises DoesNotFitError where they do not.
-    """
-    tiles = sum(map(len, _columns(placed)))
-    for share in range(_FEWEST_PER_TILE, _MOST_PER_TILE + 1):
-        if tiles * share >= len(placed.movable) * _SLACK:
-            return share
-    raise DoesNotFitError(
-        f"{len(placed.movable):,} tables do not fit {tiles} tiles, {_MOST_PER_TILE} to each: full "
-        "tiles cannot be wired",
-        hint="make the network smaller, or its inputs fewer",
+
+def _problem(placed: _Placed) -> Problem:
+    free = {_bit(c, "GLOBAL_BUFFER_OUTPUT") for c in placed.cells.values() if c["type"] == "SB_GB"}
+    chained = {name for chain in placed.chains for name in chain}
+    inside = {_bit(placed.cells[name], "COUT") for name in chained}  # wires of chains
+    movable = {name: placed.cells[name] for name in placed.slot if name not in placed.loose}
+    cells = {
+        name: Cell(_reads(cell, free | inside), _controls(cell), name in chained)
+        for name, cell in movable.items()
+    }
+    closed = placed.closed()
+    tiles = [(x, y) for x in _COLUMNS for y in _ROWS if (x, y) not in closed]
+    nets = [net for net in _nets(placed, free) if any(name in cells for name in net)]
+    wide = [chain for chain in placed.chains if len({placed.tile[name] for name in chain}) > 1]
+    return Problem(
+        cells=cells,
+        begin={name: placed.tile[name] for name in cells},
+        tiles=tiles,
+        nets=[tuple(name for name in net if name in cells) for net in nets],
+        anchors=[tuple(placed.tile[name] for name in net if name not in cells) for net in nets],
+        still=frozenset({placed.tile[name] for chain in wide for name in chain} - closed),
     )
 
 
-def _begin(placed: _Placed, share: int) -> _Layout:
-    """Stretch the placement over all tiles: the cells keep their order from left to right."""
-    chance = random.Random(1)
-    columns = _columns(placed)
-    room = {tile: share for column in columns for tile in column}
-    layout = _Layout(placed, room, dict(placed.tile))
-    jitter = {name: chance.random() for name in placed.movable}
-    waiting = sorted(placed.movable, key=lambda n: (placed.tile[n][0] + jitter[n], n))
-    left = sum(room.values())
-    for column in columns:
-        seats = [tile for tile in column for _ in range(room[tile])]
-        count = -(-len(waiting) * len(seats) // max(left, 1))
-        left -= len(seats)
-        part, waiting = waiting[:count], waiting[count:]
-        part.sort(key=lambda n: (placed.tile[n][1] + jitter[n], n))
-        for place, name in enumerate(part):
-            tile = seats[(2 * place + 1) * len(seats) // (2 * len(part))]
-            layout.tile[name] = tile
-            layout.within[tile].append(name)
-    return layout
+def _reads(cell: Mapping[str, Any], elsewhere: set[int | None]) -> tuple[int, ...]:
+    """Return the nets that come over local wires: inputs, and controls that are not global."""
+    ports = ("I0", "I1", "I2", "I3", *(("CEN", "SR") if _controls(cell) else ()))
+    bits = (_bit(cell, port) for port in ports)
+    return tuple(bit for bit in bits if bit is not None and bit not in elsewhere)
 
 
-def _anneal(layout: _Layout) -> None:
-    """Move cells, or swap two, until the nets are short; worse moves pass less and less often."""
-    chance = random.Random(2)
-    names, nets = list(layout.placed.movable), layout.placed.nets
-    of: dict[str, list[int]] = defaultdict(list)
-    for index, net in enumerate(nets):
-        for name in net:
-            of[name].append(index)
-    lengths = [_length(layout, net) for net in nets]
-    moves = _MOVES_PER_CELL * len(names)
-    for move in range(moves):
-        left = 1 - move / moves
-        heat = (_FIRST_TEMPERATURE - _LAST_TEMPERATURE) * left * left + _LAST_TEMPERATURE
-        reach = max(int(_FIRST_REACH * left), _LAST_REACH)
-        name = names[chance.randrange(len(names))]
-        here = layout.tile[name]
-        there = (here[0] + chance.randint(-reach, reach), here[1] + chance.randint(-reach, reach))
-        if there == here or there not in layout.room:
-            continue
-        crowd = layout.within[there]
-        other = chance.choice(crowd) if len(crowd) >= layout.room[there] else None
-        touched = {*of[name], *(of[other] if other is not None else ())}
-        _exchange(layout, name, here, other, there)
-        after = {index: _length(layout, nets[index]) for index in touched}
-        worse = sum(after.values()) - sum(lengths[index] for index in touched)
-        if worse <= 0 or chance.random() < math.exp(-worse / heat):
-            for index, length in after.items():
-                lengths[index] = length
-        else:
-            _exchange(layout, name, there, other, here)
+def _controls(cell: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return what all flip-flops of a tile share; None for a cell without one."""
+    if int(cell["parameters"]["DFF_ENABLE"], 2) == 0:
+        return None
+    wires = (_bit(cell, port) or 0 for port in ("CLK", "CEN", "SR"))
+    return (*wires, int(cell["parameters"].get("NEG_CLK", "0"), 2))
 
 
-def _length(layout: _Layout, net: Iterable[str]) -> int:
-    tiles = [layout.tile[name] for name in net]
-    xs, ys = [x for x, _ in tiles], [y for _, y in tiles]
-    return max(xs) - min(xs) + max(ys) - min(ys)
+def _nets(placed: _Placed, free: set[int | None]) -> list[tuple[str, ...]]:
+    pins: dict[int, dict[str, None]] = defaultdict(dict)
+    for name in placed.tile:
+        for port, bits in placed.cells[name]["connections"].items():
+            for bit in () if port in _CLOCKS else bits:
+                if bit not in free:
+                    pins[bit][name] = None
+    return [tuple(names) for names in pins.values() if 1 < len(names) <= _WIDEST]
 
 
-def _exchange(layout: _Layout, name: str, here: Tile, other: str | None, there: Tile) -> None:
-    """Move `name` from `here` to `there`, and `other`, if any, the other way."""
-    for moved, source, target in ((name, here, there), (other, there, here)):
-        if moved is not None:
-            layout.within[source].remove(moved)
-            layout.within[target].append(moved)
-            layout.tile[moved] = target
+def _pin(top: Netlist, placed: _Placed, at: Mapping[str, Tile]) -> None:
+    """Write where cells are into the netlist; chains keep their places within a tile."""
+    chained = {name for chain in placed.chains for name in chain}
+    within: dict[Tile, list[str]] = defaultdict(list)
+    for name, tile in at.items():
+        within[tile].append(name)
+    cells = top["cells"]
+    held = {c["connections"]["D"][0]: c for c in cells.values() if c["connections"].get("D")}
+    for (x, y), names in within.items():
+        taken = {placed.slot[name] for name in names if name in chained}
+        empty = [slot for slot in range(_CELLS_PER_TILE) if slot not in taken]
+        for name in sorted(names):
+            slot = placed.slot[name] if name in chained else empty.pop()
+            cell, packed = cells[placed.original[name]], placed.cells[name]
+            cell.setdefault("attributes", {})["BEL"] = f"X{x}/Y{y}/lc{slot}"
+            if _controls(packed) and cell["type"] == "SB_LUT4":
+                cell = held[cell["connections"]["O"][0]]
+            driven = cell["connections"].get("Q") or cell["connections"].get("O")
+            if driven and _bit(packed, "O") is not None:
+                wire = f"X{x}/Y{y}/lutff_{slot}:out;;{_RESERVED}"
+                top["netnames"][f"$out${x}${y}${slot}"] = {
+                    "hide_name": 1,
+                    "bits": driven,
+                    "attributes": {"ROUTING": wire},
+                }
