@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from edgekit.frontend import load
 from edgekit.ir.graph import Graph
 from edgekit.passes import optimize
 from edgekit.pipeline.data import MIN_STIMULI
-from edgekit.target.fpga import plan
+from edgekit.target.fpga import folded, plan
 from edgekit.target.fpga.core import Core
 from edgekit.virtual.fpga.bench import run_core
 
@@ -46,6 +47,17 @@ def test_the_rate_is_kept(core: Core) -> None:
     assert CLOCK_HZ / core.interval_cycles >= RATE_HZ
     assert plan.store_of(core, ICEBREAKER).slots >= MIN_STIMULI
     assert core.estimate.lut <= plan.room(ICEBREAKER).lut
+
+
+@pytest.mark.parametrize(("bram", "spram"), [(14, 1), (11, 2)])
+def test_words_lie_in_both_memories_where_block_ram_is_short(
+    graph: Graph, bram: int, spram: int
+) -> None:
+    room = replace(plan.room(ICEBREAKER), bram=bram, spram=spram)
+    core = folded.generate(graph, room, rate_hz=RATE_HZ, clock_hz=CLOCK_HZ)
+    assert CLOCK_HZ / core.interval_cycles >= RATE_HZ
+    assert (core.estimate.bram, core.estimate.spram) == (bram, spram)
+    assert "u_layer2_weight_high" in core.files[PurePosixPath("rtl/ek_core.v")].decode()
 
 
 @pytest.mark.data
