@@ -36,11 +36,6 @@ CLOCK_NS = 1e9 / 12e6
 NIGHTLY = pytest.mark.nightly
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("simulators")
-
-
 def twin_of(cache: Path, work: Path, faults: Faults | None = None) -> Twin:
     return start_fpga_twin(sources(), BOARD, work, cache=cache, faults=faults)
 

@@ -102,10 +102,10 @@ def first_difference(a: list[Any], b: list[Any]) -> tuple[Any, Any] | None:
     "simulator",
     ["cxxrtl", pytest.param("verilator", marks=[pytest.mark.nightly, pytest.mark.verilator])],
 )
-def test_nothing_changes_but_the_work(simulator: Simulator, tmp_path: Path) -> None:
-    skipping = Cable(board_of(tmp_path, "cxxrtl", skips=True))
+def test_nothing_changes_but_the_work(simulator: Simulator, cache: Path) -> None:
+    skipping = Cable(board_of(cache / "simulators", "cxxrtl", skips=True))
     found = conversation(skipping)
-    every = replayed(skipping, board_of(tmp_path, simulator, skips=False))
+    every = replayed(skipping, board_of(cache / "simulators", simulator, skips=False))
     assert every.written == skipping.written
     assert first_difference(every.sent, skipping.sent) is None
     assert first_difference(every.levels, skipping.levels) is None
