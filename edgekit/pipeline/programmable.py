@@ -31,6 +31,7 @@ from edgekit.target.fpga import hls
 from edgekit.target.fpga import plan as fpga_plan
 from edgekit.target.fpga.core import Core
 from edgekit.target.fpga.plan import Design
+from edgekit.virtual.fpga import programs
 from edgekit.virtual.fpga.bench import run_core
 from edgekit.virtual.fpga.netlist import Netlist, parse
 from edgekit.virtual.fpga.switching import run_netlist
@@ -81,6 +82,9 @@ def prepare(settings: Settings, progress: Progress) -> FpgaPrepared:
     """Load, lower, design, read the samples, build: whatever can be refused is refused first."""
     board = fpga_board(settings.board)
     progress.stage("load and compile")
+    if settings.virtual:  # minutes before the twin is compiled
+        programs.yosys()
+        programs.cxx()
     graph = loaded(settings)
     lowered, savings = optimize_with_savings(graph, None, fold=settings.fold)
     samples = data.read(settings.data, graph, seed=settings.seed)
@@ -94,6 +98,8 @@ def prepare(settings: Settings, progress: Progress) -> FpgaPrepared:
         chosen, note = styles.best(settings, board, scope, build, progress)
         made, artifact = chosen.design, chosen.artifact
     else:
+        if settings.fpga.optimize is not None:
+            note = f"not optimized: the power of {board.part.device} is not known here"
         made = designed(settings, lowered)
         if zynq.is_wanted(settings):
             zynq.refuse(settings, lowered, made.core)
