@@ -46,13 +46,15 @@ def test_switching_is_counted_on_distinct_inputs(
 
     monkeypatch.setattr(programmable, "_alone", lambda *_: None)
     monkeypatch.setattr(programmable, "run_netlist", run)
-    kept = SimpleNamespace(bram_accesses=1, spram_accesses=0)
+    kept = SimpleNamespace(bram_accesses=3, spram_accesses=2)  # an inference a cycle
     monkeypatch.setattr(programmable.fpga_plan, "store_of", lambda *_: kept)
     monkeypatch.setattr(programmable, "fpga_board", lambda _: None)
-    monkeypatch.setattr(programmable.fpga_power, "powered_point", lambda *_, **__: None)
+    whole: list[Activity] = []
+    monkeypatch.setattr(programmable.fpga_power, "powered_point", lambda a, **_: whole.append(a))
     monkeypatch.setattr(programmable.fpga_power, "source_of", lambda *_: "pin")
     programmable.powered(_settings(tmp_path), _prepared(graph, same), Silent())
     assert len(given[0]) == len(np.unique(given[0], axis=0)) == 64
+    assert (whole[0].bram_reads_per_cycle, whole[0].spram_accesses_per_cycle) == (3.0, 2.0)
 
 
 @pytest.mark.parametrize(("bits", "most"), [(7, 64), (5, 32), (40, 64)])
