@@ -35,7 +35,7 @@ def check(
     from edgekit.config import Options, Project
     from edgekit.frontend import load
     from edgekit.passes import optimize_with_savings
-    from edgekit.pipeline import settings
+    from edgekit.pipeline import settings, stages
 
     path = config or project_files.find(Path.cwd())
     project = Project() if path is None else project_files.load(path)
@@ -47,14 +47,9 @@ def check(
     if chosen is None or isinstance(chosen, boards.FpgaBoard):
         graph, savings = optimize_with_savings(graph, passes.take, fold=not no_fold)
     else:
-        from edgekit.pipeline import stages
-
+        limit = settings.arena_limit_of(wanted, project)
         lowered = stages.lower(
-            graph,
-            boards.mcu(chosen),
-            passes.take,
-            fold=not no_fold,
-            arena_limit_bytes=settings.arena_limit_of(wanted, project),
+            graph, boards.mcu(chosen), passes.take, fold=not no_fold, arena_limit_bytes=limit
         )
         graph, arena, savings = lowered.graph, lowered.arena, lowered.savings
     found = _checked(graph, arena, None if chosen is None else chosen.name)
