@@ -15,26 +15,25 @@ pytestmark = [
 LUTS = ROOT / "examples" / "digits_fpga" / "digits_luts.safetensors"
 BINARY = ROOT / "examples" / "digits_binary" / "digits_binary.safetensors"
 HELD_OUT = ROOT / "examples" / "digits_binary" / "held_out.npz"
-# Board, model, style (None: edgekit's choice); what it ends with, and the first words of why.
+# Board, model, wishes; what it ends with, and the first words of why.
 KNOWN, UNKNOWN = (0, "pass", ""), (9, "unsure", "no power coefficients of")
 TABLE = [
-    ("upduino", LUTS, None, KNOWN),
-    ("upduino", BINARY, "folded", KNOWN),
-    ("ulx3s", LUTS, None, UNKNOWN),
-    ("ulx3s", BINARY, None, UNKNOWN),
-    ("ulx3s", BINARY, "folded", UNKNOWN),
-    ("tang-nano-9k", LUTS, None, UNKNOWN),
-    ("tang-nano-9k", BINARY, "folded", UNKNOWN),
-    ("pynq-z2", LUTS, None, UNKNOWN),
-    ("pynq-z2", BINARY, "folded", UNKNOWN),
+    ("upduino", LUTS, "toolchain: yowasp", KNOWN),
+    ("upduino", BINARY, "style: folded", KNOWN),
+    ("ulx3s", LUTS, "", UNKNOWN),
+    ("ulx3s", BINARY, "", UNKNOWN),
+    ("ulx3s", BINARY, "style: folded", UNKNOWN),
+    ("tang-nano-9k", LUTS, "", UNKNOWN),
+    ("tang-nano-9k", BINARY, "style: folded", UNKNOWN),
+    ("pynq-z2", LUTS, "", UNKNOWN),
+    ("pynq-z2", BINARY, "style: folded", UNKNOWN),
 ]
 
 
-@pytest.mark.parametrize(("board", "model", "style", "end"), TABLE)
+@pytest.mark.parametrize(("board", "model", "wish", "end"), TABLE)
 def test_deploys(
-    board: str, model: Path, style: str | None, end: tuple[int, str, str], tmp_path: Path
+    board: str, model: Path, wish: str, end: tuple[int, str, str], tmp_path: Path
 ) -> None:
-    wish = "toolchain: yowasp" + (f", style: {style}" if style else "")
     (tmp_path / "edgekit.yaml").write_text(f"fpga: {{{wish}}}\n")
     arguments = ("deploy", model, "--data", HELD_OUT, "--board", board, "--virtual", "--json")
     done = edgekit(tmp_path, *arguments)
