@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from deploying import ROOT, edgekit
+from deploying import ROOT, Ended, Started, tagged
 
 pytestmark = [
     *(pytest.mark.nightly, pytest.mark.virtual, pytest.mark.cc),
@@ -30,13 +30,20 @@ TABLE = [
 ]
 
 
+def deployed(cwd: Path, model: Path, board: str, **env: str) -> Ended:
+    """Synthesis, routing and compilation take minutes, an hour where the machine is busy."""
+    words = ("deploy", str(model), "--data", str(HELD_OUT), "--board", board, "--virtual", "--json")
+    ended = Started(cwd, words, env).end(timeout_s=3600.0)
+    assert tagged(ended.tag) == []
+    return ended
+
+
 @pytest.mark.parametrize(("board", "model", "wish", "end"), TABLE)
 def test_deploys(
     board: str, model: Path, wish: str, end: tuple[int, str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "edgekit.yaml").write_text(f"fpga: {{{wish}}}\n")
-    arguments = ("deploy", model, "--data", HELD_OUT, "--board", board, "--virtual", "--json")
-    done = edgekit(tmp_path, *arguments)
+    done = deployed(tmp_path, model, board)
     code, verdict, why = end
     assert done.code == code, done.err
     found = done.json
@@ -60,8 +67,7 @@ def test_deploys_with_wheels_alone(tmp_path: Path) -> None:
         found = shutil.which(name)
         assert found is not None
         (tools / name).symlink_to(found)
-    arguments = ("deploy", LUTS, "--data", HELD_OUT, "--board", "icebreaker", "--virtual", "--json")
-    done = edgekit(tmp_path, *arguments, PATH=str(tools))
+    done = deployed(tmp_path, LUTS, "icebreaker", PATH=str(tools))
     assert done.code == 0, done.err
     assert done.json["verdict"] == "pass"
     assert done.json["equality"]["mismatches"] == 0
