@@ -100,8 +100,8 @@ def test_a_meter_good_enough(faults: Faults, judged: Callable[..., Report]) -> N
 
 
 def test_a_rate_that_cannot_be_kept(judged: Callable[..., Report]) -> None:
-    """An inference takes 142 µs: 10,000 a second are more than there is time for."""
-    report = judged(rate_hz=10_000.0, limit_mw=1000.0)
+    """An inference takes 81 µs: 15,000 a second are more than there is time for."""
+    report = judged(rate_hz=15_000.0, limit_mw=1000.0)
     assert (report.verdict, report.exit_code) == ("fail", 8)
     assert report.why is not None
     assert "periods were too short for an inference" in report.why
