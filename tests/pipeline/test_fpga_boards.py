@@ -21,7 +21,6 @@ TABLE = [
     ("upduino", LUTS, "toolchain: yowasp", KNOWN),
     ("upduino", BINARY, "style: folded", KNOWN),
     ("ulx3s", LUTS, "", UNKNOWN),
-    ("ulx3s", BINARY, "", UNKNOWN),
     ("ulx3s", BINARY, "style: folded", UNKNOWN),
     ("tang-nano-9k", LUTS, "", UNKNOWN),
     ("tang-nano-9k", BINARY, "style: folded", UNKNOWN),
