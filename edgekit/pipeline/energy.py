@@ -15,7 +15,7 @@ from edgekit.measure.types import Trace
 from edgekit.measure.verdict import MIN_INFERENCES, MIN_WINDOW_S
 from edgekit.progress import Progress
 
-SHORTEST_MARKS = MIN_INFERENCES + 2  # periods of the shortest window
+_EDGES = 2  # periods more than are judged: one mark opens the first, another ends the last
 _POLL_S = 0.02
 _IDLE_US = 100_000
 _GROUP_SAMPLES = 20  # of the meter: a shorter period is no period to it
@@ -37,10 +37,16 @@ class Schedule:
 
 
 def contract_schedule(
-    contract: Contract, busy_s: float, meter_rate_hz: float, *, interval_s: float | None = None
+    contract: Contract,
+    busy_s: float,
+    meter_rate_hz: float,
+    *,
+    interval_s: float | None = None,
+    least: int = MIN_INFERENCES,
 ) -> Schedule:
     """Return the shortest schedule that the contract's verdict can rest on.
 
+    `least` inferences are judged at the very least: an FPGA draws what they toggle.
     `interval_s` is the time from answer to answer where inferences overlap. A network that takes
     longer than a period from input to answer, and less from answer to answer, keeps the rate: as
     many of its inferences follow each other as make up for the first one's way.
@@ -50,44 +56,52 @@ def contract_schedule(
     first whole period and the last one closes the last.
     """
     if contract.mode == "active" or contract.rate_hz is None:
-        return inference_schedule(contract, busy_s, meter_rate_hz)
+        return inference_schedule(contract, busy_s, meter_rate_hz, least=least)
     answer_s = busy_s if interval_s is None else interval_s
     in_time = answer_s * contract.rate_hz <= 1.0
     if in_time and _GROUP_SAMPLES * contract.rate_hz > meter_rate_hz:
-        return _grouped(contract.rate_hz, meter_rate_hz)
+        return _grouped(contract.rate_hz, meter_rate_hz, least)
     period_s = 1.0 / contract.rate_hz
     if interval_s is not None and interval_s < period_s < busy_s:
         batch = math.ceil((busy_s - interval_s) / (period_s - interval_s))
         if batch <= BATCH_MAX:
-            return _batches(contract.rate_hz, batch)
+            return _batches(contract.rate_hz, batch, least)
     # A rate that the board cannot keep shows after as many inferences as fit into the window.
-    marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(1.0 / contract.rate_hz, busy_s)))
-    return Schedule(marks + 2, 1, round(1e6 / contract.rate_hz))
+    marks = max(least, math.ceil(MIN_WINDOW_S / max(1.0 / contract.rate_hz, busy_s)))
+    return Schedule(marks + _EDGES, 1, round(1e6 / contract.rate_hz))
 
 
-def shortest_window_s(contract: Contract) -> float:
-    """Return how long the contract's window takes at least, for slow rates."""
+def shortest_window_s(contract: Contract, least: int) -> float:
+    """Return how long a window of `least` inferences takes at least, for slow rates."""
     if contract.mode == "active" or contract.rate_hz is None:
         return MIN_WINDOW_S
-    return max(MIN_WINDOW_S, SHORTEST_MARKS / contract.rate_hz)
+    return max(MIN_WINDOW_S, (least + _EDGES) / contract.rate_hz)
 
 
-def _grouped(rate_hz: float, meter_rate_hz: float) -> Schedule:
+def slowest_rate_hz(window_s: float, least: int) -> float:
+    """Return a rate, to four places, at which `least` inferences take `window_s` or less."""
+    return math.ceil((least + _EDGES) / window_s * 1e4) / 1e4
+
+
+def _grouped(rate_hz: float, meter_rate_hz: float, least: int) -> Schedule:
     """Return a schedule for a rate at which a meter cannot tell one period from the next.
 
     Several periods' inferences follow each other at once, then comes what is left of these
     periods: the mean is the same, since at such rates nothing falls asleep in between.
     """
-    return _batches(rate_hz, min(BATCH_MAX, math.ceil(_GROUP_SAMPLES * rate_hz / meter_rate_hz)))
+    batch = min(BATCH_MAX, math.ceil(_GROUP_SAMPLES * rate_hz / meter_rate_hz))
+    return _batches(rate_hz, batch, least)
 
 
-def _batches(rate_hz: float, batch: int) -> Schedule:
+def _batches(rate_hz: float, batch: int, least: int) -> Schedule:
     period_us = round(batch / rate_hz * 1e6)
-    marks = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / (period_us * 1e-6)))
-    return Schedule(marks + 2, batch, period_us)
+    for_inferences, for_time = math.ceil(least / batch), math.ceil(MIN_WINDOW_S * 1e6 / period_us)
+    return Schedule(max(MIN_INFERENCES, for_inferences, for_time) + _EDGES, batch, period_us)
 
 
-def inference_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) -> Schedule:
+def inference_schedule(
+    contract: Contract, busy_s: float, meter_rate_hz: float, *, least: int = MIN_INFERENCES
+) -> Schedule:
     """Return a schedule as dense as the meter can cut, for one inference and for active mode.
 
     An inference too short for the meter shares its mark with others, and a pause between marks
@@ -95,11 +109,11 @@ def inference_schedule(contract: Contract, busy_s: float, meter_rate_hz: float) 
     a difference to idle the pause is long, so that it is idle, and not falling asleep and waking.
     """
     batch = min(BATCH_MAX, windows.inferences_per_mark(busy_s, meter_rate_hz))
-    inferences = max(MIN_INFERENCES, math.ceil(MIN_WINDOW_S / max(busy_s, 1e-6)))
+    inferences = max(least, math.ceil(MIN_WINDOW_S / max(busy_s, 1e-6)))
     period_us = windows.mark_period_us(busy_s, batch, meter_rate_hz)
     if contract.scope == "delta":
         period_us += _IDLE_US
-    return Schedule(math.ceil(inferences / batch) + 2, batch, period_us)
+    return Schedule(math.ceil(inferences / batch) + _EDGES, batch, period_us)
 
 
 def overlapped_schedule(contract: Contract, interval_s: float, meter_rate_hz: float) -> Schedule:
@@ -111,7 +125,7 @@ def overlapped_schedule(contract: Contract, interval_s: float, meter_rate_hz: fl
     batch = min(BATCH_MAX, windows.inferences_per_mark(interval_s, meter_rate_hz))
     period_s = 1.05 * batch * interval_s + _GROUP_SAMPLES / meter_rate_hz
     period_us = math.ceil(period_s * 1e6) + (_IDLE_US if contract.scope == "delta" else 0)
-    return Schedule(MIN_INFERENCES + 2, batch, period_us)
+    return Schedule(MIN_INFERENCES + _EDGES, batch, period_us)
 
 
 def record(

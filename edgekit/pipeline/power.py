@@ -17,6 +17,7 @@ from edgekit.measure import verdict, windows
 from edgekit.measure.meter import Meter
 from edgekit.measure.types import Judgement, PowerFigures, Trace, Verdict
 from edgekit.measure.uncertainty import Model
+from edgekit.measure.verdict import MIN_INFERENCES
 from edgekit.pipeline import data, energy
 from edgekit.pipeline.data import Samples
 from edgekit.pipeline.energy import Schedule
@@ -51,13 +52,14 @@ def refuse(settings: Settings) -> None:
                 f"rail {rail.name} of {board.name} cannot be measured: {rail.how}",
                 hint="use --scope supply or --scope delta",
             )
-    window_s = energy.shortest_window_s(contract)
+    least = _least(board)
+    window_s = energy.shortest_window_s(contract, least)
     if window_s > _LONGEST_WINDOW_S:
         raise UnsureError(
             f"at {contract.rate_hz:g} inferences per second the shortest window takes "
             f"{window_s:,.0f} s, and at most {_LONGEST_WINDOW_S:g} s are metered",
-            hint=f"ask for at least {energy.SHORTEST_MARKS / _LONGEST_WINDOW_S:.2g} per second, or "
-            "for --mode active; `edgekit verify` compares without a meter",
+            hint=f"ask for at least {energy.slowest_rate_hz(_LONGEST_WINDOW_S, least):g} per "
+            "second, or for --mode active; `edgekit verify` compares without a meter",
         )
     refused = verdict.refusal(contract.scope, contract.limit_mw, board.floor_mw)
     if refused is not None:
@@ -177,7 +179,10 @@ class _Window:
     def contract(self, busy_s: float) -> Metered:
         contract = self.settings.contract
         rate_hz = self.meter.info.sample_rate_hz
-        plan = energy.contract_schedule(contract, busy_s, rate_hz, interval_s=self.interval_s)
+        least = _least(self.settings.board)
+        plan = energy.contract_schedule(
+            contract, busy_s, rate_hz, interval_s=self.interval_s, least=least
+        )
         session = self._session(plan)
         trace, stats = self._record(session, plan)
         try:
@@ -283,6 +288,11 @@ def clocked(judgement: Judgement, sizes: Sizes | FpgaSizes, clock_hz: float) -> 
     )
     verdict: Verdict = "fail" if judgement.verdict == "fail" else "unsure"
     return Judgement(verdict, why, judgement.limit_mw)
+
+
+def _least(board: Board) -> int:
+    """Return how many inferences a window judges at the very least."""
+    return data.MIN_STIMULI if isinstance(board, FpgaBoard) else MIN_INFERENCES
 
 
 def _varied(judgement: Judgement, count: int, board: Board) -> Judgement:

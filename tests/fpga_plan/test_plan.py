@@ -79,6 +79,18 @@ def test_overlapping_inferences_keep_a_rate_that_one_alone_would_miss() -> None:
     assert (slow.marks, slow.batch) == (22, 2)
 
 
+@pytest.mark.parametrize("rate_hz", [0.5, 10.0, 63.0, 4_999.0, 6_000.0, 1e6])
+@pytest.mark.parametrize("mode", ["average", "active"])
+def test_a_window_judges_as_many_inferences_as_inputs_are_wanted(rate_hz: float, mode: str) -> None:
+    asked = ICEBREAKER.contract.model_copy(update={"rate_hz": rate_hz, "mode": mode})
+    for busy_s in (1e-6, 0.3 / rate_hz, 0.1):
+        for interval_s in (None, busy_s / 2):
+            made = energy.contract_schedule(asked, busy_s, 1e5, interval_s=interval_s, least=64)
+            assert (made.marks - 2) * made.batch >= 64
+    if mode == "average":
+        assert energy.contract_schedule(asked, 1e-6, 1e5).marks >= 22
+
+
 def test_products_of_bytes_are_counted_and_not_planned() -> None:
     rng = np.random.default_rng(1)
     wide = dense(rng.integers(-127, 128, (10, 256)), DType.INT8)

@@ -92,10 +92,10 @@ def test_a_missed_clock_is_never_a_pass(
 
 def test_a_window_of_hours_is_refused_before_any_work() -> None:
     board = boards.find("icebreaker")
-    for rate_hz, refused in ((0.001, True), (0.02, False)):
+    for rate_hz, refused in ((0.001, True), (0.0367, False)):
         contract = board.contract.model_copy(update={"rate_hz": rate_hz})
         settings = cast(Settings, SimpleNamespace(contract=contract, board=board))
-        expected = pytest.raises(UnsureError, match="takes 22,000 s, and at most 1800 s are")
+        expected = pytest.raises(UnsureError, match="takes 66,000 s, and at most 1800 s are")
         with expected if refused else nullcontext():
             power.refuse(settings)
 
