@@ -63,7 +63,7 @@ class FpgaPrepared(Prepared):
     @property
     def interval_cycles(self) -> int:
         """Return the clocks from answer to answer."""
-        return self.core.interval_cycles
+        return fpga_plan.interval_cycles(self.core, self.board)
 
     @property
     def weights(self) -> bytes:
@@ -158,7 +158,8 @@ def described(settings: Settings, prepared: FpgaPrepared) -> Detail:
     core = prepared.core
     notes = [
         f"network: {core.style}, {core.latency_cycles:,} cycles to an answer, one every "
-        f"{core.interval_cycles:,}; {core.estimate.lut:,} look-up tables estimated without shell",
+        f"{prepared.interval_cycles:,}; {core.estimate.lut:,} look-up tables estimated without "
+        "shell",
     ]
     if prepared.note:
         notes.append(prepared.note)

@@ -14,6 +14,7 @@ from edgekit.cost.fpga_power import Scope
 from edgekit.errors import DoesNotFitError, UnsupportedError
 from edgekit.pipeline.settings import Settings
 from edgekit.progress import Progress
+from edgekit.target.fpga import plan
 from edgekit.target.fpga.core import Style
 from edgekit.target.fpga.plan import Design
 
@@ -61,7 +62,7 @@ def best(
         source=fpga_power.source_of(board, contract.operating_point),
         sleep="slow",
     )
-    designs = [_design(built) for built in found.values()]
+    designs = [_design(built, board) for built in found.values()]
     chosen = fpga_choice.choose(designs, (clock_hz,), wanted, goal)
     words = ", ".join(
         f"{c.design.style} {c.design.cells:,} cells, {c.latency_us:.3g} µs, {c.energy_nj:.3g} nJ"
@@ -71,7 +72,7 @@ def best(
     return found[chosen.design.style], why
 
 
-def _design(built: Built) -> fpga_choice.Design:
+def _design(built: Built, board: FpgaBoard) -> fpga_choice.Design:
     core, sizes = built.design.core, built.artifact.sizes
     assert isinstance(sizes, FpgaSizes)  # a bitstream has no others
     return fpga_choice.Design(
@@ -80,6 +81,6 @@ def _design(built: Built) -> fpga_choice.Design:
         cells=sizes.lc or sizes.lut,
         fmax_mhz=sizes.fmax_mhz or 0.0,
         latency_cycles=core.latency_cycles,
-        interval_cycles=core.interval_cycles,
+        interval_cycles=plan.interval_cycles(core, board),
         activity=built.activity,
     )

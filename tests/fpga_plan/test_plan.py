@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,14 @@ def test_overlapping_inferences_keep_a_rate_that_one_alone_would_miss() -> None:
     assert apart.period_us >= 4_096 / 12 + 200
     slow = energy.overlapped_schedule(asked, 0.864e-3, 100e3)
     assert (slow.marks, slow.batch) == (22, 2)
+
+
+def test_a_store_narrower_than_an_input_sets_the_clocks_between_answers() -> None:
+    graph = dense(np.ones((2, 16), np.int64), DType.BINARY)
+    core = plan.core_of(graph, ICEBREAKER, FpgaWish(), clock_hz=12_000_000, rate_hz=10.0)
+    assert plan.interval_cycles(core, ICEBREAKER) == core.interval_cycles == 1
+    wide = replace(core, in_width=800, kept_bytes=tuple(range(100)))
+    assert plan.interval_cycles(wide, ICEBREAKER) == plan.store_of(wide, ICEBREAKER).words == 3
 
 
 @pytest.mark.parametrize("rate_hz", [0.5, 10.0, 63.0, 4_999.0, 6_000.0, 1e6])

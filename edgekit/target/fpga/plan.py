@@ -135,6 +135,14 @@ def store_of(core: Core, board: FpgaBoard) -> store.Store:
     return store.choose(core, bram=bram, spram=spram)
 
 
+def interval_cycles(core: Core, board: FpgaBoard) -> int:
+    """Return the clocks from answer to answer on `board`, whose store gives a word a clock.
+
+    Errors of store_of.
+    """
+    return max(core.interval_cycles, store_of(core, board).words)
+
+
 def with_shell(core: Core, board: FpgaBoard) -> Resources:
     """Return what the network and the shell around it are expected to take; errors of store_of."""
     result = Resources(0, 0, bram=int(core.out_beats > 1))
