@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from edgekit.board import FpgaBoard
 from edgekit.board import fpga as fpga_board
-from edgekit.build.plan import Artifact
+from edgekit.build.plan import Artifact, FpgaSizes, Sizes
 from edgekit.device.ssh import Remote
 from edgekit.device.ssh_deploy import deploy_bundle
 from edgekit.device.vivado_build import build_bundle, bundle_of
@@ -18,6 +18,7 @@ from edgekit.target.fpga.bundle import read_bundle
 from edgekit.target.fpga.core import Core
 from edgekit.target.fpga.plan import zynq_project
 from edgekit.target.fpga.vivado import VivadoProject
+from edgekit.target.fpga.vivado_reports import Slack
 
 BUNDLE = "bundle"  # among an artifact's products: the directory
 
@@ -48,12 +49,26 @@ def bundled(
     """
     made = _project(settings, graph, core)
     if settings.fpga.bitstream is not None:
-        bundle = bundle_of(made, core, settings.work, settings.fpga.bitstream)
+        bundle, sizes = (
+            bundle_of(made, core, settings.work, settings.fpga.bitstream),
+            artifact.sizes,
+        )
     else:
         host = _build_host(settings)
-        bundle = build_bundle(made, core, settings.work, host=host, progress=progress).bundle
+        built = build_bundle(made, core, settings.work, host=host, progress=progress)
+        bundle, sizes = built.bundle, _timed(artifact.sizes, built.report.slack)
     products = {**artifact.products, BUNDLE: bundle.directory}
-    return replace(artifact, plan=bundle.identity.build_id, products=products)
+    return replace(artifact, plan=bundle.identity.build_id, products=products, sizes=sizes)
+
+
+def _timed(sizes: Sizes | FpgaSizes, slack: Slack) -> Sizes | FpgaSizes:
+    """Return `sizes`, with the clock that is reached where that is too slow.
+
+    No clock at all mends a missed hold.
+    """
+    if slack.met or not isinstance(sizes, FpgaSizes):
+        return sizes
+    return replace(sizes, fmax_mhz=slack.fmax_mhz if slack.hold_ns >= 0 else 0.0)
 
 
 def bring(settings: Settings, artifact: Artifact, url: str, progress: Progress) -> None:

@@ -18,11 +18,13 @@ from edgekit.cost.fpga_activity import Activity
 from edgekit.errors import UnsureError
 from edgekit.ir.types import DType
 from edgekit.measure.types import Judgement, Verdict
-from edgekit.pipeline import power, programmable
+from edgekit.pipeline import power, programmable, zynq
 from edgekit.pipeline.data import Samples, random, stimuli
 from edgekit.pipeline.programmable import FpgaPrepared
 from edgekit.pipeline.settings import Settings
 from edgekit.progress import Silent
+from edgekit.target.fpga.core import Core
+from edgekit.target.fpga.vivado_reports import Slack
 
 
 def test_switching_is_counted_on_distinct_inputs(
@@ -88,6 +90,35 @@ def test_a_missed_clock_is_never_a_pass(
     found = power.clocked(Judgement(said, "it is", 15.0), sizes, 12e6)
     assert found.verdict == verdict
     assert ("12 MHz is missed, the design reaches 8.00 MHz" in found.why) == (fmax_mhz == 8.0)
+
+
+@pytest.mark.parametrize(
+    ("setup_ns", "hold_ns", "verdict"),
+    [(0.5, 0.1, "pass"), (-2.0, 0.1, "unsure"), (1, -0.1, "unsure")],
+)
+def test_what_vivado_says_of_the_clock_is_judged(
+    setup_ns: float,
+    hold_ns: float,
+    verdict: Verdict,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """With --allow-timing-failure a bitstream may miss its clock."""
+    identity = SimpleNamespace(build_id="00" * 16)
+    built = SimpleNamespace(
+        bundle=SimpleNamespace(directory=tmp_path, identity=identity),
+        report=SimpleNamespace(slack=Slack(setup_ns, hold_ns, 20.0, "2022.2")),
+    )
+    monkeypatch.setattr(zynq, "build_bundle", lambda *_, **__: built)
+    monkeypatch.setattr(zynq, "_project", lambda *_: None)
+    sizes = FpgaSizes(lc=1, lut=1, ff=1, carry=0, bram=0, dsp=0, spram=0, fmax_mhz=None)
+    artifact = Artifact("plan", "pynq-z2", tmp_path, {}, sizes, {})
+    wish = SimpleNamespace(bitstream=None, build_host=None)
+    settings = cast(Settings, SimpleNamespace(fpga=wish, work=tmp_path))
+    graph = random_chain(1).graph(random_chain(1).last)
+    made = zynq.bundled(settings, graph, cast(Core, None), artifact, Silent())
+    found = power.clocked(Judgement("pass", "it is", 15.0), made.sizes, 50e6)
+    assert found.verdict == verdict
 
 
 def test_a_window_of_hours_is_refused_before_any_work() -> None:
