@@ -86,7 +86,7 @@ def _decode(kind: Kind, value: object, where: str) -> object:
     origin: Kind = typing.get_origin(kind)
     if origin in (typing.Union, types.UnionType):
         members = [k for k in typing.get_args(kind) if k is not type(None)]
-        return None if value is None else _decode(members[0], value, where)
+        return None if value is None else _decode(_member(members, value), value, where)
     if origin is tuple:
         return _decode_tuple(typing.get_args(kind), value, where)
     if origin is Mapping:
@@ -94,6 +94,15 @@ def _decode(kind: Kind, value: object, where: str) -> object:
     if dataclasses.is_dataclass(kind):
         return _decode_class(kind, value, where)
     return _decode_plain(kind, value, where)
+
+
+def _member(members: list[Kind], value: object) -> Kind:
+    """Return the kind that `value` is of: the first whose keys are all there, else the first."""
+    if not isinstance(value, dict):
+        return members[0]
+    classes = [kind for kind in members if dataclasses.is_dataclass(kind)]
+    whole = (k for k in classes if all(f.name in value for f in dataclasses.fields(k)))
+    return next(whole, members[0])
 
 
 def _decode_plain(kind: Kind, value: object, where: str) -> object:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from report.sample import ERRORED, FAILED, HOSTILE, MISMATCHED, PASSED, POWER, UNSURE
 
+from edgekit.build.plan import FpgaSizes
 from edgekit.errors import ConfigError
 from edgekit.report import json_form
 from edgekit.report.types import Budget, ErrorInfo, Power, Report, Stimuli
@@ -23,6 +24,8 @@ ALL = {
     "errored": ERRORED,
     "hostile": HOSTILE,
     "empty": Report(None, None, None),
+    "fpga": dataclasses.replace(PASSED, sizes=FpgaSizes(1411, 1166, 593, 293, 13, 0, 0, 30.4)),
+    "fpga, not routed": Report(None, None, None, sizes=FpgaSizes(None, 9, 5, 2, 1, 0, 0, None)),
 }
 
 # What is public; more keys may be added, none may go or change its name.
