@@ -153,7 +153,9 @@ class _Build:
 
     def _try(self, place: Command, seed: int) -> _Attempt:
         if SPREAD in self.plan.products:
-            spread(self._path(TABLED), self._path(LOOSE), self._path(SPREAD), seed)
+            native = self.plan.toolchain == "native"  # perhaps 0.4
+            pinned = (self._path(TABLED), self._path(LOOSE), self._path(SPREAD))
+            spread(*pinned, seed, reserved=native)
         outcome = self._call("place", place, (LAYOUT, REPORT), seed)
         if outcome.ending == "ok":
             self._need((LAYOUT,), outcome, seed)

@@ -7,7 +7,7 @@ nets (build/anneal.py), and are pinned there in the netlist (attribute BEL) for 
 routes. Carry chains keep their order, so each of their cells needs a counterpart in the netlist:
 build/carry.py.
 
-The wire that a pinned cell drives is reserved for its net (attribute ROUTING): the router2 of
+The wire that a pinned cell drives may be reserved for its net (attribute ROUTING): the router2 of
 nextpnr 0.4 else leads other nets through tables that are in use, and never gives that up.
 """
 
@@ -65,7 +65,9 @@ def tabled(netlist: Path, target: Path) -> None:
     target.write_text(json.dumps(design), encoding="utf-8")
 
 
-def spread(netlist: Path, placed: Path, target: Path, seed: int = 1) -> int:
+def spread(
+    netlist: Path, placed: Path, target: Path, seed: int = 1, *, reserved: bool = True
+) -> int:
     """Write `netlist` with its logic cells pinned; return the most nets that a tile reads.
 
     Args:
@@ -73,6 +75,7 @@ def spread(netlist: Path, placed: Path, target: Path, seed: int = 1) -> int:
         placed: JSON that nextpnr-ice40 wrote of it after placement (`--no-route --write`).
         target: what the second run of nextpnr reads.
         seed: another one gives another arrangement.
+        reserved: keep the wire that a cell drives for its net, which later routers do unasked.
 
     Raises ToolError where a file is not what the tool should have written.
     """
@@ -88,7 +91,9 @@ def spread(netlist: Path, placed: Path, target: Path, seed: int = 1) -> int:
             hint="see the logs of yosys and nextpnr beside it",
         ) from exc
     at = anneal(problem, seed)
-    _pin(top, found, at)
+    slots = _pin(top, found, at)
+    if reserved:
+        _reserve(top, found, at, slots)
     target.write_text(json.dumps(design), encoding="utf-8")
     reads: dict[Tile, set[int]] = defaultdict(set)
     for name, tile in at.items():
@@ -202,28 +207,43 @@ def _nets(placed: _Placed, free: set[int | None]) -> list[tuple[str, ...]]:
     return [tuple(names) for names in pins.values() if 1 < len(names) <= _WIDEST]
 
 
-def _pin(top: Netlist, placed: _Placed, at: Mapping[str, Tile]) -> None:
-    """Write where cells are into the netlist; chains keep their places within a tile."""
+def _pin(top: Netlist, placed: _Placed, at: Mapping[str, Tile]) -> dict[str, int]:
+    """Write where cells are into the netlist, and return their places within a tile.
+
+    Chains keep theirs.
+    """
+    slots: dict[str, int] = {}
     chained = {name for chain in placed.chains for name in chain}
     within: dict[Tile, list[str]] = defaultdict(list)
     for name, tile in at.items():
         within[tile].append(name)
     cells = top["cells"]
-    held = {c["connections"]["D"][0]: c for c in cells.values() if c["connections"].get("D")}
     for (x, y), names in within.items():
         taken = {placed.slot[name] for name in names if name in chained}
         empty = [slot for slot in range(_CELLS_PER_TILE) if slot not in taken]
         for name in sorted(names):
             slot = placed.slot[name] if name in chained else empty.pop()
-            cell, packed = cells[placed.original[name]], placed.cells[name]
-            cell.setdefault("attributes", {})["BEL"] = f"X{x}/Y{y}/lc{slot}"
-            if _controls(packed) and cell["type"] == "SB_LUT4":
-                cell = held[cell["connections"]["O"][0]]
-            driven = cell["connections"].get("Q") or cell["connections"].get("O")
-            if driven and _bit(packed, "O") is not None:
-                wire = f"X{x}/Y{y}/lutff_{slot}:out;;{_RESERVED}"
-                top["netnames"][f"$out${x}${y}${slot}"] = {
-                    "hide_name": 1,
-                    "bits": driven,
-                    "attributes": {"ROUTING": wire},
-                }
+            attributes = cells[placed.original[name]].setdefault("attributes", {})
+            attributes["BEL"] = f"X{x}/Y{y}/lc{slot}"
+            slots[name] = slot
+    return slots
+
+
+def _reserve(
+    top: Netlist, placed: _Placed, at: Mapping[str, Tile], slots: Mapping[str, int]
+) -> None:
+    """Keep the wires that pinned cells drive for their nets."""
+    cells = top["cells"]
+    held = {c["connections"]["D"][0]: c for c in cells.values() if c["connections"].get("D")}
+    for name, slot in slots.items():
+        cell, packed, (x, y) = cells[placed.original[name]], placed.cells[name], at[name]
+        if _controls(packed) and cell["type"] == "SB_LUT4":
+            cell = held[cell["connections"]["O"][0]]
+        driven = cell["connections"].get("Q") or cell["connections"].get("O")
+        if driven and _bit(packed, "O") is not None:
+            wire = f"X{x}/Y{y}/lutff_{slot}:out;;{_RESERVED}"
+            top["netnames"][f"$out${x}${y}${slot}"] = {
+                "hide_name": 1,
+                "bits": driven,
+                "attributes": {"ROUTING": wire},
+            }

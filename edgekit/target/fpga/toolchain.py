@@ -33,9 +33,12 @@ _NETLIST = PurePosixPath("net.json")
 _TABLED, _LOOSE = PurePosixPath("tabled.json"), PurePosixPath("loose.json")
 _SPREAD = PurePosixPath("spread.json")
 _STATISTICS = PurePosixPath("net.stat.json")
-# For pinned cells. router1, the default, is still at it after minutes; that of 0.4, led by timing,
-# never parts two critical nets that want one wire.
-_ROUTER = ("--router", "router2", "--no-tmdriv")
+# For pinned cells. router1, the default, is still at it after minutes. router2 of 0.4, led by
+# timing, never parts two critical nets that want one wire; that of the wheels needs to be led.
+_ROUTER: Mapping[Flow, tuple[str, ...]] = {
+    "native": ("--router", "router2", "--no-tmdriv"),
+    "yowasp": ("--router", "router2"),
+}
 _REPORT = PurePosixPath(f"report-{SEED}.json")
 # No option that a published figure was taken without: areas stay comparable.
 _SYNTH: Mapping[Family, tuple[str, ...]] = {
@@ -106,7 +109,7 @@ def plan(
         if roomy and part.device == "up5k":
             products |= {TABLED: _TABLED, LOOSE: _LOOSE, SPREAD: _SPREAD}
             commands.append(Command(_loose(place), "loose"))
-            place = (*_reading(place, _SPREAD), *_ROUTER)
+            place = (*_reading(place, _SPREAD), *_ROUTER[chosen])
         commands += [Command(place, f"place-{SEED}"), Command(backend.pack, "pack")]
         products[REPORT] = _REPORT
         products[LAYOUT] = PurePosixPath(backend.layout)
