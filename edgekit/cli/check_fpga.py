@@ -53,7 +53,8 @@ def rows(found: Found, board: FpgaBoard) -> list[dict[str, Any]]:
             made.append({"style": style, "why": core.message, **nothing})
             continue
         needed: Resources = plan.with_shell(core, board)
-        clocks = {"latency_cycles": core.latency_cycles, "interval_cycles": core.interval_cycles}
+        interval = plan.interval_cycles(core, board)
+        clocks = {"latency_cycles": core.latency_cycles, "interval_cycles": interval}
         sizes = {kind: getattr(needed, kind) for kind in _KINDS}
         made.append({"style": style, "why": "", **sizes, **clocks})
     part = {kind: getattr(board.part, kind) for kind in _KINDS}
